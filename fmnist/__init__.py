@@ -1,0 +1,1 @@
+"""fmnist: from a data commit to a served, traceable Fashion-MNIST prediction."""

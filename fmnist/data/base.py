@@ -1,0 +1,80 @@
+"""The port to versioned data: what a commit is, and what a store can do with it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from fmnist.fashion_mnist import SPLITS
+
+SYNTHETIC_MARKER = "SYNTHETIC"
+"""A file of this name in a commit says that its images were drawn, not photographed."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file of a commit: its name, its size in bytes, its SHA-256 in hexadecimal."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One version of one data repo. ``files`` are sorted by name."""
+
+    repo: str
+    id: str
+    parent: str | None
+    created: datetime
+    message: str
+    files: tuple[StoredFile, ...]
+
+    @property
+    def origin(self) -> str:
+        """``official`` if the files are the published ones, ``synthetic`` if drawn, else ``custom``."""
+        if any(file.name == SYNTHETIC_MARKER for file in self.files):
+            return "synthetic"
+        sums = {file.sha256 for file in self.files}
+        if any(sums == {file.sha256 for file in split.files} for split in SPLITS):
+            return "official"
+        return "custom"
+
+
+class DataStore(Protocol):
+    """Versioned folders of files, called repos; each version is a commit.
+
+    A commit never changes. ``put`` is atomic (killed half-way, no reader sees any of it) and
+    idempotent (the same names and bytes as the head make no new commit: the head is returned).
+    """
+
+    def put(self, repo: str, files: Mapping[str, Path], message: str) -> Commit:
+        """Make these files the repo's whole new content; the repo is created when missing."""
+        ...
+
+    def get(self, repo: str, ref: str = "master") -> Commit:
+        """The commit that a branch name or a full commit id names.
+
+        Raises:
+            NotFoundError: no such repo, branch or commit.
+        """
+        ...
+
+    def log(self, repo: str) -> list[Commit]:
+        """The commits of ``master``, newest first.
+
+        Raises:
+            NotFoundError: no such repo.
+        """
+        ...
+
+    def read(self, commit: Commit, name: str) -> bytes:
+        """One file's bytes, checked against the commit's size and SHA-256.
+
+        Raises:
+            NotFoundError: the commit holds no such file.
+            IntegrityError: the bytes differ from what the commit recorded.
+        """
+        ...

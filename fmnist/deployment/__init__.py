@@ -1,0 +1,1 @@
+"""The fifth stage: model versions that answer requests behind a gateway."""

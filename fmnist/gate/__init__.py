@@ -1,0 +1,1 @@
+"""The fourth stage: is this version good enough to serve?"""

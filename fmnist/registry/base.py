@@ -1,0 +1,56 @@
+"""The port to the model registry."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from fmnist.bundle import Bundle, Metadata
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A registered bundle. ``annotations`` hold what later stages wrote, JSON text by namespaced key."""
+
+    model: str
+    number: int
+    created: str
+    bundle_sha256: str
+    metadata: Metadata
+    annotations: Mapping[str, str]
+
+
+class ModelRegistry(Protocol):
+    """Numbered, immutable copies of bundles under a model's name, 1 being the first.
+
+    Registering the same bundle (equal ``bundle.sha256``) again returns the version that exists.
+    Only annotations of a version ever change; a key is replaced whole.
+    """
+
+    def register(self, model: str, bundle: Bundle) -> ModelVersion:
+        """Copy the bundle in and number it."""
+        ...
+
+    def get(self, model: str, number: int | None = None) -> ModelVersion:
+        """That version, or the latest.
+
+        Raises:
+            NotFoundError: no such model or version; the message names those that exist.
+        """
+        ...
+
+    def versions(self, model: str) -> list[ModelVersion]:
+        """All versions, newest first; empty if the model is unknown."""
+        ...
+
+    def annotate(self, version: ModelVersion, key: str, value: str) -> ModelVersion:
+        """Set one annotation (keys look like ``fmnist.gate``) and return the version with it."""
+        ...
+
+    def download(self, version: ModelVersion, folder: Path) -> Bundle:
+        """Copy the bundle out, verified.
+
+        Raises:
+            IntegrityError: what is stored is not what was registered.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""What answers a prediction request, the same on a laptop and in the image."""

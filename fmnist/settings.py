@@ -1,0 +1,108 @@
+"""Settings, read once from the environment at the edge, and the choice of engines they make.
+
+This module alone knows which engine stands behind a port; an engine's library is imported only
+when its port is asked for.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fmnist.data.base import DataStore
+from fmnist.deployment.base import Platform
+from fmnist.errors import ConfigError
+from fmnist.registry.base import ModelRegistry
+
+PROJECT = Path(__file__).resolve().parent.parent
+"""The checkout: where the experiment files, ``deploy/`` and ``.venv-serve`` are."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where state lives and where the gateway listens.
+
+    ``home`` holds all state of the embedded stack. ``source`` is a folder with the raw files, or
+    None to look in the usual places. ``tracking_uri`` is MLflow's, a SQLite file in ``home``
+    unless ``FMNIST_TRACKING_URI`` names a Postgres. ``gateway_port`` is 1-65535 on 127.0.0.1.
+    """
+
+    home: Path
+    source: Path | None
+    tracking_uri: str
+    gateway_port: int
+
+    @property
+    def data(self) -> Path:
+        return self.home / "data"
+
+    @property
+    def cache(self) -> Path:
+        return self.home / "cache"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.home / "artifacts"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.home / "tensorboard"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.home / "checkpoints"
+
+    @property
+    def studies(self) -> Path:
+        return self.home / "studies"
+
+    @property
+    def serving(self) -> Path:
+        return self.home / "serving"
+
+    @property
+    def gateway(self) -> str:
+        return f"http://127.0.0.1:{self.gateway_port}"
+
+
+def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read FMNIST_HOME, FMNIST_SOURCE, FMNIST_TRACKING_URI and FMNIST_GATEWAY_PORT.
+
+    Raises:
+        ConfigError: a variable has a value that cannot be used.
+    """
+    home = Path(environ.get("FMNIST_HOME") or PROJECT / ".fmnist").absolute()
+    source = environ.get("FMNIST_SOURCE")
+    return Settings(
+        home=home,
+        source=Path(source).absolute() if source else None,
+        tracking_uri=environ.get("FMNIST_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}",
+        gateway_port=_port(environ.get("FMNIST_GATEWAY_PORT") or "8080"),
+    )
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise ConfigError(f"FMNIST_GATEWAY_PORT={text}: expected a port number, 1-65535")
+    return int(text)
+
+
+def data_store(settings: Settings) -> DataStore:
+    """The engine that versions data."""
+    from fmnist.data.dvc import DvcStore
+
+    return DvcStore(settings.data)
+
+
+def model_registry(settings: Settings) -> ModelRegistry:
+    """The engine that keeps model versions."""
+    from fmnist.registry.mlflow import MlflowRegistry
+
+    return MlflowRegistry(settings)
+
+
+def platform(settings: Settings) -> Platform:
+    """The engine that serves."""
+    from fmnist.deployment.local import LocalPlatform
+
+    return LocalPlatform(settings)

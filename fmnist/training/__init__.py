@@ -1,0 +1,1 @@
+"""The second stage: from a data commit to a checkpoint."""

@@ -1,0 +1,55 @@
+"""The port to whatever runs and tracks a training: Determined, MLflow, or a parent process."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class Decision(Enum):
+    """What the training does next. Stop stands for searcher stop, pause and cancel alike."""
+
+    CONTINUE = "continue"
+    STOP = "stop"
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """What one epoch gave. ``epoch`` counts from 1; ``steps`` are optimizer steps since the start.
+
+    ``training`` and ``validation`` hold finite numbers by metric name (loss, accuracy, macro_f1, …);
+    ``pictures`` are PNG bytes by name (confusion_matrix).
+    """
+
+    epoch: int
+    epochs: int
+    steps: int
+    training: Mapping[str, float]
+    validation: Mapping[str, float]
+    pictures: Mapping[str, bytes]
+
+
+class Run(Protocol):
+    """One training, as its tracker sees it.
+
+    ``report`` comes once per epoch, in order. ``finish`` comes once, at the end of a training that
+    was not interrupted by an error; without it the tracker shows the run as failed.
+    """
+
+    @property
+    def id(self) -> str:
+        """The tracker's id of this run."""
+        ...
+
+    def start(self, parameters: Mapping[str, Any]) -> None:
+        """Record the hyperparameters and the provenance, once, before the first epoch."""
+        ...
+
+    def report(self, report: EpochReport) -> Decision:
+        """Record an epoch; the answer says whether to go on."""
+        ...
+
+    def finish(self, bundle: Path) -> None:
+        """Record where the checkpoint bundle is and mark the run as done."""
+        ...
