@@ -1,0 +1,26 @@
+"""What one training needs to know; the same for a single training and for a trial of a search."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fmnist.bundle import DataReference
+from fmnist.training.hyperparameters import Hyperparameters
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """``folder`` is where the checkpoint bundle is to appear, whole, at the end.
+
+    ``threads`` is TensorFlow's intra-op thread count: results are bit-identical for equal jobs on
+    one machine. ``parent`` is a bundle's folder to go on from: its weights are the first weights,
+    the optimizer and the learning-rate schedule start anew, epochs count on.
+    """
+
+    experiment: str
+    hyperparameters: Hyperparameters
+    train_data: DataReference
+    folder: Path
+    seed: int
+    threads: int
+    git_commit: str
+    parent: Path | None = None
