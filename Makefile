@@ -23,8 +23,41 @@ $(UV): requirements/uv.txt
 requirements/%-$(PLATFORM).txt:
 	@echo "fmnist: no lock for $(PLATFORM); there are: $$(ls requirements | sed -n 's/^dev-\(.*\).txt/\1/p' | xargs)" >&2; exit 1
 
-.venv/.ready: requirements/dev-$(PLATFORM).txt pyproject.toml $(UV)
+.venv/.ready: requirements/dev-$(PLATFORM).txt $(UV)
 	@scripts/environment .venv $<
 
-.venv-serve/.ready: requirements/serve-$(PLATFORM).txt pyproject.toml $(UV)
+.venv-serve/.ready: requirements/serve-$(PLATFORM).txt $(UV)
 	@scripts/environment .venv-serve $<
+
+demo: setup ## Walk the whole path: data commit, search, training, gate, served prediction
+	@$(BIN)/fmnist demo
+
+up: setup ## Serve the newest version that passed the gate
+	@$(BIN)/fmnist up
+
+down: ## Stop everything that runs
+	@if [ -x $(BIN)/fmnist ]; then $(BIN)/fmnist down; fi
+
+gate: setup ## Test the latest model version (or MODEL_VERSION=n) against gate.yaml
+	@$(BIN)/pytest fmnist/test/test_model_accuracy.py
+
+test: setup ## Run the tests
+	@$(BIN)/pytest
+
+lint: setup ## Check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+fmt: setup ## Put the code in order
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: setup ## Print the figures of docs/performance.md
+	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+lock: $(UV) ## Resolve pyproject.toml's extras into requirements/
+	@scripts/lock
+
+clean: down ## Remove the environments (FMNIST_HOME and its data stay)
+	@rm -rf .uv .venv .venv-serve

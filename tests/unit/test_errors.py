@@ -1,0 +1,22 @@
+"""Every error says by its class what to do next."""
+
+from fmnist import errors
+
+
+def classes() -> list[type[errors.FmnistError]]:
+    found = [errors.FmnistError]
+    for cls in found:
+        found.extend(cls.__subclasses__())
+    return [cls for cls in found if cls.__module__ == errors.__name__]
+
+
+def test_the_tree_in_the_docstring_is_the_tree() -> None:
+    tree = errors.__doc__ or ""
+    for cls in classes():
+        line = next(line for line in tree.splitlines() if cls.__name__ in line.split())
+        assert f"exit {cls.exit_code}," in line
+        assert f"HTTP {cls.http_status}" in line
+
+
+def test_exit_codes_keep_clear_of_those_with_a_meaning() -> None:
+    assert all(3 <= cls.exit_code <= 10 for cls in classes() if cls is not errors.FmnistError)
