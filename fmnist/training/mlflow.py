@@ -1,6 +1,7 @@
 """MLflow as tracker of trainings: SQLite in the home folder, or Postgres by address."""
 
 import fcntl
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ def open_client(settings: Settings) -> "MlflowClient":
     Under a lock, because processes that open a fresh database at the same time break each
     other's migrations ("duplicate column name").
     """
+    # Read when mlflow is imported: it would send usage figures out, and tell of each table it makes.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     from mlflow import MlflowClient
 
     settings.home.mkdir(parents=True, exist_ok=True)
