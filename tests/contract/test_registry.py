@@ -1,0 +1,225 @@
+"""What every model registry must do. An engine joins by a line in ``_ENGINES``."""
+
+import base64
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fmnist import settings
+from fmnist.bundle import Bundle
+from fmnist.errors import InputError, IntegrityError, NotFoundError
+from fmnist.files import sha256_of
+from fmnist.registry.base import ModelRegistry
+from tests.support.bundles import make_bundle
+
+
+@dataclass(frozen=True)
+class Engine:
+    registry: ModelRegistry
+    bundles: Path
+    """Where the engine keeps the copies, for tests that damage them."""
+
+
+def _mlflow(home: Path) -> Engine:
+    own = settings.from_environment({"FMNIST_HOME": str(home)})
+    return Engine(settings.model_registry(own), own.artifacts / "models")
+
+
+_ENGINES: dict[str, Callable[[Path], Engine]] = {"mlflow": _mlflow}
+
+
+@pytest.fixture(scope="module", params=sorted(_ENGINES))
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """One for all tests, each with a model name of its own, since making one takes seconds."""
+    return _ENGINES[request.param](tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture
+def registry(engine: Engine) -> ModelRegistry:
+    return engine.registry
+
+
+@pytest.fixture
+def model(request: pytest.FixtureRequest) -> str:
+    return str(request.node.originalname).replace("_", "-")
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Bundle:
+    return make_bundle(tmp_path / "bundle")
+
+
+def test_numbers_start_at_one_and_go_up(registry: ModelRegistry, model: str, tmp_path: Path) -> None:
+    numbers = [
+        registry.register(model, make_bundle(tmp_path / str(seed), seed=seed)).number for seed in range(3)
+    ]
+    assert numbers == [1, 2, 3]
+    assert [version.number for version in registry.versions(model)] == [3, 2, 1]
+
+
+def test_a_version_carries_its_bundles_metadata(registry: ModelRegistry, model: str, bundle: Bundle) -> None:
+    registered = registry.register(model, bundle)
+    assert registered == registry.get(model, 1)
+    assert registered.model == model
+    assert registered.metadata == bundle.metadata
+    assert registered.bundle_sha256 == bundle.sha256
+    assert registered.annotations == {}
+    assert registered.created.endswith("+00:00")
+
+
+def test_the_same_bundle_again_is_the_same_version(
+    registry: ModelRegistry, model: str, bundle: Bundle, tmp_path: Path
+) -> None:
+    first = registry.register(model, bundle)
+    registry.register(model, make_bundle(tmp_path / "other", seed=1))
+    assert registry.register(model, bundle) == first
+    assert len(registry.versions(model)) == 2
+
+
+def test_the_latest_is_the_highest_number(registry: ModelRegistry, model: str, tmp_path: Path) -> None:
+    for seed in range(11):
+        registry.register(model, make_bundle(tmp_path / str(seed), seed=seed))
+    assert registry.get(model).number == 11
+    assert registry.get(model, 2).number == 2
+
+
+def test_the_copy_outlives_the_original(
+    registry: ModelRegistry, model: str, bundle: Bundle, tmp_path: Path
+) -> None:
+    version = registry.register(model, bundle)
+    sums = {path.name: sha256_of(path) for path in bundle.folder.iterdir()}
+    shutil.rmtree(bundle.folder)
+    out = registry.download(version, tmp_path / "out")
+    assert {path.name: sha256_of(path) for path in out.folder.iterdir()} == sums
+    assert (out.folder, out.sha256, out.metadata) == (tmp_path / "out", bundle.sha256, bundle.metadata)
+
+
+def test_only_the_bundles_own_files_are_copied(
+    registry: ModelRegistry, model: str, bundle: Bundle, tmp_path: Path
+) -> None:
+    (bundle.folder / "notes.txt").write_text("beside the bundle, not of it")
+    out = registry.download(registry.register(model, bundle), tmp_path / "out")
+    assert sorted(path.name for path in out.folder.iterdir()) == [
+        "metadata.json",
+        "model.keras",
+        "model.onnx",
+    ]
+
+
+def test_a_bundle_changed_since_it_was_opened_is_refused(
+    registry: ModelRegistry, model: str, bundle: Bundle
+) -> None:
+    bundle.onnx.write_bytes(b"other")
+    with pytest.raises(IntegrityError, match=r"model\.onnx"):
+        registry.register(model, bundle)
+    assert registry.versions(model) == []
+
+
+def test_a_download_takes_the_place_of_an_older_one(
+    registry: ModelRegistry, model: str, bundle: Bundle, tmp_path: Path
+) -> None:
+    other = make_bundle(tmp_path / "other", seed=1)
+    first, second = registry.register(model, bundle), registry.register(model, other)
+    assert registry.download(first, tmp_path / "out").sha256 == bundle.sha256
+    assert registry.download(second, tmp_path / "out").sha256 == other.sha256
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.keras", "metadata.json"])
+@pytest.mark.parametrize("damage", ["altered", "gone"])
+def test_a_damaged_store_is_named_and_healed_by_registering_again(
+    engine: Engine, bundle: Bundle, name: str, damage: str, tmp_path: Path
+) -> None:
+    model = f"{damage}-{name}"
+    version = engine.registry.register(model, bundle)
+    (stored,) = engine.bundles.glob(f"{model}/*/{name}")
+    if damage == "gone":
+        stored.unlink()
+    else:
+        stored.write_bytes(stored.read_bytes()[:-1] + b"x")
+    with pytest.raises(IntegrityError, match=name.replace(".", r"\.")):
+        engine.registry.download(version, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert engine.registry.register(model, bundle) == version
+    assert engine.registry.download(version, tmp_path / "out").sha256 == bundle.sha256
+
+
+def test_annotations_are_kept_and_replaced_whole(registry: ModelRegistry, model: str, bundle: Bundle) -> None:
+    version = registry.register(model, bundle)
+    registry.annotate(version, "fmnist.gate", '{"passed": false, "rules": [1, 2]}')
+    registry.annotate(version, "fmnist.note", "ä\n'\"")
+    annotated = registry.annotate(version, "fmnist.gate", '{"passed": true}')
+    assert annotated == registry.get(model, 1) == registry.versions(model)[0]
+    assert annotated.annotations == {"fmnist.gate": '{"passed": true}', "fmnist.note": "ä\n'\""}
+    assert annotated.metadata == version.metadata
+
+
+@pytest.mark.parametrize("key", ["gate", "metadata", "bundle_sha256", "fmnist.", "other.gate", "fmnist.A b"])
+def test_annotations_cannot_overwrite_the_registrys_own(
+    registry: ModelRegistry, bundle: Bundle, key: str
+) -> None:
+    version = registry.register("own-keys", bundle)
+    with pytest.raises(InputError, match="annotation"):
+        registry.annotate(version, key, "{}")
+    assert registry.get("own-keys").annotations == {}
+
+
+def test_a_missing_model_or_version_says_what_there_is(
+    registry: ModelRegistry, model: str, bundle: Bundle
+) -> None:
+    assert registry.versions(model) == []
+    registry.register(model, bundle)
+    with pytest.raises(NotFoundError, match=rf"{model} has no version 7; it has 1$"):
+        registry.get(model, 7)
+    with pytest.raises(NotFoundError, match=rf"no model elsewhere.*{model}"):
+        registry.get("elsewhere")
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "a:b", ".hidden", "a' or name like '%"])
+def test_model_names_that_could_be_paths_or_queries_are_refused(
+    registry: ModelRegistry, bundle: Bundle, name: str
+) -> None:
+    with pytest.raises(InputError, match="model name"):
+        registry.register(name, bundle)
+    assert registry.versions(name) == []
+
+
+def test_large_metadata_still_comes_back(registry: ModelRegistry, model: str, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from fmnist.bundle import open_bundle, write_metadata
+
+    small = make_bundle(tmp_path / "large")
+    noise = base64.b64encode(bytes(90_000)).decode()
+    write_metadata(small.folder, replace(small.metadata, hyperparameters={"table": noise}))
+    large = open_bundle(small.folder)
+    registry.register(model, large)
+    assert registry.get(model).metadata == large.metadata
+
+
+_REGISTER = """
+import sys
+from pathlib import Path
+from fmnist.bundle import open_bundle
+from tests.contract.test_registry import _ENGINES
+
+registry = _ENGINES[sys.argv[1]](Path(sys.argv[2])).registry
+print(registry.register("raced", open_bundle(Path(sys.argv[3]))).number)
+"""
+
+
+@pytest.mark.parametrize("name", sorted(_ENGINES))
+def test_two_processes_register_the_same_bundle_in_a_fresh_registry(
+    name: str, bundle: Bundle, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-c", _REGISTER, name, str(tmp_path / "fresh"), str(bundle.folder)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    numbers = [process.communicate(timeout=120)[0].strip() for process in processes]
+    assert numbers == ["1", "1"]
+    assert [version.number for version in _ENGINES[name](tmp_path / "fresh").registry.versions("raced")] == [
+        1
+    ]
