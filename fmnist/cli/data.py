@@ -1,0 +1,204 @@
+"""``fmnist data``: raw files into versioned repos, and a look at what is there."""
+
+from dataclasses import asdict, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fmnist.cli.console import as_json, print_json, print_table, say, working
+from fmnist.data.base import Commit
+from fmnist.data.changes import Contents, FileChange, commit_of, contents, file_changes
+from fmnist.data.fetch import fetch as fetch_both
+from fmnist.data.transfer import checkout as check_out
+from fmnist.data.transfer import files_under, refuse_broken_data
+from fmnist.settings import data_store, from_environment
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.group()
+def data() -> None:
+    """Put raw data into versioned repos, and look at it there.
+
+    \b
+    Examples:
+      fmnist data fetch
+      fmnist data log fmnist-train-raw
+      fmnist data diff fmnist-train-raw
+      fmnist data checkout fmnist-test-raw --to /tmp/test-data
+    """
+
+
+@data.command()
+@click.option("--source", type=_FOLDER, help="Folder with the files; nowhere else is looked then.")
+@as_json
+def fetch(source: Path | None, as_json: bool) -> None:
+    """Find Fashion-MNIST and commit both splits.
+
+    Looks in --source or FMNIST_SOURCE; else in the cache, ../shared/fashion-mnist, Keras's
+    cache, and on the web. Takes IDX files (gzipped or not) and Kaggle's CSV files.
+
+    \b
+    Examples:
+      fmnist data fetch
+      fmnist data fetch --source ~/Downloads/fashion-mnist
+    """
+    settings = from_environment()
+    if source:
+        settings = replace(settings, source=source.absolute())
+    commits = fetch_both(settings, data_store(settings), say)
+    _print_commits(list(commits), as_json)
+
+
+@data.command()
+@click.argument("repo")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("-m", "--message", default="", help="What changed, for the log.")
+@as_json
+def put(repo: str, paths: tuple[Path, ...], message: str, as_json: bool) -> None:
+    """Make files, or a folder's files, the whole new content of REPO.
+
+    Images and labels are read first, and refused if they are broken.
+
+    \b
+    Examples:
+      fmnist data put fmnist-train-raw ./new-season -m "autumn pictures"
+      fmnist data put shoes images-idx3-ubyte.gz labels-idx1-ubyte.gz
+    """
+    files = files_under(paths)
+    refuse_broken_data(files)
+    message = message or f"From {', '.join(str(path) for path in paths)}"
+    with working(f"putting into {repo}: {', '.join(files)}"):
+        commit = data_store(from_environment()).put(repo, files, message)
+    _print_commits([commit], as_json)
+
+
+@data.command()
+@click.argument("repo")
+@as_json
+def log(repo: str, as_json: bool) -> None:
+    """List the commits of REPO, newest first.
+
+    \b
+    Example:
+      fmnist data log fmnist-train-raw
+    """
+    _print_commits(data_store(from_environment()).log(repo), as_json)
+
+
+@data.command()
+@click.argument("repo")
+@click.argument("a", required=False)
+@click.argument("b", default="master")
+@as_json
+def diff(repo: str, a: str | None, b: str, as_json: bool) -> None:
+    """Show what changed in REPO from commit A to B: the last change unless named.
+
+    \b
+    Examples:
+      fmnist data diff fmnist-train-raw
+      fmnist data diff fmnist-train-raw 1f3a9c 7be210
+    """
+    store = data_store(from_environment())
+    new = commit_of(store, repo, b)
+    old_ref = a or new.parent
+    old = commit_of(store, repo, old_ref) if old_ref else None
+    changes, now = file_changes(old, new), contents(store, new)
+    was = contents(store, old) if old else None
+    if as_json:
+        print_json(_diff_document(repo, old, new, changes, was, now))
+    else:
+        _print_diff(repo, old, new, changes, was, now)
+
+
+@data.command()
+@click.argument("repo")
+@click.argument("ref", default="master")
+@click.option("--to", "folder", required=True, type=_FOLDER, help="Folder to write; new or empty.")
+@as_json
+def checkout(repo: str, ref: str, folder: Path, as_json: bool) -> None:
+    """Write the files of a commit into a folder: all of them or none.
+
+    \b
+    Examples:
+      fmnist data checkout fmnist-test-raw --to /tmp/test-data
+      fmnist data checkout fmnist-test-raw 1f3a9c --to /tmp/older
+    """
+    store = data_store(from_environment())
+    commit = commit_of(store, repo, ref)
+    check_out(store, commit, folder)
+    say(f"{folder}: {len(commit.files)} files of {repo}@{commit.id}")
+    _print_commits([commit], as_json)
+
+
+def _print_commits(commits: list[Commit], as_json: bool) -> None:
+    if as_json:
+        print_json([_document(commit) for commit in commits])
+        return
+    for repo, of_repo in groupby(commits, key=lambda commit: commit.repo):
+        rows = [
+            (
+                commit.id[:12],
+                f"{commit.created:%Y-%m-%d\u00a0%H:%M}",
+                commit.origin,
+                _size(sum(file.size for file in commit.files)),
+                commit.message,
+            )
+            for commit in of_repo
+        ]
+        print_table(("commit", "created (UTC)", "origin", "size", "message"), rows, title=repo)
+
+
+def _document(commit: Commit) -> dict[str, Any]:
+    return asdict(commit) | {"created": commit.created.isoformat(), "origin": commit.origin}
+
+
+def _diff_document(
+    repo: str,
+    old: Commit | None,
+    new: Commit,
+    changes: list[FileChange],
+    was: Contents | None,
+    now: Contents | None,
+) -> dict[str, Any]:
+    return {
+        "repo": repo,
+        "from": old.id if old else None,
+        "to": new.id,
+        "files": [asdict(change) for change in changes],
+        "contents": {"from": asdict(was) if was else None, "to": asdict(now) if now else None},
+    }
+
+
+def _print_diff(
+    repo: str,
+    old: Commit | None,
+    new: Commit,
+    changes: list[FileChange],
+    was: Contents | None,
+    now: Contents | None,
+) -> None:
+    title = f"{repo}: {old.id[:12] if old else 'nothing'} → {new.id[:12]}"
+    rows = [(item.change, item.name, _size(item.old_size), _size(item.new_size)) for item in changes]
+    print_table(("change", "file", "old", "new"), rows or [("none", "", "", "")], title=title)
+    if was is None and now is None:
+        return
+    before, after = was or Contents(0, {}), now or Contents(0, {})
+    counts = [("all images", before.images, after.images)]
+    for name in after.per_class or before.per_class:
+        counts.append((name, before.per_class.get(name, 0), after.per_class.get(name, 0)))
+    print_table(("images", "old", "new", "change"), [(*row, f"{row[2] - row[1]:+d}") for row in counts])
+
+
+def _size(size: int | None) -> str:
+    if size is None:
+        return "-"
+    return (
+        f"{size / 1e6:.1f}\u00a0MB"
+        if size >= 1e6
+        else f"{size / 1e3:.1f}\u00a0kB"
+        if size >= 1e3
+        else f"{size}\u00a0B"
+    )

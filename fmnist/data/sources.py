@@ -1,0 +1,169 @@
+"""Where the raw files come from: the first place that has them all, else drawn garments."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fmnist.data import synthetic
+from fmnist.data.base import SYNTHETIC_MARKER
+from fmnist.data.download import download
+from fmnist.data.formats import read_dataset
+from fmnist.data.lock import only_writer
+from fmnist.data.validation import inspect
+from fmnist.errors import NotFoundError, UnavailableError
+from fmnist.fashion_mnist import KERAS_CACHE, MIRRORS, SPLITS, TEST, TRAIN, OfficialFile, Split
+from fmnist.files import sha256_of
+from fmnist.settings import PROJECT, Settings
+
+Say = Callable[[str], None]
+
+_ALL = (*TRAIN.files, *TEST.files)
+_LOCK_SECONDS = 900.0
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where to look, in this order. With a ``source`` nowhere else is looked."""
+
+    source: Path | None
+    cache: Path
+    shared: Path
+    keras: Path
+    mirrors: Sequence[str]
+
+
+@dataclass(frozen=True)
+class RawFiles:
+    """What was found: the files to commit by name, and ``official``, ``custom`` or ``synthetic``."""
+
+    origin: str
+    where: str
+    train: Mapping[str, Path]
+    test: Mapping[str, Path]
+
+
+def places(settings: Settings, environ: Mapping[str, str] = os.environ) -> Places:
+    """The usual places for these settings."""
+    keras_home = Path(environ.get("KERAS_HOME") or Path.home() / ".keras")
+    return Places(
+        source=settings.source,
+        cache=settings.cache,
+        shared=PROJECT.parent / "shared" / "fashion-mnist",
+        keras=keras_home / KERAS_CACHE,
+        mirrors=MIRRORS,
+    )
+
+
+def find(places: Places, say: Say) -> RawFiles:
+    """The raw files of both splits; ``say`` gets lines of progress.
+
+    Raises:
+        NotFoundError: the named source folder lacks a split.
+        DataError: a file in the named source folder cannot be read.
+    """
+    if places.source:
+        return _from_source(places.source, say)
+    for folder in (places.cache, places.shared, places.keras):
+        if _has_official(folder, say):
+            return _official(folder)
+    return _fetched(places, say)
+
+
+def _fetched(places: Places, say: Say) -> RawFiles:
+    with only_writer(places.cache / ".lock", _LOCK_SECONDS, f"the cache {places.cache}"):
+        try:
+            say("Fashion-MNIST is not on this machine: downloading 31 MB")
+            download(_ALL, places.cache, places.mirrors, say)
+        except UnavailableError as error:
+            return _drawn(places, str(error), say)
+    return _official(places.cache)
+
+
+def _drawn(places: Places, reason: str, say: Say) -> RawFiles:
+    looked = ", ".join(str(folder) for folder in (places.cache, places.shared, places.keras))
+    for line in (
+        "!" * 78,
+        "!!  NOT FASHION-MNIST: drawn garments stand in (dataset=synthetic everywhere).",
+        "!!  Figures got with them say nothing about Fashion-MNIST.",
+        f"!!  Looked in: {looked}",
+        f"!!  Download: {reason}",
+        "!!  Have the four files? fmnist data fetch --source FOLDER, or set FMNIST_SOURCE.",
+        "!" * 78,
+    ):
+        say(line)
+    folder = places.cache / f"synthetic-{synthetic.VERSION}"
+    if not folder.is_dir():
+        synthetic.write(folder)
+    marker = {SYNTHETIC_MARKER: folder / SYNTHETIC_MARKER}
+    train, test = ({file.name: folder / file.name for file in split.files} | marker for split in SPLITS)
+    return RawFiles("synthetic", str(folder), train, test)
+
+
+def _official(folder: Path) -> RawFiles:
+    train, test = ({file.name: folder / file.name for file in split.files} for split in SPLITS)
+    return RawFiles("official", str(folder), train, test)
+
+
+def _has_official(folder: Path, say: Say) -> bool:
+    """Whether all four are there, byte for byte."""
+    paths = [(folder / file.name, file) for file in _ALL]
+    if not all(path.is_file() for path, _ in paths):
+        return False
+    wrong = [path.name for path, file in paths if sha256_of(path) != file.sha256]
+    if wrong:
+        say(f"{folder}: passed over, SHA-256 is not the published one: {', '.join(wrong)}")
+    return not wrong
+
+
+def _from_source(folder: Path, say: Say) -> RawFiles:
+    if not folder.is_dir():
+        raise NotFoundError(f"source {folder}: no such folder")
+    if _has_official_names(folder) and _has_official(folder, say=lambda _: None):
+        return _official(folder)
+    found = {split.name: _split_files(folder, split) for split in SPLITS}
+    marker = folder / SYNTHETIC_MARKER
+    extra = {SYNTHETIC_MARKER: marker} if marker.is_file() else {}
+    for split in SPLITS:
+        files = found[split.name]
+        inspection = inspect(read_dataset({name: path.read_bytes() for name, path in files.items()}))
+        say(f"{folder}: {split.name}: {inspection.images} images from {', '.join(files)}")
+        if inspection.missing_classes:
+            say(f"{folder}: {split.name}: no image of {', '.join(inspection.missing_classes)}")
+    origin = "synthetic" if extra else "custom"
+    if _has_official_names(folder):
+        say(f"{folder}: the names are the official ones, the bytes are not: recorded as {origin}")
+    return RawFiles(origin, str(folder), found[TRAIN.name] | extra, found[TEST.name] | extra)
+
+
+def _has_official_names(folder: Path) -> bool:
+    return all((folder / file.name).is_file() for file in _ALL)
+
+
+def _split_files(folder: Path, split: Split) -> dict[str, Path]:
+    """The split's IDX pair, gzipped or not, or Kaggle's CSV; under the names that they have."""
+    pair = [_one_of(folder, _idx_names(file)) for file in split.files]
+    table = _one_of(folder, _csv_names(split))
+    chosen = [path for path in (pair if all(pair) else [table]) if path]
+    if not chosen:
+        raise NotFoundError(
+            f"source {folder}: no {split.name} data; expected {split.images.name} with {split.labels.name} "
+            f"(gzipped or not), or {_csv_names(split)[0]}; it holds "
+            f"{', '.join(sorted(path.name for path in folder.iterdir())[:12]) or 'nothing'}"
+        )
+    return {path.name: path for path in chosen}
+
+
+def _one_of(folder: Path, names: Sequence[str]) -> Path | None:
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def _idx_names(file: OfficialFile) -> tuple[str, ...]:
+    plain = file.name.removesuffix(".gz")
+    dotted = plain.replace("-idx", ".idx")
+    return file.name, plain, f"{dotted}.gz", dotted
+
+
+def _csv_names(split: Split) -> tuple[str, ...]:
+    name = f"fashion-mnist_{split.name}.csv"
+    return name, f"{name}.gz"
