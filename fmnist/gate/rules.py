@@ -1,0 +1,67 @@
+"""The gate's decision, a pure function of what was measured and what the policy asks."""
+
+import math
+from collections.abc import Iterator
+
+from fmnist.fashion_mnist import CLASSES
+from fmnist.gate.measurement import Measurement
+from fmnist.gate.policy import Policy
+from fmnist.gate.verdict import Rule, Verdict
+
+RECALL_RULES = tuple(f"recall of {name}" for name in CLASSES)
+RULES = (
+    "class order",
+    "usable answers",
+    "test images",
+    "accuracy",
+    "macro F1",
+    *RECALL_RULES,
+    "latency",
+    "size",
+)
+"""The names of the rules that ``decide`` applies, always all of them, in this order."""
+
+
+def decide(measurement: Measurement, policy: Policy) -> Verdict:
+    """Whether a model version is good enough."""
+    return Verdict(tuple(_rules(measurement, policy)))
+
+
+def _rules(measured: Measurement, policy: Policy) -> Iterator[Rule]:
+    yield _class_order(measured.classes)
+    yield _at_most(
+        "usable answers", measured.unusable, 0, "answers that are not ten finite shares summing to 1"
+    )
+    yield _at_least("test images", measured.images, policy.least_images, "images to test with")
+    yield _at_least("accuracy", measured.accuracy, policy.accuracy, "of the test images are named right")
+    yield _at_least("macro F1", measured.macro_f1, policy.macro_f1, "mean F1 of the ten classes")
+    for rule, name, recall in zip(RECALL_RULES, CLASSES, measured.recall, strict=True):
+        yield _at_least(rule, recall, policy.recall.of(name), f"of the images of {name} are found")
+    yield _at_most("latency", measured.latency_ms, policy.latency_ms, "ms for one image on one thread")
+    yield _at_most("size", measured.size_bytes, policy.size_bytes, "bytes in model.onnx")
+
+
+def _class_order(classes: tuple[str, ...]) -> Rule:
+    wrong = [number for number, name in enumerate(CLASSES) if classes[number : number + 1] != (name,)]
+    surplus = classes[len(CLASSES) :]
+    return Rule(
+        name="class order",
+        measured=len(wrong) + len(surplus),
+        bound=0,
+        passed=classes == CLASSES,
+        explanation=f"classes are {', '.join(classes)}; expected {', '.join(CLASSES)}",
+    )
+
+
+def _at_least(name: str, measured: float, bound: float, what: str) -> Rule:
+    passed = math.isfinite(measured) and measured >= bound
+    return Rule(name, measured, bound, passed, f"{_text(measured)} {what}, at least {_text(bound)} asked")
+
+
+def _at_most(name: str, measured: float, bound: float, what: str) -> Rule:
+    passed = math.isfinite(measured) and measured <= bound
+    return Rule(name, measured, bound, passed, f"{_text(measured)} {what}, at most {_text(bound)} allowed")
+
+
+def _text(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"

@@ -1,0 +1,1 @@
+"""The gate as GitLab calls it; the project's own tests are in ``tests/``."""

@@ -1,0 +1,85 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fmnist.errors import ConfigError
+from fmnist.gate.policy import ACCURACY_FLOOR, read_policy
+from fmnist.settings import PROJECT
+
+_GOOD: dict[str, Any] = {
+    "schema_version": 1,
+    "accuracy": 0.9,
+    "macro_f1": 0.9,
+    "recall": {"every_class": 0.7, "exceptions": {"Shirt": 0.5}},
+    "least_images": 100,
+    "latency_ms": 1.0,
+    "size_bytes": 1000,
+}
+
+
+def _write(folder: Path, content: object) -> Path:
+    path = folder / "gate.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def test_the_projects_own_policy_asks_for_more_than_the_floor() -> None:
+    policy = read_policy(PROJECT / "gate.yaml")
+    assert policy.accuracy > ACCURACY_FLOOR == 0.70
+    assert policy.recall.of("Shirt") < policy.recall.of("Trouser") == policy.recall.every_class
+
+
+def test_the_sum_is_of_the_values_not_of_the_text(tmp_path: Path) -> None:
+    path = _write(tmp_path, _GOOD)
+    first = read_policy(path).sha256()
+    path.write_text("# another comment\n" + path.read_text())
+    assert read_policy(path).sha256() == first
+    assert read_policy(_write(tmp_path, {**_GOOD, "accuracy": 0.91})).sha256() != first
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"accuracy": 0.699}, "accuracy: .*0.7.*got 0.699"),
+        ({"accuracy": 1.01}, "accuracy"),
+        ({"accuracy": float("nan")}, "accuracy"),
+        ({"accuracy": "0.9"}, "accuracy: .*got '0.9'"),
+        ({"accuracy": True}, "accuracy"),
+        ({"acuracy": 0.9}, "acuracy: Extra inputs"),
+        (
+            {"recall": {"every_class": 0.7, "exceptions": {"Shrit": 0.5}}},
+            "recall.exceptions.Shrit.*T-shirt/top",
+        ),
+        ({"recall": {"every_class": 0.7, "exceptons": {}}}, "recall.exceptons"),
+        ({"recall": 0.7}, "recall"),
+        ({"least_images": 0}, "least_images"),
+        ({"latency_ms": 0}, "latency_ms"),
+        ({"size_bytes": 1.5}, "size_bytes"),
+        ({"schema_version": 2}, "schema_version"),
+    ],
+)
+def test_an_error_names_the_file_and_the_field(tmp_path: Path, change: dict[str, Any], field: str) -> None:
+    with pytest.raises(ConfigError, match=rf"gate\.yaml: {field}"):
+        read_policy(_write(tmp_path, {**_GOOD, **change}))
+
+
+@pytest.mark.parametrize("field", sorted(_GOOD))
+def test_every_field_must_be_there(tmp_path: Path, field: str) -> None:
+    rest = {name: value for name, value in _GOOD.items() if name != field}
+    with pytest.raises(ConfigError, match=rf"gate\.yaml: {field}: Field required$"):
+        read_policy(_write(tmp_path, rest))
+
+
+@pytest.mark.parametrize("text", ["", "- 1\n", "a: [", "\x00"])
+def test_what_is_no_policy_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "gate.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"gate\.yaml"):
+        read_policy(path)
+
+
+def test_a_missing_policy_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"absent\.yaml"):
+        read_policy(tmp_path / "absent.yaml")
