@@ -1,0 +1,34 @@
+"""``fmnist lineage``: from a version back to the data and code that it was made from."""
+
+from dataclasses import asdict
+
+import click
+
+from fmnist import settings
+from fmnist.cli.console import as_json, print_json, working
+from fmnist.fashion_mnist import MODEL_NAME
+
+
+@click.command()
+@click.argument("version", type=click.IntRange(min=1), required=False)
+@click.option("--model", default=MODEL_NAME, show_default=True)
+@as_json
+def lineage(version: int | None, model: str, as_json: bool) -> None:
+    """Trace VERSION (default: the latest) back to its data and code.
+
+    Each link was made from the one below it.
+
+    \b
+    Examples:
+      fmnist lineage 3
+      fmnist lineage 3 --json
+    """
+    from fmnist.lineage import chain, lineage_of
+
+    with working("Reading the registry"):
+        found = lineage_of(settings.model_registry(settings.from_environment()).get(model, version))
+    if as_json:
+        print_json(asdict(found))
+    else:
+        for depth, (link, text) in enumerate(chain(found)):
+            click.echo(f"{'   ' * (depth - 1)}{'└─ ' if depth else ''}{link}: {text}")
