@@ -5,20 +5,26 @@ import shutil
 from pathlib import Path
 
 from fmnist.bundle import METADATA_FILE, Bundle, open_bundle
-from fmnist.errors import IntegrityError, NotFoundError
+from fmnist.errors import InputError, IntegrityError, NotFoundError
 from fmnist.files import folder_written_atomically, sha256_of
 
 
 def copy_bundle(bundle: Bundle, folder: Path) -> Bundle:
     """Copy the files that the metadata names, and nothing else, to ``folder``; all of them or none.
 
+    Another bundle in ``folder`` is replaced.
+
     Raises:
+        InputError: ``folder`` holds something else than a bundle, which would be lost.
         IntegrityError: what arrived is not what ``bundle`` names.
     """
+    names = (*bundle.metadata.files, METADATA_FILE)
+    for name in names:
+        if Path(name).name != name:
+            raise IntegrityError(f"{bundle.folder / METADATA_FILE}: {name!r} is not a plain file name")
+    _check_replaceable(folder, names)
     with folder_written_atomically(folder) as beside:
-        for name in (*bundle.metadata.files, METADATA_FILE):
-            if Path(name).name != name:
-                raise IntegrityError(f"{bundle.folder / METADATA_FILE}: {name!r} is not a plain file name")
+        for name in names:
             _copy(bundle.folder / name, beside / name)
         open_stored(beside, bundle.sha256)
     return open_bundle(folder)
@@ -40,6 +46,16 @@ def open_stored(folder: Path, sha256: str) -> Bundle:
         return open_bundle(folder)
     except NotFoundError as error:
         raise IntegrityError(f"{error}; register the checkpoint again") from error
+
+
+def _check_replaceable(folder: Path, names: tuple[str, ...]) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; name a folder to put the bundle in")
+    others = (
+        sorted(path.name for path in folder.iterdir() if path.name not in names) if folder.exists() else []
+    )
+    if others:
+        raise InputError(f"{folder}: holds {others[0]}, which is no part of a bundle; name a new folder")
 
 
 def _copy(source: Path, target: Path) -> None:
