@@ -1,0 +1,242 @@
+"""The whole gate on a home of its own: as a library, as a verb, and as GitLab calls it."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from fmnist import settings
+from fmnist.bundle import Bundle, open_bundle, write_metadata
+from fmnist.cli.gate import gate
+from fmnist.data.base import Commit
+from fmnist.errors import GateRefused, IntegrityError, NotFoundError
+from fmnist.fashion_mnist import CLASSES, MODEL_NAME
+from fmnist.gate.examine import examine
+from fmnist.gate.policy import Policy, read_policy
+from fmnist.gate.result import ANNOTATION, GateResult, gate_result
+from fmnist.gate.rules import RULES
+from fmnist.registry.base import ModelRegistry, ModelVersion
+from fmnist.settings import PROJECT, Settings
+from tests.support.blocks import block_images, block_weights, put_test_data
+from tests.support.bundles import make_bundle
+
+_NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+_GOOD, _POOR = 1, 2
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A home with 1,000 test images, a good version 1 and a version 2 that is right in 1 of 10."""
+    folder = tmp_path_factory.mktemp("gate")
+    own = settings.from_environment({"FMNIST_HOME": str(folder / "home")})
+    put_test_data(settings.data_store(own), block_images(per_class=100), folder / "files")
+    registry = settings.model_registry(own)
+    registry.register(MODEL_NAME, make_bundle(folder / "good", weights=block_weights()))
+    registry.register(MODEL_NAME, make_bundle(folder / "poor", weights=np.zeros((784, 10), np.float32)))
+    return own
+
+
+@pytest.fixture(scope="module")
+def registry(home: Settings) -> ModelRegistry:
+    return settings.model_registry(home)
+
+
+@pytest.fixture(scope="module")
+def test_data(home: Settings) -> Commit:
+    return settings.data_store(home).get("fmnist-test-raw")
+
+
+@pytest.fixture
+def policy_file(tmp_path: Path) -> Path:
+    """The project's own, but for the time, as other tests keep the machine busy."""
+    path = tmp_path / "gate.yaml"
+    path.write_text(
+        yaml.safe_dump({**yaml.safe_load((PROJECT / "gate.yaml").read_text()), "latency_ms": 1e3})
+    )
+    return path
+
+
+@pytest.fixture
+def policy(policy_file: Path) -> Policy:
+    return read_policy(policy_file)
+
+
+@pytest.fixture
+def environment(home: Settings, policy_file: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """What the verb and the pytest entry read."""
+    for name in ("MODEL_NAME", "MODEL_VERSION", "TEST_DATA_COMMIT", "FMNIST_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FMNIST_HOME", str(home.home))
+    monkeypatch.setenv("GATE_POLICY", str(policy_file))
+    return monkeypatch
+
+
+def _examined(home: Settings, version: ModelVersion, test_data: Commit, policy: Policy) -> GateResult:
+    registry = settings.model_registry(home)
+    return examine(registry, settings.data_store(home), version, test_data, policy, _NOW)
+
+
+def test_the_result_is_kept_with_the_version(
+    home: Settings, registry: ModelRegistry, test_data: Commit, policy: Policy
+) -> None:
+    result = _examined(home, registry.get(MODEL_NAME, _GOOD), test_data, policy)
+    assert result.passed
+    assert result.accuracy == 1.0
+    assert (result.test_data.commit, result.test_data.origin) == (test_data.id, "custom")
+    assert result.policy_sha256 == policy.sha256()
+    assert result.time == "2026-01-02T03:04:05+00:00"
+    assert gate_result(registry.get(MODEL_NAME, _GOOD)) == result
+
+
+def test_a_refusal_is_kept_too(
+    home: Settings, registry: ModelRegistry, test_data: Commit, policy: Policy
+) -> None:
+    result = _examined(home, registry.get(MODEL_NAME, _POOR), test_data, policy)
+    assert [rule.name for rule in result.verdict.broken] == [
+        "accuracy",
+        "macro F1",
+        *(f"recall of {name}" for name in CLASSES[1:]),
+    ]
+    assert gate_result(registry.get(MODEL_NAME, _POOR)) == result
+
+
+def test_classes_in_another_order_are_refused(
+    home: Settings, registry: ModelRegistry, test_data: Commit, policy: Policy, tmp_path: Path
+) -> None:
+    bundle = make_bundle(tmp_path / "bundle", weights=block_weights(), seed=3)
+    turned = _rewritten(bundle, classes=tuple(reversed(CLASSES)))
+    result = _examined(home, registry.register("turned", turned), test_data, policy)
+    assert [rule.name for rule in result.verdict.broken] == ["class order"]
+
+
+def test_a_model_that_answers_nan_is_refused_and_the_refusal_kept(
+    home: Settings, registry: ModelRegistry, test_data: Commit, policy: Policy, tmp_path: Path
+) -> None:
+    bundle = make_bundle(tmp_path / "bundle", weights=np.full((784, 10), np.nan, np.float32))
+    version = registry.register("nan", bundle)
+    rule = _examined(home, version, test_data, policy).verdict.rule("usable answers")
+    assert (rule.measured, rule.passed) == (1000, False)
+    kept = gate_result(registry.get("nan"))
+    assert kept is not None
+    assert not kept.passed
+
+
+def test_an_altered_model_gets_no_verdict(
+    home: Settings, registry: ModelRegistry, test_data: Commit, policy: Policy, tmp_path: Path
+) -> None:
+    version = registry.register("altered", make_bundle(tmp_path / "bundle", seed=4))
+    (stored,) = (home.artifacts / "models" / "altered").glob("*/model.onnx")
+    stored.write_bytes(stored.read_bytes() + b"\0")
+    with pytest.raises(IntegrityError, match=r"model\.onnx"):
+        _examined(home, version, test_data, policy)
+    assert registry.get("altered").annotations == {}
+
+
+def test_the_verb_prints_the_rules_of_a_good_version(
+    environment: pytest.MonkeyPatch, registry: ModelRegistry, policy_file: Path
+) -> None:
+    arguments = ["--version", str(_GOOD), "--policy", str(policy_file)]
+    shown = CliRunner().invoke(gate, arguments, catch_exceptions=False)
+    assert shown.exit_code == 0
+    assert "accuracy" in shown.stdout
+    printed = CliRunner().invoke(gate, [*arguments, "--json"], catch_exceptions=False)
+    document = json.loads(printed.stdout)
+    assert (document["version"], document["passed"]) == (_GOOD, True)
+    assert [rule["name"] for rule in document["rules"]] == list(RULES)
+    assert json.loads(registry.get(MODEL_NAME, _GOOD).annotations[ANNOTATION])["time"] == document["time"]
+
+
+def test_the_verb_refuses_the_latest_with_its_reasons(
+    environment: pytest.MonkeyPatch, policy_file: Path
+) -> None:
+    outcome = CliRunner().invoke(gate, ["--policy", str(policy_file), "--json"])
+    assert isinstance(outcome.exception, GateRefused)
+    assert "version 2 of fashion-classifier is refused: accuracy (0.1000" in str(outcome.exception)
+    assert json.loads(outcome.stdout)["passed"] is False
+
+
+def test_the_verb_names_a_missing_commit(environment: pytest.MonkeyPatch, policy_file: Path) -> None:
+    outcome = CliRunner().invoke(gate, ["--policy", str(policy_file), "--data", "0" * 40])
+    assert isinstance(outcome.exception, NotFoundError)
+    assert "fmnist-test-raw" in str(outcome.exception)
+
+
+def test_gitlabs_entry_passes_a_good_version_without_tensorflow(
+    environment: pytest.MonkeyPatch, registry: ModelRegistry, tmp_path: Path
+) -> None:
+    environment.setenv("MODEL_VERSION", str(_GOOD))
+    before = registry.get(MODEL_NAME, _GOOD).annotations.get(ANNOTATION)
+    outcome, cases = _entry(tmp_path)
+    assert outcome.returncode == 0, outcome.stdout
+    assert {f"test_rule[{name}]" for name in RULES} | {"test_tensorflow_is_not_needed"} == set(cases)
+    assert {case.find("failure") for case in cases.values()} == {None}
+    after = gate_result(registry.get(MODEL_NAME, _GOOD))
+    assert after is not None
+    assert json.dumps(after.document()) != before
+
+
+def test_gitlabs_entry_shows_each_broken_rule_of_the_latest(
+    environment: pytest.MonkeyPatch, registry: ModelRegistry, tmp_path: Path
+) -> None:
+    outcome, cases = _entry(tmp_path)
+    assert outcome.returncode == 1
+    failed = {name for name, case in cases.items() if case.find("failure") is not None}
+    assert failed == {
+        f"test_rule[{name}]" for name in ("accuracy", "macro F1", *(f"recall of {n}" for n in CLASSES[1:]))
+    }
+    assert "0.1000 of the test images are named right, at least 0.9000 asked" in outcome.stdout
+    result = gate_result(registry.get(MODEL_NAME, _POOR))
+    assert result is not None
+    assert result.time > _NOW.isoformat()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("FMNIST_HOME", "{tmp}/nowhere", "no model registry yet"),
+        ("MODEL_VERSION", "first", "MODEL_VERSION=first: expected a version's number or latest"),
+        ("GATE_POLICY", "{tmp}/absent.yaml", "absent.yaml"),
+    ],
+)
+def test_gitlabs_entry_errs_when_there_is_nothing_to_judge(
+    environment: pytest.MonkeyPatch, tmp_path: Path, variable: str, value: str, says: str
+) -> None:
+    environment.setenv(variable, value.format(tmp=tmp_path))
+    outcome, cases = _entry(tmp_path)
+    assert outcome.returncode == 1
+    assert says in outcome.stdout
+    assert "passed" not in outcome.stdout
+    assert "skipped" not in outcome.stdout
+    assert len(cases) == len(RULES) + 1
+    assert all(case.find("error") is not None for case in cases.values())
+    assert not (tmp_path / "nowhere").exists()
+
+
+def _entry(folder: Path) -> tuple["subprocess.CompletedProcess[str]", dict[str, ElementTree.Element]]:
+    """Run the entry as GitLab does; its outcome and JUnit's cases by name."""
+    junit = folder / "junit.xml"
+    options = ["-p", "no:cacheprovider", f"--junitxml={junit}", "--color=no"]
+    outcome = subprocess.run(
+        [sys.executable, "-m", "pytest", "fmnist/test/test_model_accuracy.py", *options],
+        cwd=PROJECT,
+        env={**os.environ, "PYTEST_ADDOPTS": ""},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    cases = {case.get("name", ""): case for case in ElementTree.parse(junit).iter("testcase")}
+    return outcome, cases
+
+
+def _rewritten(bundle: Bundle, **changes: object) -> Bundle:
+    write_metadata(bundle.folder, replace(bundle.metadata, **changes))  # type: ignore[arg-type]
+    return open_bundle(bundle.folder)
