@@ -1,0 +1,117 @@
+"""The Seldon wrapper: ``seldon-core-microservice FashionClassifier`` serves one bundle by REST and gRPC."""
+
+import base64
+import logging
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import json_format  # type: ignore[import-untyped]
+from seldon_core.proto.prediction_pb2 import Feedback, SeldonMessage
+
+from fmnist.bundle import open_bundle
+from fmnist.errors import FmnistError, IntegrityError, PayloadError
+from fmnist.serving.documentation import openapi, page
+from fmnist.serving.flask import blueprint
+from fmnist.serving.payloads import Message
+from fmnist.serving.service import Service, class_counts
+
+logger = logging.getLogger(__name__)
+
+
+class FashionClassifier:
+    """Seldon's parameters are the arguments.
+
+    Args:
+        bundle: folder of the checkpoint bundle; it is verified at once and loaded after the fork.
+        version: the model version, as answers and the Swagger page name it.
+    """
+
+    def __init__(self, bundle: str = "/model", version: str | int = "0") -> None:
+        opened = open_bundle(Path(bundle))
+        self._version = str(version)
+        self._service = Service(opened, self._version)
+        # seldon-core's seam for a blueprint on its Flask app.
+        self.model_error_handler = blueprint(page(opened, self._version), openapi(opened, self._version))
+
+    def load(self) -> None:
+        """Called once in each process that answers.
+
+        Raises:
+            IntegrityError: the model does not load or does not give its known answer.
+        """
+        try:
+            self._service.load()
+        except (AttributeError, NotImplementedError) as error:
+            # seldon-core takes these two for "there is no load()" and would serve without a model.
+            raise IntegrityError(f"the model does not load: {error!r}") from error
+
+    def predict_raw(self, request: object) -> Message | SeldonMessage:
+        """REST gives and takes dicts, gRPC SeldonMessages.
+
+        Raises:
+            PayloadError: REST answers its status and reason; gRPC UNKNOWN with its text.
+        """
+        try:
+            if isinstance(request, SeldonMessage):
+                return json_format.ParseDict(self._answer(_as_json(request)), SeldonMessage())
+            return self._answer(request)
+        except FmnistError:
+            raise
+        except Exception as error:
+            logger.exception("unexpected error in a prediction")
+            raise FmnistError("unexpected error; the service's log says more") from error
+
+    def _answer(self, message: object) -> Message:
+        answer = self._service.answer(message)
+        answer["meta"]["metrics"] = [
+            {
+                "type": "COUNTER",
+                "key": "fashion_classifier_predictions",
+                "value": count,
+                "tags": {"class": name, "version": self._version},
+            }
+            for name, count in class_counts(answer).items()
+        ]
+        return answer
+
+    def send_feedback_raw(self, request: Feedback) -> SeldonMessage:
+        """Seldon has counted the reward already; this counts the feedback, good or bad."""
+        counter = {
+            "type": "COUNTER",
+            "key": "fashion_classifier_feedback",
+            "value": 1,
+            "tags": {"version": self._version},
+        }
+        meta = {"tags": dict(self._service.tags), "metrics": [counter]}
+        return json_format.ParseDict({"meta": meta}, SeldonMessage())
+
+    def health_status_raw(self) -> Message:
+        """Ready only if the known picture gives its known answer."""
+        return self._service.check()
+
+    def init_metadata(self) -> Message:
+        """What ``/metadata`` answers."""
+        return self._service.describe()
+
+
+def _as_json(message: SeldonMessage) -> dict[str, Any]:
+    """The message as REST would have brought it; a tensor's values stay out of protobuf's slow mapping."""
+    meta = json_format.MessageToDict(message.meta)
+    field = message.WhichOneof("data_oneof")
+    if field == "binData":
+        return {"binData": base64.b64encode(message.binData), "meta": meta}
+    if field == "strData":
+        return {"strData": message.strData, "meta": meta}
+    if field != "data":
+        return {str(field): True, "meta": meta} if field else {}
+    form = message.data.WhichOneof("data_oneof")
+    if form == "tensor":
+        tensor = message.data.tensor
+        return {
+            "data": {"tensor": {"shape": list(tensor.shape), "values": list(tensor.values)}},
+            "meta": meta,
+        }
+    try:
+        return {"data": json_format.MessageToDict(message.data), "meta": meta}
+    except json_format.Error as error:
+        raise PayloadError(f"data: {error}", reason="BAD_TYPE") from None
