@@ -56,7 +56,15 @@ def _show(version: "ModelVersion", result: "GateResult", as_json: bool) -> None:
     else:
         marks = {True: "passed", False: "FAILED"}
         rows = [(rule.name, marks[rule.passed], rule.explanation) for rule in result.verdict.rules]
-        print_table(("rule", "result", "measured"), rows, title=f"Gate: {version.model} {version.number}")
+        print_table(("rule", "result", "measured"), rows, title=_title(version, result))
     if broken := result.verdict.broken:
         rules = "; ".join(f"{rule.name} ({rule.explanation})" for rule in broken)
         raise GateRefused(f"version {version.number} of {version.model} is refused: {rules}")
+
+
+def _title(version: "ModelVersion", result: "GateResult") -> str:
+    data = result.test_data
+    origin = version.metadata.provenance.train_data.origin
+    return (
+        f"{version.model} {version.number} (dataset={origin})\non {data.repo}@{data.commit} ({data.origin})"
+    )

@@ -29,16 +29,14 @@ def decide(measurement: Measurement, policy: Policy) -> Verdict:
 
 def _rules(measured: Measurement, policy: Policy) -> Iterator[Rule]:
     yield _class_order(measured.classes)
-    yield _at_most(
-        "usable answers", measured.unusable, 0, "answers that are not ten finite shares summing to 1"
-    )
-    yield _at_least("test images", measured.images, policy.least_images, "images to test with")
-    yield _at_least("accuracy", measured.accuracy, policy.accuracy, "of the test images are named right")
-    yield _at_least("macro F1", measured.macro_f1, policy.macro_f1, "mean F1 of the ten classes")
+    yield _at_most("usable answers", measured.unusable, 0, "answers are not ten finite shares that sum to 1")
+    yield _at_least("test images", measured.images, policy.least_images, "images")
+    yield _at_least("accuracy", measured.accuracy, policy.accuracy, "of the images are named right")
+    yield _at_least("macro F1", measured.macro_f1, policy.macro_f1, "over the ten classes")
     for rule, name, recall in zip(RECALL_RULES, CLASSES, measured.recall, strict=True):
-        yield _at_least(rule, recall, policy.recall.of(name), f"of the images of {name} are found")
-    yield _at_most("latency", measured.latency_ms, policy.latency_ms, "ms for one image on one thread")
-    yield _at_most("size", measured.size_bytes, policy.size_bytes, "bytes in model.onnx")
+        yield _at_least(rule, recall, policy.recall.of(name), "are found")
+    yield _at_most("latency", measured.latency_ms, policy.latency_ms, "ms per image")
+    yield _at_most("size", measured.size_bytes, policy.size_bytes, "bytes")
 
 
 def _class_order(classes: tuple[str, ...]) -> Rule:
@@ -49,7 +47,9 @@ def _class_order(classes: tuple[str, ...]) -> Rule:
         measured=len(wrong) + len(surplus),
         bound=0,
         passed=classes == CLASSES,
-        explanation=f"classes are {', '.join(classes)}; expected {', '.join(CLASSES)}",
+        explanation="the ten classes in their order"
+        if classes == CLASSES
+        else f"the bundle has {', '.join(classes)}; expected {', '.join(CLASSES)}",
     )
 
 

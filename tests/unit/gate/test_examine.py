@@ -193,7 +193,7 @@ def test_gitlabs_entry_shows_each_broken_rule_of_the_latest(
     assert failed == {
         f"test_rule[{name}]" for name in ("accuracy", "macro F1", *(f"recall of {n}" for n in CLASSES[1:]))
     }
-    assert "0.1000 of the test images are named right, at least 0.9000 asked" in outcome.stdout
+    assert "0.1000 of the images are named right, at least 0.9000 asked" in outcome.stdout
     result = gate_result(registry.get(MODEL_NAME, _POOR))
     assert result is not None
     assert result.time > _NOW.isoformat()
