@@ -122,7 +122,8 @@ class DvcStore:
                 _write_skeleton(beside)
             return
         History.drop_stale_locks(folder)
-        (folder / ".dvc/tmp/rwlock").unlink(missing_ok=True)
+        # DVC's memory of what it saw before, and the lock of a killed process.
+        shutil.rmtree(folder / ".dvc/tmp", ignore_errors=True)
 
     def _add(self, folder: Path, files: Mapping[str, Path]) -> tuple[StoredFile, ...]:
         """Bring the files into DVC's cache and write the pointer to them; nothing is visible yet.
@@ -201,16 +202,23 @@ def _dvc_add(folder: Path, stored: tuple[StoredFile, ...]) -> list[str]:
     """``dvc add files``; names the files whose cached object is damaged, after dropping these."""
     with _dvc(folder) as repo:
         (stage,) = repo.add(str(folder / _FILES))
-        cache = repo.cache.local
-        listing = stage.outs[0].hash_info.value
-        damaged = {} if _is_listing(Path(cache.oid_to_path(listing)), listing) else {_FILES: listing}
-        objects = {"/".join(key): entry.value for key, _, entry in stage.outs[0].get_obj()}
+        (out,) = stage.outs
+        listing = out.hash_info.value
+        damaged = (
+            {} if _is_listing(Path(repo.cache.local.oid_to_path(listing)), listing) else {_FILES: listing}
+        )
+        objects = _objects(out)
         for file in stored:
-            if sha256_of(Path(cache.oid_to_path(objects[file.name]))) != file.sha256:
+            if sha256_of(Path(repo.cache.local.oid_to_path(objects[file.name]))) != file.sha256:
                 damaged[file.name] = objects[file.name]
         for oid in damaged.values():
-            cache.delete(oid)
+            repo.cache.local.delete(oid)
     return list(damaged)
+
+
+def _objects(out: Any) -> dict[str, str]:
+    """The id in DVC's cache of each file of a DVC output."""
+    return {"/".join(key): entry.value for key, _, entry in out.get_obj()}
 
 
 def _is_listing(path: Path, oid: str) -> bool:
@@ -219,15 +227,17 @@ def _is_listing(path: Path, oid: str) -> bool:
 
 
 def _read_cached(folder: Path, commit: Commit, name: str) -> bytes:
-    from dvc.exceptions import DvcException
-
+    """The file's bytes in the cache; nothing that DVC remembers of earlier looks is believed."""
     try:
         with _dvc(folder, commit.id) as repo:
-            content: bytes = repo.dvcfs.read_bytes(f"/{_FILES}/{name}")
-            return content
-    except (DvcException, OSError) as error:
+            (out,) = repo.find_outs_by_path(f"/{_FILES}")
+            listing = out.hash_info.value
+            if not _is_listing(Path(repo.cache.local.oid_to_path(listing)), listing):
+                raise OSError(f"its listing {listing} is damaged")
+            return Path(repo.cache.local.oid_to_path(_objects(out)[name])).read_bytes()
+    except OSError as error:
         raise IntegrityError(
-            f"{commit.repo}@{commit.id}: {name} is recorded but DVC cannot read it from "
+            f"{commit.repo}@{commit.id}: {name} is recorded but cannot be read from "
             f"{folder / '.dvc/cache'} ({error}); put the same files again to restore it"
         ) from error
 
