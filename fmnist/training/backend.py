@@ -1,0 +1,44 @@
+"""Keras on TensorFlow: imported without chatter, and made repeatable. No other module sets either up.
+
+Equal jobs give bit-identical weights on one machine only with equal thread counts and oneDNN
+flags, so both are settled here, before TensorFlow starts its threads, and recorded.
+"""
+
+import os
+
+# Read by TensorFlow and Keras when they are imported.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+import keras
+import tensorflow
+
+from fmnist.errors import ConfigError
+
+__all__ = ["keras", "prepare", "tensorflow", "uses_onednn"]
+
+tensorflow.get_logger().setLevel("ERROR")
+
+
+def prepare(threads: int) -> None:
+    """Make TensorFlow compute with ``threads`` threads, repeatably.
+
+    Raises:
+        ConfigError: TensorFlow already runs in this process with another thread count.
+    """
+    config = tensorflow.config.threading
+    if config.get_intra_op_parallelism_threads() != threads:
+        try:
+            config.set_intra_op_parallelism_threads(threads)
+            config.set_inter_op_parallelism_threads(1)
+        except RuntimeError as error:
+            raise ConfigError(
+                f"threads: {threads} asked for, but TensorFlow already runs in this process with "
+                f"{config.get_intra_op_parallelism_threads()}; use a fresh process"
+            ) from error
+    tensorflow.config.experimental.enable_op_determinism()
+
+
+def uses_onednn() -> bool:
+    """Whether TensorFlow computes with oneDNN, which changes results in the last bits."""
+    return os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1").lower() not in ("0", "false")
