@@ -1,0 +1,152 @@
+"""A network while it is trained: one call per epoch, each repeatable by itself."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist.data.dataset import Dataset, Images
+from fmnist.errors import ConfigError
+from fmnist.fashion_mnist import CLASSES
+from fmnist.training.augmentation import augment
+from fmnist.training.backend import keras
+from fmnist.training.hyperparameters import Hyperparameters
+from fmnist.training.network import build
+
+_WARM_UP = 0.25
+_FINAL_RATE = 0.01
+_PREDICT_BATCH = 500
+
+OnStep = Callable[[int, int], None]
+"""Called with the number of steps done in this epoch and the number of steps that it has."""
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """Mean smoothed loss and accuracy (0-1) on the augmented images, and how quickly they went by."""
+
+    loss: float
+    accuracy: float
+    learning_rate: float
+    images_per_second: float
+    steps: int
+
+
+class Fitting:
+    """``model`` and the optimizer that changes it.
+
+    Everything random in an epoch (order, augmentation, dropout) is a function of the seed and the
+    epoch's number alone, so that it does not matter what the process did before.
+    """
+
+    def __init__(self, hyperparameters: Hyperparameters, seed: int, images: int, epochs: int) -> None:
+        """Learn ``images`` images in each of ``epochs`` epochs, which is what the schedule spans."""
+        self._hyperparameters = hyperparameters
+        self._seed = seed
+        self._batch = min(hyperparameters.batch_size, images)
+        self._steps = images // self._batch
+        self.model = build(hyperparameters, seed)
+        self.model.compile(
+            optimizer=_optimizer(hyperparameters, self._steps * epochs),
+            loss=keras.losses.CategoricalCrossentropy(label_smoothing=hyperparameters.label_smoothing),
+            metrics=["accuracy"],
+            jit_compile=False,
+        )
+
+    def start_from(self, file: Path) -> None:
+        """Take over the weights of a ``.keras`` file.
+
+        Raises:
+            ConfigError: its network is not this one.
+        """
+        weights = keras.models.load_model(file, compile=False).get_weights()
+        own = self.model.get_weights()
+        if [value.shape for value in weights] != [value.shape for value in own]:
+            raise ConfigError(
+                f"{file}: holds another network than {self._hyperparameters.network} with width "
+                f"{self._hyperparameters.width}; go on with the hyperparameters that it was trained with"
+            )
+        self.model.set_weights(weights)
+
+    def epoch(self, number: int, dataset: Dataset, on_step: OnStep) -> EpochResult:
+        """Learn every image once (but for what does not fill a batch); ``number`` counts from 1.
+
+        Raises:
+            ConfigError: the loss is no finite number; names epoch and step.
+        """
+        start = time.perf_counter()
+        random = np.random.default_rng((self._seed, number))
+        order = random.permutation(len(dataset))[: self._steps * self._batch]
+        hyperparameters = self._hyperparameters
+        images = augment(dataset.images[order], hyperparameters.flip, hyperparameters.shift, random)
+        self._reseed(number)
+        history = self.model.fit(
+            images,
+            _one_hot(dataset.labels[order]),
+            batch_size=self._batch,
+            shuffle=False,
+            verbose=0,
+            callbacks=[_Watch(number, self._steps, on_step)],
+        ).history
+        return EpochResult(
+            loss=history["loss"][0],
+            accuracy=history["accuracy"][0],
+            learning_rate=float(self.model.optimizer.learning_rate),
+            images_per_second=len(order) / (time.perf_counter() - start),
+            steps=int(self.model.optimizer.iterations),
+        )
+
+    def predict(self, images: Images) -> NDArray[np.float32]:
+        """Probabilities, shape [n, 10]."""
+        probabilities: NDArray[np.float32] = self.model.predict(images, batch_size=_PREDICT_BATCH, verbose=0)
+        return probabilities
+
+    def _reseed(self, epoch: int) -> None:
+        """Dropout's state is lost in a checkpoint; set anew at each epoch, it need not be kept."""
+        for number, layer in enumerate(self.model.layers):
+            generator = getattr(layer, "seed_generator", None)
+            if generator is not None:
+                sequence = np.random.SeedSequence((self._seed, number, epoch))
+                generator.state.assign(sequence.generate_state(2))
+
+
+def _optimizer(hyperparameters: Hyperparameters, steps: int) -> Any:
+    """AdamW; its rate rises for a quarter of the steps, then falls along a cosine."""
+    warm_up = max(1, int(steps * _WARM_UP))
+    rate = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=hyperparameters.learning_rate / 10,
+        warmup_target=hyperparameters.learning_rate,
+        warmup_steps=warm_up,
+        decay_steps=max(1, steps - warm_up),
+        alpha=_FINAL_RATE,
+    )
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=hyperparameters.weight_decay)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def _one_hot(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return np.eye(len(CLASSES), dtype=np.float32)[labels]
+
+
+class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
+    def __init__(self, epoch: int, steps: int, on_step: OnStep) -> None:
+        super().__init__()
+        self._epoch = epoch
+        self._steps = steps
+        self._on_step = on_step
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        # The mean over the epoch so far: once it is no number, it stays none.
+        loss = float(logs["loss"])
+        if not math.isfinite(loss):
+            raise ConfigError(
+                f"epoch {self._epoch}, step {batch + 1} of {self._steps}: the loss is {loss}; "
+                "lower hyperparameters.learning_rate"
+            )
+        self._on_step(batch + 1, self._steps)
