@@ -1,0 +1,97 @@
+"""Writing a trained network as a checkpoint bundle."""
+
+import base64
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from fmnist.bundle import (
+    KERAS_FILE,
+    ONNX_FILE,
+    SCHEMA_VERSION,
+    Bundle,
+    KnownAnswer,
+    Metadata,
+    Provenance,
+    open_bundle,
+    write_metadata,
+)
+from fmnist.data.dataset import Dataset
+from fmnist.fashion_mnist import CLASSES, MODEL_NAME
+from fmnist.files import folder_written_atomically, sha256_of
+from fmnist.training.backend import uses_onednn
+from fmnist.training.export import export
+from fmnist.training.job import TrainingJob
+from fmnist.training.reference import reference_statistics
+
+_COMPARED = 1000
+_PACKAGES = ("keras", "numpy", "onnx", "onnxruntime", "tensorflow", "tensorflow-cpu", "tf2onnx")
+
+
+def write_bundle(
+    model: Any,
+    job: TrainingJob,
+    *,
+    run: str,
+    parent_run: str | None,
+    epochs: int,
+    metrics: Mapping[str, float],
+    training: Dataset,
+    validation: Dataset,
+) -> Bundle:
+    """Make ``job.folder`` the bundle of ``model`` after ``epochs`` epochs in all; whole or not at all.
+
+    Raises:
+        IntegrityError: the ONNX file does not answer as Keras does on (at most) 1,000 validation images.
+    """
+    with folder_written_atomically(job.folder) as folder:
+        model.save(folder / KERAS_FILE)
+        images = validation.images[:_COMPARED]
+        answers = export(model, folder / ONNX_FILE, images)
+        known = KnownAnswer(base64.b64encode(images[0].tobytes()).decode(), tuple(answers[0].tolist()))
+        write_metadata(
+            folder,
+            Metadata(
+                schema_version=SCHEMA_VERSION,
+                model=MODEL_NAME,
+                network=job.hyperparameters.network,
+                classes=CLASSES,
+                input="uint8 [n, 28, 28], 0-255",
+                preprocessing="none: scaling is in the graph",
+                epochs=epochs,
+                hyperparameters=job.hyperparameters.model_dump(),
+                metrics=dict(metrics),
+                provenance=_provenance(job, run, parent_run),
+                known_answer=known,
+                reference=reference_statistics(training),
+                versions=_versions(),
+                files={name: sha256_of(folder / name) for name in (KERAS_FILE, ONNX_FILE)},
+            ),
+        )
+    return open_bundle(job.folder)
+
+
+def _provenance(job: TrainingJob, run: str, parent_run: str | None) -> Provenance:
+    return Provenance(
+        experiment=job.experiment,
+        run=run,
+        parent_run=parent_run,
+        git_commit=job.git_commit,
+        train_data=job.train_data,
+        seed=job.seed,
+        threads=job.threads,
+        onednn=uses_onednn(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:  # TensorFlow's package is named differently per platform
+            continue
+    return versions

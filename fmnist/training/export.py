@@ -1,0 +1,102 @@
+"""From Keras to ONNX, and the proof that both give the same answers."""
+
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist.data.dataset import Images
+from fmnist.errors import IntegrityError
+from fmnist.fashion_mnist import CLASSES, IMAGE_SHAPE
+from fmnist.training.network import INPUT, OUTPUT
+
+OPSET = 17
+TOLERANCE = 1e-4
+"""Largest difference allowed between the probabilities of the two."""
+
+
+def export(model: Any, path: Path, images: Images) -> NDArray[np.float32]:
+    """Write a ``keras.Model`` as ONNX, with any number of images at a time.
+
+    Args:
+        model: one of ours; a loaded one must have been called once.
+        path: of the file to write.
+        images: uint8 [n, 28, 28], what both are compared on.
+
+    Returns:
+        ONNX Runtime's probabilities for ``images``, float32 [n, 10].
+
+    Raises:
+        IntegrityError: the file's input or output is not as promised, or the answers differ.
+    """
+    with _without_chatter():
+        model.export(path, format="onnx", verbose=False, opset_version=OPSET)
+    _name_output(path)
+    answers = _answers(path, images)
+    difference = float(np.abs(answers - model.predict_on_batch(images)).max())
+    if not difference <= TOLERANCE:
+        raise IntegrityError(
+            f"{path.name}: ONNX Runtime's probabilities differ from Keras's by up to {difference:.2g} on "
+            f"{len(images)} images, allowed are {TOLERANCE:g}; the network uses a layer that does not convert"
+        )
+    return answers
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Nothing on stderr: TensorFlow's converter writes there past every log level that it offers."""
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    stderr = os.dup(2)
+    try:
+        with tempfile.TemporaryFile() as nowhere, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
+def _name_output(path: Path) -> None:
+    """tf2onnx names the output after Keras's inner workings; who serves the file should not have to know."""
+    import onnx
+
+    graph = (model := onnx.load(str(path))).graph
+    (output,) = graph.output
+    for node in graph.node:
+        for names in (node.input, node.output):
+            for position, name in enumerate(names):
+                if name == output.name:
+                    names[position] = OUTPUT
+    output.name = OUTPUT
+    for value in (*graph.input, *graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "n"
+    model.producer_name = "fmnist"
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
+def _answers(path: Path, images: Images) -> NDArray[np.float32]:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    found = [
+        (value.name, value.type, value.shape) for value in (*session.get_inputs(), *session.get_outputs())
+    ]
+    expected = [
+        (INPUT, "tensor(uint8)", ["n", *IMAGE_SHAPE]),
+        (OUTPUT, "tensor(float)", ["n", len(CLASSES)]),
+    ]
+    if found != expected:
+        raise IntegrityError(f"{path.name}: expected input and output {expected}, found {found}")
+    answers: NDArray[np.float32] = session.run([OUTPUT], {INPUT: images})[0]
+    return answers
