@@ -6,6 +6,7 @@ when its port is asked for.
 
 import os
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from fmnist.data.base import DataStore
 from fmnist.deployment.base import Platform
 from fmnist.errors import ConfigError
 from fmnist.registry.base import ModelRegistry
+from fmnist.training.base import Run
 
 PROJECT = Path(__file__).resolve().parent.parent
 """The checkout: where the experiment files, ``deploy/`` and ``.venv-serve`` are."""
@@ -92,6 +94,13 @@ def data_store(settings: Settings) -> DataStore:
     from fmnist.data.dvc import DvcStore
 
     return DvcStore(settings.data)
+
+
+def open_run(settings: Settings, experiment: str, name: str | None = None) -> AbstractContextManager[Run]:
+    """A new run in the tracker; one that raises inside the block ends as failed."""
+    from fmnist.training.mlflow import MlflowRun
+
+    return MlflowRun.open(settings, experiment, name)
 
 
 def model_registry(settings: Settings) -> ModelRegistry:
