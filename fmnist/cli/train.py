@@ -1,0 +1,57 @@
+"""``fmnist train``."""
+
+from pathlib import Path
+
+import click
+
+from fmnist.cli.console import as_json, print_json
+from fmnist.settings import PROJECT
+from fmnist.training.child import train_in_child
+
+
+@click.command()
+@click.argument("experiment_file", type=click.Path(path_type=Path), default=PROJECT / "const.yaml")
+@click.option("--config", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the file.")
+@click.option("--from", "parent", type=click.Path(path_type=Path), help="Go on from this checkpoint.")
+@click.option("--out", type=click.Path(path_type=Path), help="New folder for the checkpoint.")
+@click.option("--threads", type=click.IntRange(1), help="TensorFlow's threads; all cores if not given.")
+@as_json
+def train(
+    experiment_file: Path,
+    overrides: tuple[str, ...],
+    parent: Path | None,
+    out: Path | None,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Train one model on the newest training data; prints the checkpoint's folder.
+
+    \b
+    Examples:
+      fmnist train
+      fmnist train const.yaml --config hyperparameters.epochs=2
+      fmnist train const.yaml --config hyperparameters.epochs=12 --from .fmnist/checkpoints/fmnist-const/RUN
+      fmnist train const.yaml --out /tmp/checkpoint --json
+
+    --from takes over the weights and counts on: hyperparameters.epochs includes the epochs that
+    the checkpoint has seen.
+    """
+    options = {"--from": parent, "--out": out, "--threads": threads}
+    given = [f"{name}={value}" for name, value in options.items() if value is not None]
+    bundle = train_in_child([str(experiment_file), *(f"--config={text}" for text in overrides), *given])
+    if not as_json:
+        click.echo(bundle.folder)
+        return
+    metadata = bundle.metadata
+    print_json(
+        {
+            "checkpoint": str(bundle.folder),
+            "sha256": bundle.sha256,
+            "experiment": metadata.provenance.experiment,
+            "run": metadata.provenance.run,
+            "epochs": metadata.epochs,
+            "dataset": metadata.provenance.train_data.origin,
+            "data_commit": metadata.provenance.train_data.commit,
+            "metrics": metadata.metrics,
+        }
+    )

@@ -1,0 +1,28 @@
+"""Which code this is."""
+
+import subprocess
+from pathlib import Path
+
+UNKNOWN = "unknown"
+_SECONDS = 20
+
+
+def code_version(folder: Path) -> str:
+    """The git commit of the checkout that holds ``folder``.
+
+    Ends in ``-dirty`` when tracked files differ from it; ``unknown`` where there is no git checkout.
+    """
+    commit = _git(folder, "rev-parse", "HEAD")
+    if commit is None:
+        return UNKNOWN
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    return f"{commit}-dirty" if changes else commit
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    command = ["git", "-C", str(folder), "--no-optional-locks", *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,40 @@
+"""Starting the training's entry point in a process of its own."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from fmnist.bundle import Bundle, open_bundle
+
+_ENTRY_POINT = "fmnist.training.train"
+_SECONDS_TO_END = 30
+
+
+def train_in_child(arguments: Sequence[str]) -> Bundle:
+    """Run ``python -m fmnist.training.train`` with these arguments; its progress goes to our stderr.
+
+    The child does not outlive an interruption of this process.
+
+    Raises:
+        SystemExit: the training failed and has said why; the code is the child's.
+    """
+    command = [sys.executable, "-m", _ENTRY_POINT, *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            output, _ = child.communicate()
+        finally:
+            _end(child)
+    if child.returncode:
+        raise SystemExit(child.returncode if child.returncode > 0 else 128 - child.returncode)
+    return open_bundle(Path(output.splitlines()[-1]))
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    if child.poll() is not None:
+        return
+    child.terminate()
+    try:
+        child.wait(_SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        child.kill()

@@ -1,0 +1,96 @@
+"""Telling a person how a training goes."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from fmnist.training.base import EpochReport
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+
+
+class Progress(Protocol):
+    """What a training tells while it runs. ``epoch`` and ``step`` count from 1."""
+
+    def stepped(self, epoch: int, epochs: int, step: int, steps: int) -> None:
+        """A step of an epoch is done."""
+        ...
+
+    def reported(self, report: EpochReport) -> None:
+        """An epoch is done and its figures are recorded."""
+        ...
+
+
+class Silent:
+    """Tells nothing."""
+
+    def stepped(self, epoch: int, epochs: int, step: int, steps: int) -> None:
+        pass
+
+    def reported(self, report: EpochReport) -> None:
+        pass
+
+
+class Lines:
+    """One line per epoch."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def stepped(self, epoch: int, epochs: int, step: int, steps: int) -> None:
+        pass
+
+    def reported(self, report: EpochReport) -> None:
+        self.say(_line(report))
+
+    def say(self, text: str) -> None:
+        self._stream.write(f"{text}\n")
+        self._stream.flush()
+
+
+class _Bar:
+    """A bar for the epoch, and above it a line for each one before."""
+
+    def __init__(self, bars: "Bars") -> None:
+        self._bars = bars
+        self._task = bars.add_task("starting TensorFlow", total=None)
+
+    def stepped(self, epoch: int, epochs: int, step: int, steps: int) -> None:
+        self._bars.update(self._task, description=f"epoch {epoch}/{epochs}", completed=step, total=steps)
+
+    def reported(self, report: EpochReport) -> None:
+        self._bars.console.print(_line(report), highlight=False, markup=False)
+        if report.epoch == report.epochs:
+            self._bars.update(self._task, description="writing the checkpoint", total=None)
+
+
+@contextmanager
+def shown() -> Iterator[Progress]:
+    """Progress on stderr: a bar on a terminal, else lines."""
+    if not sys.stderr.isatty():
+        lines = Lines(sys.stderr)
+        lines.say("starting TensorFlow")
+        yield lines
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    # A handle of its own: the export to ONNX silences the common one.
+    with (
+        os.fdopen(os.dup(sys.stderr.fileno()), "w") as stream,
+        Bars(*columns, console=Console(file=stream), transient=True) as bars,
+    ):
+        yield _Bar(bars)
+
+
+def _line(report: EpochReport) -> str:
+    return (
+        f"epoch {report.epoch}/{report.epochs}: loss {report.training['loss']:.4f}, "
+        f"validation loss {report.validation['loss']:.4f}, accuracy {report.validation['accuracy']:.4f}, "
+        f"{report.training['images_per_second']:,.0f} images/s"
+    )

@@ -1,0 +1,218 @@
+"""The one training loop, and the one way to start it.
+
+    python -m fmnist.training.train [EXPERIMENT_FILE] [--config a.b=value]... [--from BUNDLE] [--out FOLDER]
+
+Determined starts it by the experiment file's ``entrypoint``, ``fmnist train`` as a child process.
+TensorFlow is imported only when a training begins, so that a wrong file is told at once.
+"""
+
+import math
+import os
+import signal
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from fmnist.bundle import Bundle, DataReference, Metadata, open_bundle
+from fmnist.data.base import Commit, DataStore
+from fmnist.data.dataset import Dataset, Labels
+from fmnist.data.fetch import load
+from fmnist.errors import ConfigError, FmnistError, InputError, NotFoundError
+from fmnist.fashion_mnist import TRAIN
+from fmnist.git import code_version
+from fmnist.metrics import Probabilities, score
+from fmnist.settings import PROJECT, data_store, from_environment, open_run
+from fmnist.training.base import Decision, EpochReport, Run
+from fmnist.training.experiment import load_experiment
+from fmnist.training.hyperparameters import Hyperparameters
+from fmnist.training.job import TrainingJob
+from fmnist.training.names import folder_name
+from fmnist.training.pictures import confusion_matrix
+from fmnist.training.progress import Progress, Silent, shown
+from fmnist.training.split import split
+
+if TYPE_CHECKING:
+    from fmnist.training.fitting import EpochResult
+
+_SMALLEST_SHARE = 1e-7
+
+
+def train(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | None = None) -> Bundle:
+    """Train, report every epoch to ``run``, and leave the checkpoint bundle in ``job.folder``.
+
+    Equal jobs on one machine give bit-identical weights. When ``run`` says stop, the bundle holds
+    what was learnt so far. After an error there is no bundle.
+
+    Args:
+        job: what to train.
+        dataset: the images of ``job.train_data``; a part is held out for validation.
+        run: is started, told each epoch, and finished if there was no error.
+        progress: is told each step.
+
+    Raises:
+        ConfigError: the hyperparameters do not fit the parent, or drive a figure out of bounds.
+        DataError: there are too few images to hold some out.
+        IntegrityError: the parent is damaged, or the ONNX file does not answer as Keras does.
+    """
+    from fmnist.training import backend
+    from fmnist.training.checkpoint import write_bundle
+    from fmnist.training.fitting import Fitting
+
+    progress = progress or Silent()
+    hyperparameters, epochs = job.hyperparameters, job.hyperparameters.epochs
+    parent = open_bundle(job.parent) if job.parent else None
+    done = _epochs_done(job, parent.metadata if parent else None)
+    training, validation = split(dataset, hyperparameters.val_size)
+    backend.prepare(job.threads)
+    fitting = Fitting(hyperparameters, job.seed, images=len(training), epochs=epochs - done)
+    if parent:
+        fitting.start_from(parent.keras)
+    run.start(_parameters(job))
+    for epoch in range(done + 1, epochs + 1):
+        result = fitting.epoch(epoch, training, partial(progress.stepped, epoch, epochs))
+        probabilities = fitting.predict(validation.images)
+        report = _report(epoch, epochs, result, probabilities, validation.labels)
+        decision = run.report(report)
+        progress.reported(report)
+        if decision is Decision.STOP:
+            break
+    bundle = write_bundle(
+        fitting.model,
+        job,
+        run=run.id,
+        parent_run=parent.metadata.provenance.run if parent else None,
+        epochs=report.epoch,
+        metrics=report.validation,
+        training=training,
+        validation=validation,
+    )
+    run.finish(bundle.folder)
+    return bundle
+
+
+def _epochs_done(job: TrainingJob, parent: Metadata | None) -> int:
+    if parent is None:
+        return 0
+    wanted = job.hyperparameters.epochs
+    if wanted <= parent.epochs:
+        raise ConfigError(
+            f"hyperparameters.epochs is {wanted}, but {job.parent} has seen {parent.epochs} already; "
+            "epochs counts those of the checkpoint too: ask for more"
+        )
+    return parent.epochs
+
+
+def _parameters(job: TrainingJob) -> dict[str, Any]:
+    return {
+        **job.hyperparameters.model_dump(),
+        "seed": job.seed,
+        "threads": job.threads,
+        "parent": str(job.parent) if job.parent else None,
+        "dataset": job.train_data.origin,
+        "data_commit": job.train_data.commit,
+        "git_commit": job.git_commit,
+    }
+
+
+def _report(
+    epoch: int, epochs: int, result: "EpochResult", probabilities: Probabilities, labels: Labels
+) -> EpochReport:
+    """Raises ConfigError if a figure is no finite number: a tracker must never take it for the best."""
+    scores = score(probabilities, labels)
+    training = {
+        "loss": result.loss,
+        "accuracy": result.accuracy,
+        "learning_rate": result.learning_rate,
+        "images_per_second": result.images_per_second,
+    }
+    validation = {"loss": _log_loss(probabilities, labels), **scores.scalars()}
+    for name, value in (*training.items(), *validation.items()):
+        if not math.isfinite(value):
+            raise ConfigError(
+                f"epoch {epoch}, step {result.steps}: {name} is {value}; lower hyperparameters.learning_rate"
+            )
+    title = f"Validation images, epoch {epoch} of {epochs}: accuracy {scores.accuracy:.4f}"
+    pictures = {"confusion_matrix": confusion_matrix(scores.confusion, title)}
+    return EpochReport(epoch, epochs, result.steps, training, validation, pictures)
+
+
+def _log_loss(probabilities: Probabilities, labels: Labels) -> float:
+    true = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return float(-np.log(np.maximum(true, _SMALLEST_SHARE)).mean())
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument(
+    "experiment_file", type=click.Path(dir_okay=False, path_type=Path), default=PROJECT / "const.yaml"
+)
+@click.option("--config", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the file.")
+@click.option("--from", "parent", type=click.Path(path_type=Path), help="Go on from this checkpoint.")
+@click.option("--out", type=click.Path(path_type=Path), help="New folder for the checkpoint.")
+@click.option("--threads", type=click.IntRange(1), help="TensorFlow's threads; all cores if not given.")
+def _command(
+    experiment_file: Path,
+    overrides: tuple[str, ...],
+    parent: Path | None,
+    out: Path | None,
+    threads: int | None,
+) -> None:
+    """Train one model; the last line on stdout is the checkpoint's folder."""
+    experiment = load_experiment(experiment_file, overrides)
+    hyperparameters = Hyperparameters.read(experiment.constants())
+    if out and out.exists():
+        raise InputError(f"--out {out}: is there already; name a folder that is not")
+    settings = from_environment()
+    store = data_store(settings)
+    commit = _newest_data(store)
+    dataset = load(store, commit)
+    with open_run(settings, experiment.name) as run, shown() as progress:
+        job = TrainingJob(
+            experiment=experiment.name,
+            hyperparameters=hyperparameters,
+            train_data=_reference(commit),
+            folder=out or settings.checkpoints / folder_name(experiment.name) / run.id,
+            seed=experiment.reproducibility.experiment_seed,
+            threads=threads or usable_cores(),
+            git_commit=code_version(PROJECT),
+            parent=parent,
+        )
+        bundle = train(job, dataset, run, progress)
+    click.echo(bundle.folder)
+
+
+def _newest_data(store: DataStore) -> Commit:
+    try:
+        return store.get(TRAIN.repo)
+    except NotFoundError as error:
+        raise NotFoundError(f"{error}; put training data in first: fmnist data fetch") from error
+
+
+def _reference(commit: Commit) -> DataReference:
+    sums = {file.name: file.sha256 for file in commit.files}
+    return DataReference(commit.repo, commit.id, commit.origin, sums)
+
+
+def usable_cores() -> int:
+    """The cores that this process may use, at least 1."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def main() -> None:
+    """Run the command line; the project's errors become one line and their exit code."""
+    # An orderly end, so that the run is marked as failed and nothing half-written stays.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        _command()
+    except FmnistError as error:
+        click.echo(f"fmnist: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()
