@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fmnist.fashion_mnist import CLASSES, GROUPS
 
-Probabilities = NDArray[np.floating]
+Probabilities = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +63,7 @@ def score(probabilities: Probabilities, labels: NDArray[np.uint8]) -> Scores:
 
 def _share(part: NDArray[np.generic], whole: NDArray[np.generic]) -> NDArray[np.float64]:
     result = np.zeros(len(whole), np.float64)
-    np.divide(part, whole, out=result, where=whole > 0)  # type: ignore[arg-type, operator]
+    np.divide(part, whole, out=result, where=whole > 0)  # type: ignore[operator]
     return result
 
 
