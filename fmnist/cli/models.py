@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fmnist.registry.base import ModelRegistry, ModelVersion
 
 _model = click.option("--model", default=MODEL_NAME, show_default=True)
-_MARKS = {None: "not tested", True: "passed", False: "refused"}
+_MARKS = {None: "untested", True: "passed", False: "refused"}
 
 
 @click.group()
@@ -71,7 +71,7 @@ def list_versions(model: str, as_json: bool) -> None:
     elif not versions:
         click.echo(f"no versions of {model} yet; register a checkpoint with fmnist models register")
     else:
-        columns = ("version", "gate", "accuracy", "dataset", "network", "experiment", "created")
+        columns = ("version", "gate", "accuracy", "dataset", "experiment", "created")
         print_table(columns, [_row(version) for version in versions], title=model)
 
 
@@ -150,9 +150,8 @@ def _row(version: "ModelVersion") -> tuple[object, ...]:
         _MARKS[result.passed if result else None],
         f"{result.accuracy:.4f}" if result else "",
         _origin(version),
-        version.metadata.network,
         version.metadata.provenance.experiment,
-        version.created,
+        version.created[:16].replace("T", " "),
     )
 
 

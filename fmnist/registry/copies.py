@@ -20,7 +20,7 @@ def copy_bundle(bundle: Bundle, folder: Path) -> Bundle:
     """
     names = (*bundle.metadata.files, METADATA_FILE)
     for name in names:
-        if Path(name).name != name:
+        if not name or Path(name).name != name:
             raise IntegrityError(f"{bundle.folder / METADATA_FILE}: {name!r} is not a plain file name")
     _check_replaceable(folder, names)
     with folder_written_atomically(folder) as beside:

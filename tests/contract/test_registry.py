@@ -16,6 +16,7 @@ from fmnist.errors import InputError, IntegrityError, NotFoundError
 from fmnist.files import sha256_of
 from fmnist.registry.base import ModelRegistry
 from tests.support.bundles import make_bundle
+from tests.support.homes import make_home
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,10 @@ _ENGINES: dict[str, Callable[[Path], Engine]] = {"mlflow": _mlflow}
 @pytest.fixture(scope="module", params=sorted(_ENGINES))
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Engine:
     """One for all tests, each with a model name of its own, since making one takes seconds."""
-    return _ENGINES[request.param](tmp_path_factory.mktemp("home"))
+    home = tmp_path_factory.mktemp("registry") / "home"
+    if request.param == "mlflow":
+        make_home(home)
+    return _ENGINES[request.param](home)
 
 
 @pytest.fixture

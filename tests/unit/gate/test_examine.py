@@ -27,6 +27,7 @@ from fmnist.registry.base import ModelRegistry, ModelVersion
 from fmnist.settings import PROJECT, Settings
 from tests.support.blocks import block_images, block_weights, put_test_data
 from tests.support.bundles import make_bundle
+from tests.support.homes import make_home
 
 _NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 _GOOD, _POOR = 1, 2
@@ -36,7 +37,7 @@ _GOOD, _POOR = 1, 2
 def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A home with 1,000 test images, a good version 1 and a version 2 that is right in 1 of 10."""
     folder = tmp_path_factory.mktemp("gate")
-    own = settings.from_environment({"FMNIST_HOME": str(folder / "home")})
+    own = make_home(folder / "home")
     put_test_data(settings.data_store(own), block_images(per_class=100), folder / "files")
     registry = settings.model_registry(own)
     registry.register(MODEL_NAME, make_bundle(folder / "good", weights=block_weights()))
