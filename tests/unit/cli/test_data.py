@@ -1,0 +1,94 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from fmnist.cli.data import data
+from fmnist.errors import DataError, NotFoundError
+from tests.unit.data.drawing import csv_of, some_data
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("FMNIST_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("FMNIST_SOURCE", raising=False)
+
+    def invoke(*arguments: object) -> Result:
+        result = CliRunner().invoke(data, [str(argument) for argument in arguments])
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return invoke
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "fashion-mnist_train.csv").write_bytes(csv_of(some_data(12)))
+    (folder / "fashion-mnist_test.csv").write_bytes(csv_of(some_data(5)))
+    return folder
+
+
+def document(result: Result) -> Any:
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_fetch_log_diff_and_checkout(run: Run, source: Path, tmp_path: Path) -> None:
+    train, test = document(run("fetch", "--source", source, "--json"))
+    assert (train["repo"], train["origin"], train["parent"]) == ("fmnist-train-raw", "custom", None)
+    assert [file["name"] for file in test["files"]] == ["fashion-mnist_test.csv"]
+
+    (source / "fashion-mnist_train.csv").write_bytes(csv_of(some_data(14)))
+    second, _ = document(run("fetch", "--source", source, "--json"))
+    log = document(run("log", "fmnist-train-raw", "--json"))
+    assert [commit["id"] for commit in log] == [second["id"], train["id"]]
+
+    change = document(run("diff", "fmnist-train-raw", "--json"))
+    assert (change["from"], change["to"]) == (train["id"], second["id"])
+    assert [(file["name"], file["change"]) for file in change["files"]] == [
+        ("fashion-mnist_train.csv", "changed")
+    ]
+    assert (change["contents"]["from"]["images"], change["contents"]["to"]["images"]) == (12, 14)
+    back = document(run("diff", "fmnist-train-raw", second["id"][:10], train["id"][:10], "--json"))
+    assert (back["from"], back["to"]) == (second["id"], train["id"])
+
+    run("checkout", "fmnist-train-raw", train["id"][:10], "--to", tmp_path / "out")
+    assert (tmp_path / "out/fashion-mnist_train.csv").read_bytes() == csv_of(some_data(12))
+
+
+def test_tables_for_people(run: Run, source: Path) -> None:
+    assert "fmnist-test-raw" in run("fetch", "--source", source).stdout
+    assert "custom" in run("log", "fmnist-train-raw").stdout
+    shown = run("diff", "fmnist-train-raw").stdout
+    assert "added" in shown
+    assert "+12" in shown
+
+
+def test_put_takes_files_and_folders(run: Run, source: Path) -> None:
+    (commit,) = document(run("put", "shoes", source / "fashion-mnist_test.csv", "-m", "some shoes", "--json"))
+    assert (commit["repo"], commit["message"]) == ("shoes", "some shoes")
+    with pytest.raises(DataError, match="expected one IDX file"):
+        run("put", "shoes", source)
+    (head,) = document(run("log", "shoes", "--json"))
+    assert head["id"] == commit["id"]
+
+
+def test_what_is_not_there_is_not_found(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="no data repo shoes"):
+        run("log", "shoes")
+    with pytest.raises(NotFoundError, match="no such folder"):
+        run("fetch", "--source", tmp_path / "missing")
+    assert run("put", "shoes", tmp_path / "missing").exit_code == 2
+
+
+@pytest.mark.parametrize("verb", ["fetch", "put", "log", "diff", "checkout"])
+def test_every_verb_shows_examples(run: Run, verb: str) -> None:
+    assert f"fmnist data {verb}" in run(verb, "--help").output

@@ -1,0 +1,185 @@
+import gzip
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fmnist.data import download, sources, synthetic
+from fmnist.data.base import SYNTHETIC_MARKER
+from fmnist.data.idx import write_idx
+from fmnist.data.sources import Places, find, places
+from fmnist.errors import DataError, NotFoundError
+from fmnist.fashion_mnist import MIRRORS, TEST, TRAIN, OfficialFile, Split
+from fmnist.settings import PROJECT, from_environment
+from tests.unit.data.drawing import csv_of, some_data
+from tests.unit.data.mirror import Mirror, serving
+
+CONTENTS = {
+    split.images.name: write_idx(some_data(count).images) for split, count in ((TRAIN, 30), (TEST, 20))
+} | {split.labels.name: write_idx(some_data(count).labels) for split, count in ((TRAIN, 30), (TEST, 20))}
+
+
+def _published(split: Split) -> Split:
+    """The split as if small files of ours were the published ones."""
+    images, labels = (
+        OfficialFile(file.name, len(CONTENTS[file.name]), hashlib.sha256(CONTENTS[file.name]).hexdigest())
+        for file in split.files
+    )
+    return replace(split, images=images, labels=labels)
+
+
+@pytest.fixture(autouse=True)
+def _small_official_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    train, test = _published(TRAIN), _published(TEST)
+    monkeypatch.setattr(sources, "TRAIN", train)
+    monkeypatch.setattr(sources, "TEST", test)
+    monkeypatch.setattr(sources, "SPLITS", (train, test))
+    monkeypatch.setattr(sources, "_ALL", (*train.files, *test.files))
+    monkeypatch.setattr(synthetic, "TRAIN_IMAGES", 40)
+    monkeypatch.setattr(synthetic, "TEST_IMAGES", 20)
+    monkeypatch.setattr(download, "BACKOFF_SECONDS", 0.001)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path) -> Places:
+    return Places(None, tmp_path / "cache", tmp_path / "shared", tmp_path / "keras", mirrors=())
+
+
+@pytest.fixture
+def mirror() -> Iterator[Mirror]:
+    with serving(CONTENTS) as mirror:
+        yield mirror
+
+
+def filled(folder: Path, contents: dict[str, bytes] = CONTENTS) -> Path:
+    folder.mkdir()
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+def test_the_usual_places(tmp_path: Path) -> None:
+    settings = from_environment({"FMNIST_HOME": str(tmp_path), "FMNIST_SOURCE": str(tmp_path / "mine")})
+    usual = places(settings, {"KERAS_HOME": "/keras"})
+    assert usual == Places(
+        source=tmp_path / "mine",
+        cache=tmp_path / "cache",
+        shared=PROJECT.parent / "shared/fashion-mnist",
+        keras=Path("/keras/datasets/fashion-mnist"),
+        mirrors=MIRRORS,
+    )
+    assert places(settings, {}).keras == Path.home() / ".keras/datasets/fashion-mnist"
+
+
+def test_the_first_place_that_has_all_four_wins(nowhere: Places, mirror: Mirror) -> None:
+    everywhere = replace(nowhere, mirrors=(mirror.address,))
+    for folder in (nowhere.keras, nowhere.shared, nowhere.cache):
+        filled(folder)
+        raw = find(everywhere, quiet)
+        assert (raw.origin, raw.where) == ("official", str(folder))
+        assert raw.train == {file.name: folder / file.name for file in TRAIN.files}
+        assert raw.test == {file.name: folder / file.name for file in TEST.files}
+    assert mirror.asked == []
+
+
+def test_a_folder_with_wrong_or_missing_files_is_passed_over(nowhere: Places) -> None:
+    filled(nowhere.cache, CONTENTS | {TRAIN.labels.name: b"wrong"})
+    (filled(nowhere.shared) / TEST.images.name).unlink()
+    filled(nowhere.keras)
+    said: list[str] = []
+    assert find(nowhere, said.append).where == str(nowhere.keras)
+    assert said == [f"{nowhere.cache}: passed over, SHA-256 is not the published one: {TRAIN.labels.name}"]
+
+
+def test_what_no_folder_has_is_downloaded_into_the_cache(nowhere: Places, mirror: Mirror) -> None:
+    web = replace(nowhere, mirrors=(mirror.address,))
+    raw = find(web, quiet)
+    assert (raw.origin, raw.where) == ("official", str(nowhere.cache))
+    assert {path.name: path.read_bytes() for path in (*raw.train.values(), *raw.test.values())} == CONTENTS
+    mirror.asked.clear()
+    assert find(web, quiet) == raw
+    assert mirror.asked == []
+
+
+def test_drawn_garments_stand_in_loudly(nowhere: Places, mirror: Mirror) -> None:
+    del mirror.files[TEST.images.name]
+    said: list[str] = []
+    raw = find(replace(nowhere, mirrors=(mirror.address,)), said.append)
+    assert raw.origin == "synthetic"
+    assert set(raw.train) == {*(file.name for file in TRAIN.files), SYNTHETIC_MARKER}
+    assert set(raw.test) == {*(file.name for file in TEST.files), SYNTHETIC_MARKER}
+    text = "\n".join(said)
+    assert "!!  NOT FASHION-MNIST" in text
+    assert "HTTP 404" in text
+    assert "FMNIST_SOURCE" in text
+    assert find(nowhere, quiet) == raw
+
+
+def test_a_source_folder_with_the_official_files(nowhere: Places, tmp_path: Path) -> None:
+    folder = filled(tmp_path / "mine", CONTENTS | {"README": b"mine"})
+    raw = find(replace(nowhere, source=folder), quiet)
+    assert (raw.origin, raw.where) == ("official", str(folder))
+    assert "README" not in raw.train
+
+
+def test_a_source_folder_with_other_bytes_under_the_official_names(nowhere: Places, tmp_path: Path) -> None:
+    other = write_idx(some_data(30, seed=1).images)
+    folder = filled(tmp_path / "mine", CONTENTS | {TRAIN.images.name: other})
+    said: list[str] = []
+    raw = find(replace(nowhere, source=folder), said.append)
+    assert raw.origin == "custom"
+    assert f"{folder}: the names are the official ones, the bytes are not: recorded as custom" in said
+
+
+def test_a_source_folder_of_drawn_garments_stays_synthetic(nowhere: Places, tmp_path: Path) -> None:
+    synthetic.write(tmp_path / "drawn")
+    raw = find(replace(nowhere, source=tmp_path / "drawn"), quiet)
+    assert raw.origin == "synthetic"
+    assert SYNTHETIC_MARKER in raw.train
+    assert SYNTHETIC_MARKER in raw.test
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_a_source_folder_in_kaggles_form(nowhere: Places, tmp_path: Path, suffix: str) -> None:
+    tables = {"fashion-mnist_train.csv": csv_of(some_data(8)), "fashion-mnist_test.csv": csv_of(some_data(3))}
+    folder = filled(
+        tmp_path / "mine",
+        {name + suffix: gzip.compress(text) if suffix else text for name, text in tables.items()},
+    )
+    said: list[str] = []
+    raw = find(replace(nowhere, source=folder), said.append)
+    assert raw.origin == "custom"
+    assert set(raw.train) == {f"fashion-mnist_train.csv{suffix}"}
+    assert set(raw.test) == {f"fashion-mnist_test.csv{suffix}"}
+    assert f"{folder}: train: no image of Bag, Ankle boot" in said
+
+
+@pytest.mark.parametrize("dotted", [False, True])
+def test_a_source_folder_with_unpacked_files(nowhere: Places, tmp_path: Path, dotted: bool) -> None:
+    plain = {name.removesuffix(".gz"): gzip.decompress(content) for name, content in CONTENTS.items()}
+    if dotted:
+        plain = {name.replace("-idx", ".idx"): content for name, content in plain.items()}
+    raw = find(replace(nowhere, source=filled(tmp_path / "mine", plain)), quiet)
+    assert raw.origin == "custom"
+    assert set(raw.train) | set(raw.test) == set(plain)
+
+
+def test_a_named_source_is_never_replaced_by_another_place(nowhere: Places, tmp_path: Path) -> None:
+    filled(nowhere.cache)
+    with pytest.raises(NotFoundError, match="missing: no such folder"):
+        find(replace(nowhere, source=tmp_path / "missing"), quiet)
+    with pytest.raises(NotFoundError, match=r"no train data; expected train-images.*it holds nothing"):
+        find(replace(nowhere, source=filled(tmp_path / "empty", {})), quiet)
+    del (partly := dict(CONTENTS))[TEST.labels.name]
+    with pytest.raises(NotFoundError, match=r"no test data; .*it holds t10k-images"):
+        find(replace(nowhere, source=filled(tmp_path / "partly", partly)), quiet)
+    broken = CONTENTS | {TEST.labels.name: CONTENTS[TEST.labels.name][:-9]}
+    with pytest.raises(DataError, match=r"t10k-labels.*truncated"):
+        find(replace(nowhere, source=filled(tmp_path / "broken", broken)), quiet)
