@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for machines.")
@@ -24,13 +25,13 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title:
     """The verb's result as a table on stdout."""
     table = Table(*columns, title=title, title_justify="left", header_style="bold")
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        table.add_row(*(escape(str(cell)) for cell in row))
     _out.print(table)
 
 
 def say(text: str) -> None:
     """One line of progress, on stderr so that stdout holds results only."""
-    _err.print(text, markup=False)
+    _err.print(text, markup=False, soft_wrap=True)
 
 
 @contextmanager
