@@ -70,7 +70,7 @@ def put(repo: str, paths: tuple[Path, ...], message: str, as_json: bool) -> None
     files = files_under(paths)
     refuse_broken_data(files)
     message = message or f"From {', '.join(str(path) for path in paths)}"
-    with working(f"putting into {repo}: {', '.join(files)}"):
+    with working(f"putting into {repo}"):
         commit = data_store(from_environment()).put(repo, files, message)
     _print_commits([commit], as_json)
 
