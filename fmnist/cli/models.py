@@ -92,7 +92,8 @@ def describe(version: int | None, model: str, as_json: bool) -> None:
     if as_json:
         print_json({**_document(found), "metadata": asdict(found.metadata)})
     else:
-        print_table(("", f"{found.model} {found.number}"), _description(found))
+        for name, text in _description(found):
+            click.echo(f"{name:<22}{text}")
 
 
 @models.command()
