@@ -265,7 +265,7 @@ def test_a_history_can_be_used_by_people_with_dvc(tmp_path: Path) -> None:
         text=True,
         timeout=60,
         check=True,
-        env=os.environ | {"DVC_NO_ANALYTICS": "1"},
+        env=os.environ | {"DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": str(tmp_path / "site")},
     )
     assert "files/a" in done.stdout
 
