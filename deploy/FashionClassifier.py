@@ -49,17 +49,24 @@ class FashionClassifier:
         """REST gives and takes dicts, gRPC SeldonMessages.
 
         Raises:
-            PayloadError: REST answers its status and reason; gRPC UNKNOWN with its text.
+            PayloadError: REST answers its status and reason; gRPC, where seldon-core hands no context
+                on, answers UNKNOWN with a text that begins with the reason.
         """
         try:
             if isinstance(request, SeldonMessage):
-                return json_format.ParseDict(self._answer(_as_json(request)), SeldonMessage())
+                return self._answer_proto(request)
             return self._answer(request)
         except FmnistError:
             raise
         except Exception as error:
             logger.exception("unexpected error in a prediction")
             raise FmnistError("unexpected error; the service's log says more") from error
+
+    def _answer_proto(self, message: SeldonMessage) -> SeldonMessage:
+        try:
+            return json_format.ParseDict(self._answer(_as_json(message)), SeldonMessage())
+        except PayloadError as error:
+            raise PayloadError(f"{error.reason}: {error}", reason=error.reason) from None
 
     def _answer(self, message: object) -> Message:
         answer = self._service.answer(message)

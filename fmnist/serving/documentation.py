@@ -67,7 +67,7 @@ def openapi(bundle: Bundle, version: str) -> Message:
             "description": _description(bundle, version),
         },
         # Seen from /api/v1.0/doc/seldon.json this is the service's root, whatever stands before it.
-        "servers": [{"url": "../../.."}],
+        "servers": [{"url": "../../..", "description": "this service"}],
         "paths": {
             "/api/v1.0/predictions": {"post": _predictions(bundle, version)},
             "/api/v1.0/feedback": {"post": _feedback(bundle)},
@@ -98,6 +98,7 @@ def _predictions(bundle: Bundle, version: str) -> Message:
             "around them, and not inverted."
         ),
         "operationId": "predict",
+        "tags": ["use"],
         "requestBody": {
             "required": True,
             "content": {
@@ -159,6 +160,7 @@ def _feedback(bundle: Bundle) -> Message:
     return {
         "summary": "Say how good an answer was",
         "operationId": "feedback",
+        "tags": ["use"],
         "requestBody": {
             "required": True,
             "content": {
@@ -176,7 +178,11 @@ def _feedback(bundle: Bundle) -> Message:
 
 
 def _get(summary: str) -> Message:
-    return {"summary": summary, "responses": {"200": {"description": "As said"}, **_errors("503")}}
+    return {
+        "summary": summary,
+        "tags": ["operate"],
+        "responses": {"200": {"description": "A SeldonMessage or its metadata"}, **_errors("503")},
+    }
 
 
 def _errors(*codes: str) -> Message:

@@ -37,7 +37,7 @@ _DOC = "/api/v1.0/doc"
 _READ_BODY = ("Predict", "SendFeedback")
 # Seldon's routes for other kinds of graph nodes, and its description of them.
 _NOT_OURS = ("TransformInput", "TransformOutput", "Route", "Aggregate", "openAPI")
-_FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+_URLENCODED = "application/x-www-form-urlencoded"
 _UNEXPECTED = (
     ArithmeticError,
     AssertionError,
@@ -67,9 +67,7 @@ def _handlers() -> list[tuple[type[Exception], Any]]:
     return [
         (HTTPException, _http_error),
         (FmnistError, _own_error),
-        (json.JSONDecodeError, _not_json),
         (UnicodeDecodeError, _not_text),
-        (RecursionError, _too_deep),
         *((kind, _unexpected_error) for kind in _UNEXPECTED),
     ]
 
@@ -87,10 +85,14 @@ def _add_documentation(routes: Blueprint, page: str, openapi: Message) -> None:
             raise NotFound
         return send_from_directory(swagger_ui_path, name, max_age=86400)
 
+    # Not by jsonify, which would sort the examples.
+    document = json.dumps(openapi)
     # Relative: an absolute one would lose the gateway's prefix.
     routes.add_url_rule(_DOC, "doc", lambda: redirect("doc/"))
     routes.add_url_rule(f"{_DOC}/", "index", index)
-    routes.add_url_rule(f"{_DOC}/seldon.json", "openapi", lambda: jsonify(openapi))
+    routes.add_url_rule(
+        f"{_DOC}/seldon.json", "openapi", lambda: Response(document, mimetype="application/json")
+    )
     routes.add_url_rule(
         f"{_DOC}/start.js", "start", lambda: Response(documentation.START, mimetype="text/javascript")
     )
@@ -100,26 +102,64 @@ def _add_documentation(routes: Blueprint, page: str, openapi: Message) -> None:
 def _look_at_request() -> None:
     if request.endpoint in _NOT_OURS:
         raise NotFound
-    if request.endpoint not in _READ_BODY or request.method != "POST":
+    if request.endpoint not in _READ_BODY:
         return
     _limit_body()
-    if request.mimetype in _FORMS:
-        _check_form()
-        return
+    message = _message()
+    if not isinstance(message, dict):
+        raise PayloadError(f"expected a JSON object, got {type(message).__name__}", reason="BAD_TYPE")
+    if request.endpoint == "SendFeedback":
+        reward = message.get("reward", 0)
+        if type(reward) not in (int, float) or not math.isfinite(reward):
+            raise PayloadError("reward: expected a number", reason="BAD_TYPE")
+
+
+def _message() -> object:
+    """What Seldon is about to read, by the same rules."""
+    if request.mimetype == "multipart/form-data":
+        return _multipart()
+    fields = request.args if request.mimetype != _URLENCODED else request.form
+    if "json" in fields:
+        return _load(fields["json"])
+    if request.mimetype == _URLENCODED:
+        raise PayloadError("expected the form field json", reason="BAD_FIELD")
     if not request.get_data(cache=True):
         raise PayloadError("expected a JSON body, got none", reason="EMPTY")
     if not request.is_json:
         raise PayloadError(
-            f"expected Content-Type application/json or {' or '.join(_FORMS)}, "
+            f"expected Content-Type application/json, multipart/form-data or {_URLENCODED}, "
             f"got {request.mimetype[:100] or 'none'}",
             reason="BAD_CONTENT_TYPE",
             http_status=415,
         )
-    message = _parsed()
-    if request.endpoint == "SendFeedback":
-        _check_feedback(message)
-    elif message is None:
-        raise PayloadError("expected a JSON object, got null", reason="BAD_TYPE")
+    try:
+        # Flask keeps what it parsed: Seldon gets the same object.
+        return request.get_json()
+    except (BadRequest, RecursionError):
+        return _load(request.get_data())
+
+
+def _multipart() -> dict[str, object]:
+    for name in request.files:
+        if name not in ("binData", "strData"):
+            raise PayloadError(
+                f"expected a file part binData or strData, got {name[:100]}", reason="BAD_FIELD"
+            )
+    message: dict[str, object] = dict.fromkeys(request.files)
+    for name, text in request.form.items():
+        message[name] = text if name == "strData" else _load(text)
+    if not message:
+        raise PayloadError("expected a form with binData, strData or data, got an empty one", reason="EMPTY")
+    return message
+
+
+def _load(text: str | bytes) -> object:
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise PayloadError("expected JSON, got one that is nested too deep", reason="BAD_JSON") from None
+    except ValueError as error:
+        raise PayloadError(f"expected JSON, got something else: {error}", reason="BAD_JSON") from None
 
 
 def _limit_body() -> None:
@@ -151,30 +191,6 @@ class _Limited(io.RawIOBase):
         return len(chunk)
 
 
-def _check_form() -> None:
-    if not request.form and not request.files:
-        raise PayloadError("expected a form with binData, strData, data or json, got none", reason="EMPTY")
-    if request.mimetype != "multipart/form-data" and "json" not in request.form:
-        raise PayloadError("expected the form field json", reason="BAD_FIELD")
-
-
-def _parsed() -> object:
-    try:
-        # Flask keeps what it parsed: Seldon gets the same object.
-        return request.get_json()
-    except BadRequest:
-        json.loads(request.get_data())
-        raise
-
-
-def _check_feedback(message: object) -> None:
-    if not isinstance(message, dict):
-        raise PayloadError(f"expected a JSON object, got {type(message).__name__}", reason="BAD_TYPE")
-    reward = message.get("reward", 0)
-    if isinstance(reward, bool) or not isinstance(reward, int | float) or not math.isfinite(reward):
-        raise PayloadError("reward: expected a number", reason="BAD_TYPE")
-
-
 def _answer(status: int, reason: str, info: str) -> Response:
     response: Response = jsonify({"status": {"status": 1, "info": info, "code": -1, "reason": reason}})
     response.status_code = status
@@ -188,16 +204,8 @@ def _own_error(error: FmnistError) -> Response:
     return _answer(error.http_status, type(error).__name__, str(error))
 
 
-def _not_json(error: json.JSONDecodeError) -> Response:
-    return _answer(400, "BAD_JSON", f"expected JSON, got something else: {error}")
-
-
 def _not_text(error: UnicodeDecodeError) -> Response:
-    return _answer(400, "BAD_JSON", f"expected UTF-8 text (only the file part binData is binary): {error}")
-
-
-def _too_deep(_: RecursionError) -> Response:
-    return _answer(400, "BAD_JSON", "expected JSON, got one that is nested too deep")
+    return _answer(400, "BAD_TYPE", f"expected text in every part but the file binData: {error}")
 
 
 def _http_error(error: HTTPException) -> Response:
