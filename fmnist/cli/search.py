@@ -1,0 +1,99 @@
+"""``fmnist search``: many trials of an experiment file, and the best one's checkpoint."""
+
+import json
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fmnist.cli.console import say
+from fmnist.search.base import SearchResult, Trial
+
+_FIELDS = ("id", "state", "epochs", "hyperparameters", "metric", "error", "checkpoint")
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--config", "overrides", multiple=True, metavar="a.b=value", help="Change a field of FILE.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Trials at once; default: as many as fit.")
+@click.option("--fresh", is_flag=True, help="Set an existing study of this name aside, and start anew.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one line of JSON, for machines.")
+def search(file: Path, overrides: tuple[str, ...], jobs: int | None, fresh: bool, as_json: bool) -> None:
+    """Search the hyperparameter ranges of a Determined experiment FILE.
+
+    Stops the trials that fall behind, as Determined does; the best trial's own checkpoint is the
+    result. Interrupted, the same command goes on: what is finished is not repeated.
+
+    \b
+    Examples:
+      fmnist search adaptive.yaml
+      fmnist search adaptive.yaml --config searcher.max_trials=4 --jobs 2
+      fmnist search adaptive.yaml --fresh --json
+    """
+    # An orderly end, so that no trial goes on alone and runs are marked as failed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    result = _search(file, overrides, jobs, fresh)
+    if as_json:
+        click.echo(json.dumps(_document(result)))
+    else:
+        _print(result)
+
+
+def _search(file: Path, overrides: tuple[str, ...], jobs: int | None, fresh: bool) -> SearchResult:
+    from fmnist.data.fetch import load
+    from fmnist.search.progress import shown
+    from fmnist.search.resources import share_machine
+    from fmnist.search.search import search as run_search
+    from fmnist.search.workers import Workers, prepare, share
+    from fmnist.settings import data_store, from_environment, open_run
+    from fmnist.training.experiment import load_experiment
+    from fmnist.training.train import newest_data, reference_to
+
+    experiment = load_experiment(file, overrides)
+    shares = share_machine(experiment, jobs)
+    settings = from_environment()
+    store = data_store(settings)
+    commit = newest_data(store)
+    prepare()
+    arrays = share(load(store, commit), settings.cache / "arrays" / commit.id)
+    with Workers(arrays) as workers, shown() as progress:
+        return run_search(
+            experiment,
+            reference_to(commit),
+            settings,
+            workers,
+            lambda name: open_run(settings, experiment.name, name),
+            shares,
+            fresh=fresh,
+            progress=progress,
+        )
+
+
+def _print(result: SearchResult) -> None:
+    from rich.console import Console
+
+    from fmnist.search.progress import ranking
+
+    Console(highlight=False).print(ranking(result.trials, f"search {result.experiment}"))
+    for trial in result.trials:
+        if trial.error:
+            say(f"trial {trial.id} failed: {trial.error}")
+    click.echo(f"best: trial {result.best.id}, accuracy {result.best.metric:.4f}")
+    click.echo(result.best.checkpoint)
+
+
+def _document(result: SearchResult) -> dict[str, Any]:
+    return {
+        "experiment": result.experiment,
+        "best": result.best.id,
+        "checkpoint": str(result.best.checkpoint),
+        "trials": [_row(trial) for trial in result.trials],
+    }
+
+
+def _row(trial: Trial) -> dict[str, Any]:
+    values = {**asdict(trial), "checkpoint": str(trial.checkpoint) if trial.checkpoint else None}
+    return {name: values[name] for name in _FIELDS}

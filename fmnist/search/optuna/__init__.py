@@ -1,0 +1,1 @@
+"""Optuna holds the study and draws the points; nothing outside this folder imports it."""

@@ -1,0 +1,50 @@
+"""Determined's stopping rule as an Optuna pruner."""
+
+import optuna
+from optuna.pruners import BasePruner
+from optuna.trial import FrozenTrial, TrialState
+
+from fmnist.search.asha import FAILED, Plan, goes_on
+
+_RUNG = "fmnist:rung:{}"
+
+
+class RungPruner(BasePruner):
+    """Judges a trial at each rung of its bracket; expects a report at the end of every epoch.
+
+    A trial that comes to a rung leaves its metric there, in its system attributes, as Optuna's own
+    pruners do: a restarted search finds the rungs as they were.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
+        epoch = trial.last_step
+        if epoch is None:
+            return False
+        metric = trial.intermediate_values[epoch]
+        for rung, epochs in enumerate(self._plan.rungs_of(trial.number)[:-1]):
+            if epochs != epoch:
+                continue
+            study._storage.set_trial_system_attr(trial._trial_id, _RUNG.format(rung), metric)
+            if not goes_on(metric, self._others(study, trial, rung), self._plan.divisor):
+                return True
+        return False
+
+    def _others(self, study: optuna.Study, trial: FrozenTrial, rung: int) -> list[float]:
+        bracket_of = self._plan.bracket_of
+        values = [
+            _value_at(other, rung)
+            for other in study.get_trials(deepcopy=False)
+            if other.number != trial.number and bracket_of[other.number] == bracket_of[trial.number]
+        ]
+        return [value for value in values if value is not None]
+
+
+def _value_at(trial: FrozenTrial, rung: int) -> float | None:
+    value: float | None = trial.system_attrs.get(_RUNG.format(rung))
+    if value is not None or trial.state is not TrialState.FAIL:
+        return value
+    reached = sum(key.startswith(_RUNG.format("")) for key in trial.system_attrs)
+    return FAILED if reached == rung else None

@@ -1,0 +1,122 @@
+"""A study in Optuna's journal file: what was tried, what came out, what comes next."""
+
+from pathlib import Path
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial
+from optuna.trial import TrialState as State
+
+from fmnist.search.asha import Plan
+from fmnist.search.base import Trial, TrialState
+from fmnist.search.optuna.pruner import RungPruner
+from fmnist.search.optuna.space import PointSampler, distributions, points
+from fmnist.training.base import Decision
+from fmnist.training.experiment import Experiment
+from fmnist.training.hyperparameters import Hyperparameters
+
+_CHECKPOINT = "checkpoint"
+_ERROR = "error"
+_STATES = {
+    State.RUNNING: TrialState.RUNNING,
+    State.COMPLETE: TrialState.COMPLETED,
+    State.PRUNED: TrialState.STOPPED,
+    State.FAIL: TrialState.FAILED,
+}
+
+
+class Study:
+    """The trials of one search. One process at a time may open a study (see ``study_folder``).
+
+    A trial that was running when the searcher of an earlier session ended is given out again under
+    its number, with its hyperparameters; the others keep their results.
+    """
+
+    def __init__(self, file: Path, experiment: Experiment, plan: Plan) -> None:
+        """Open the study kept in ``file``, a fresh one where there is none.
+
+        Raises:
+            ConfigError: a range is wrong, or a point of it is no set of hyperparameters.
+        """
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._plan = plan
+        self._space = distributions(experiment)
+        self._points = points(experiment, plan.trials)
+        self.hyperparameters = tuple(Hyperparameters.read(point) for point in self._points)
+        self._study = optuna.create_study(
+            study_name=experiment.name,
+            storage=JournalStorage(JournalFileBackend(str(file))),
+            sampler=PointSampler(experiment.reproducibility.experiment_seed),
+            pruner=RungPruner(plan),
+            direction="maximize",
+            load_if_exists=True,
+        )
+        self._interrupted = [trial for trial in self._frozen() if trial.state is State.RUNNING]
+        self._running: dict[int, optuna.Trial] = {}
+        self._stopped: set[int] = set()
+
+    @property
+    def finished(self) -> bool:
+        """Whether every planned trial has come to an end."""
+        frozen = self._frozen()
+        return len(frozen) == self._plan.trials and all(trial.state.is_finished() for trial in frozen)
+
+    def trials(self) -> tuple[Trial, ...]:
+        """All trials so far, by id."""
+        return tuple(self._trial(frozen) for frozen in self._frozen())
+
+    def trial(self, number: int) -> Trial:
+        return self._trial(self._frozen()[number])
+
+    def next(self) -> int | None:
+        """The number of the next trial to run; None once as many as planned have begun."""
+        if self._interrupted:
+            trial = optuna.Trial(self._study, self._interrupted.pop(0)._trial_id)
+        elif len(self._frozen()) < self._plan.trials:
+            trial = self._study.ask(fixed_distributions=self._space)
+        else:
+            return None
+        self._running[trial.number] = trial
+        return trial.number
+
+    def report(self, number: int, epoch: int, metric: float) -> Decision:
+        """Keep the metric of an epoch's end, once per epoch, in order; the answer is the searcher's."""
+        trial = self._running[number]
+        trial.report(metric, epoch)
+        if not trial.should_prune():
+            return Decision.CONTINUE
+        self._stopped.add(number)
+        return Decision.STOP
+
+    def finish(self, number: int, checkpoint: Path) -> None:
+        """The trial ended in good order, at its end or because it was told to stop."""
+        trial = self._running.pop(number)
+        trial.set_user_attr(_CHECKPOINT, str(checkpoint))
+        if number in self._stopped:
+            self._study.tell(trial, state=State.PRUNED)
+        else:
+            self._study.tell(trial, self.trial(number).metric)
+
+    def fail(self, number: int, error: str) -> None:
+        """The trial ended without a checkpoint."""
+        trial = self._running.pop(number)
+        trial.set_user_attr(_ERROR, error)
+        self._study.tell(trial, state=State.FAIL)
+
+    def _frozen(self) -> list[FrozenTrial]:
+        return self._study.get_trials(deepcopy=False)
+
+    def _trial(self, frozen: FrozenTrial) -> Trial:
+        checkpoint = frozen.user_attrs.get(_CHECKPOINT)
+        last = frozen.last_step
+        return Trial(
+            id=frozen.number,
+            state=_STATES[frozen.state],
+            epochs=last or 0,
+            rungs=self._plan.rungs_of(frozen.number),
+            hyperparameters=self._points[frozen.number],
+            metric=None if last is None else frozen.intermediate_values[last],
+            checkpoint=Path(checkpoint) if checkpoint else None,
+            error=frozen.user_attrs.get(_ERROR),
+        )

@@ -1,0 +1,189 @@
+"""The search: gives trials to workers, their reports to the study, and the study's answers back."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fmnist.bundle import DataReference
+from fmnist.errors import ConfigError, FmnistError
+from fmnist.git import code_version
+from fmnist.search.asha import plan_of
+from fmnist.search.base import SearchResult, Trial, ranked
+from fmnist.search.folder import study_folder, trial_folder
+from fmnist.search.optuna.study import Study
+from fmnist.search.progress import Progress, Silent
+from fmnist.search.resources import Shares, trial_seed
+from fmnist.search.workers import Worker, Workers
+from fmnist.settings import PROJECT, Settings
+from fmnist.training.base import Decision, EpochReport, Run
+from fmnist.training.experiment import METRIC, Experiment
+from fmnist.training.job import TrainingJob
+
+OpenRun = Callable[[str], AbstractContextManager[Run]]
+"""Opens a run of the given name in the tracker; one that raises inside the block ends as failed."""
+
+_POLL_SECONDS = 1.0
+
+
+def search(
+    experiment: Experiment,
+    data: DataReference,
+    settings: Settings,
+    workers: Workers,
+    open_run: OpenRun,
+    shares: Shares,
+    *,
+    fresh: bool = False,
+    progress: Progress | None = None,
+) -> SearchResult:
+    """Run the trials of an experiment; those that an interrupted search finished are not repeated.
+
+    Args:
+        experiment: says what to try.
+        data: the commit that the workers' images are of.
+        settings: say where the study and the checkpoints go.
+        workers: do the trainings.
+        open_run: makes each trial's own run.
+        shares: how many trials at once, and how many threads each gets.
+        fresh: set an existing study of this name aside first.
+        progress: is told of each trial's news.
+
+    Raises:
+        ConfigError: the file is wrong, or a study of this name is finished or belongs elsewhere.
+        UnavailableError: another process is searching this study.
+        FmnistError: every trial failed.
+    """
+    progress = progress or Silent()
+    plan = plan_of(experiment)
+    with study_folder(settings, experiment, data, fresh=fresh) as folder:
+        study = Study(folder / "journal.log", experiment, plan)
+        if study.finished:
+            raise ConfigError(
+                f"study {experiment.name} ({folder}) is finished. --fresh sets it aside and starts anew; "
+                "--config name=... starts another beside it"
+            )
+        progress.began(plan, shares)
+        job_of = _jobs(experiment, study, data, settings, shares)
+        _Search(study, workers, job_of, open_run, progress).run(shares.jobs)
+        return _result(experiment.name, study.trials())
+
+
+def _jobs(
+    experiment: Experiment, study: Study, data: DataReference, settings: Settings, shares: Shares
+) -> Callable[[int], TrainingJob]:
+    git_commit = code_version(PROJECT)
+
+    def job_of(trial: int) -> TrainingJob:
+        return TrainingJob(
+            experiment=experiment.name,
+            hyperparameters=study.hyperparameters[trial],
+            train_data=data,
+            folder=trial_folder(settings, experiment.name, trial),
+            seed=trial_seed(experiment.reproducibility.experiment_seed, trial),
+            threads=shares.threads,
+            git_commit=git_commit,
+        )
+
+    return job_of
+
+
+def _result(experiment: str, trials: tuple[Trial, ...]) -> SearchResult:
+    best = next((trial for trial in ranked(trials) if trial.checkpoint), None)
+    if best is None:
+        raise FmnistError(
+            f"search {experiment}: all {len(trials)} trials failed; trial {trials[0].id}: {trials[0].error}"
+        )
+    return SearchResult(experiment, trials, best)
+
+
+class TrialFailed(FmnistError):
+    """A trial ended without a checkpoint."""
+
+
+@dataclass(frozen=True)
+class _Running:
+    trial: int
+    folder: Path
+    run: AbstractContextManager[Run]
+
+
+class _Search:
+    def __init__(
+        self,
+        study: Study,
+        workers: Workers,
+        job_of: Callable[[int], TrainingJob],
+        open_run: OpenRun,
+        progress: Progress,
+    ) -> None:
+        self._study = study
+        self._workers = workers
+        self._job_of = job_of
+        self._open_run = open_run
+        self._progress = progress
+        self._running: dict[Worker, _Running] = {}
+
+    def run(self, jobs: int) -> None:
+        try:
+            while self._fill(jobs):
+                for worker in self._workers.wait(_POLL_SECONDS):
+                    self._end(worker)
+        except BaseException as error:
+            for running in self._running.values():
+                running.run.__exit__(type(error), error, error.__traceback__)
+            raise
+
+    def _fill(self, jobs: int) -> bool:
+        """Start trials while there is room; whether any runs."""
+        while len(self._running) < jobs and (trial := self._study.next()) is not None:
+            self._start(trial)
+        return bool(self._running)
+
+    def _start(self, trial: int) -> None:
+        job = self._job_of(trial)
+        context = self._open_run(f"trial-{trial}")
+        run = _TrialRun(trial, context.__enter__(), self._study, self._tell)
+        self._running[self._workers.start(job, run)] = _Running(trial, job.folder, context)
+        self._tell(trial)
+
+    def _end(self, worker: Worker) -> None:
+        running = self._running.pop(worker)
+        if worker.error is None:
+            self._study.finish(running.trial, running.folder)
+            running.run.__exit__(None, None, None)
+        else:
+            self._study.fail(running.trial, worker.error)
+            failure = TrialFailed(worker.error)
+            running.run.__exit__(TrialFailed, failure, None)
+        self._tell(running.trial)
+
+    def _tell(self, trial: int) -> None:
+        self._progress.changed(self._study.trial(trial), self._study.trials())
+
+
+class _TrialRun:
+    """A trial's run in the tracker, with the searcher's answers."""
+
+    def __init__(self, trial: int, run: Run, study: Study, tell: Callable[[int], None]) -> None:
+        self._trial = trial
+        self._run = run
+        self._study = study
+        self._tell = tell
+
+    @property
+    def id(self) -> str:
+        return self._run.id
+
+    def start(self, parameters: Mapping[str, Any]) -> None:
+        self._run.start({**parameters, "trial": self._trial})
+
+    def report(self, report: EpochReport) -> Decision:
+        asked = self._run.report(report)
+        searched = self._study.report(self._trial, report.epoch, report.validation[METRIC])
+        self._tell(self._trial)
+        return Decision.STOP if Decision.STOP in (asked, searched) else Decision.CONTINUE
+
+    def finish(self, bundle: Path) -> None:
+        self._run.finish(bundle)
