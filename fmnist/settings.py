@@ -78,7 +78,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         home=home,
         source=Path(source).absolute() if source else None,
-        tracking_uri=environ.get("FMNIST_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}",
+        tracking_uri=_database(environ.get("FMNIST_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}"),
         gateway_port=_port(environ.get("FMNIST_GATEWAY_PORT") or "8080"),
     )
 
@@ -87,6 +87,14 @@ def _port(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
         raise ConfigError(f"FMNIST_GATEWAY_PORT={text}: expected a port number, 1-65535")
     return int(text)
+
+
+def _database(address: str) -> str:
+    """Postgres's own form of address, which SQLAlchemy 2.1 would take for a driver that is not locked."""
+    for scheme in ("postgresql://", "postgres://"):
+        if address.startswith(scheme):
+            return f"postgresql+psycopg2://{address.removeprefix(scheme)}"
+    return address
 
 
 def data_store(settings: Settings) -> DataStore:

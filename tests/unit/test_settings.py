@@ -27,7 +27,7 @@ def test_the_environment_decides(tmp_path: Path) -> None:
     )
     assert found.home == tmp_path
     assert found.source == Path("images").absolute()
-    assert found.tracking_uri == "postgresql://db/mlflow"
+    assert found.tracking_uri == "postgresql+psycopg2://db/mlflow"
     assert found.gateway == "http://127.0.0.1:9000"
 
 
