@@ -1,0 +1,8 @@
+import pytest
+
+from fmnist.search import workers
+
+
+@pytest.fixture(scope="session", autouse=True)
+def server_without_tensorflow() -> None:
+    workers.prepare(("tests.unit.search.fake",))

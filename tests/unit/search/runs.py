@@ -1,0 +1,42 @@
+"""Trackers' runs that remember what they were told."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fmnist.training.base import Decision, EpochReport, Run
+
+
+class RememberedRun:
+    def __init__(self, name: str) -> None:
+        self.id = f"run-of-{name}"
+        self.parameters: Mapping[str, Any] = {}
+        self.epochs: list[int] = []
+        self.bundle: Path | None = None
+        self.error: str | None = None
+
+    def start(self, parameters: Mapping[str, Any]) -> None:
+        self.parameters = parameters
+
+    def report(self, report: EpochReport) -> Decision:
+        self.epochs.append(report.epoch)
+        return Decision.CONTINUE
+
+    def finish(self, bundle: Path) -> None:
+        self.bundle = bundle
+
+
+class Tracker:
+    def __init__(self) -> None:
+        self.runs: dict[str, RememberedRun] = {}
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[Run]:
+        run = self.runs[name] = RememberedRun(name)
+        try:
+            yield run
+        except BaseException as error:
+            run.error = str(error) or type(error).__name__
+            if isinstance(error, KeyboardInterrupt):
+                raise

@@ -1,0 +1,122 @@
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fmnist.search.asha import Plan, goes_on, plan_of
+from fmnist.search.base import TrialState
+from fmnist.search.optuna.study import Study
+from fmnist.settings import PROJECT
+from fmnist.training.base import Decision
+from fmnist.training.experiment import Experiment
+
+
+def experiment(**searcher: Any) -> Experiment:
+    content = yaml.safe_load((PROJECT / "adaptive.yaml").read_text())
+    content["searcher"] |= searcher
+    content["hyperparameters"]["epochs"] = content["searcher"]["max_time"]
+    return Experiment.model_validate(content)
+
+
+def opened(folder: Path, **searcher: Any) -> tuple[Study, Plan]:
+    made = experiment(**searcher)
+    plan = plan_of(made)
+    return Study(folder / "journal.log", made, plan), plan
+
+
+def curve(trial: int, epoch: int) -> float:
+    return random.Random(trial).random() + 0.01 * epoch
+
+
+def run_all(study: Study, epochs: int, failing: frozenset[int] = frozenset()) -> dict[int, int]:
+    """Epochs that each trial ran, one trial after another."""
+    ran = {}
+    while (number := study.next()) is not None:
+        if number in failing:
+            study.fail(number, "broken")
+            ran[number] = 0
+            continue
+        for epoch in range(1, epochs + 1):
+            ran[number] = epoch
+            if study.report(number, epoch, curve(number, epoch)) is Decision.STOP:
+                break
+        study.finish(number, Path(f"/trial-{number}"))
+    return ran
+
+
+def by_the_rule(plan: Plan, failing: frozenset[int] = frozenset()) -> dict[int, int]:
+    """The same, kept in lists as Determined's master keeps it."""
+    lists: dict[tuple[int, int], list[float]] = {}
+    ran = {}
+    for number in range(plan.trials):
+        bracket = plan.bracket_of[number]
+        ran[number] = 0
+        if number in failing:
+            lists.setdefault((bracket, 0), []).append(float("-inf"))
+            continue
+        for rung, epochs in enumerate(plan.rungs_of(number)):
+            others = lists.setdefault((bracket, rung), [])
+            metric = curve(number, epochs)
+            ran[number] = epochs
+            passes = goes_on(metric, others, plan.divisor)
+            others.append(metric)
+            if not passes:
+                break
+    return ran
+
+
+@pytest.mark.parametrize(
+    "searcher",
+    [
+        {"max_trials": 16, "max_time": 16, "divisor": 4},
+        {"max_trials": 12, "max_time": 10, "divisor": 2, "mode": "aggressive"},
+        {"max_trials": 12, "max_time": 3, "divisor": 1.2, "mode": "conservative"},
+    ],
+)
+@pytest.mark.parametrize("failing", [frozenset[int](), frozenset({0, 3})])
+def test_the_pruner_stops_where_the_rule_does(
+    tmp_path: Path, searcher: dict[str, Any], failing: frozenset[int]
+) -> None:
+    study, plan = opened(tmp_path, **searcher)
+    ran = run_all(study, searcher["max_time"], failing)
+    assert ran == by_the_rule(plan, failing)
+    assert study.finished
+    states = {trial.id: trial.state for trial in study.trials()}
+    assert {number for number in failing if states[number] is TrialState.FAILED} == set(failing)
+    for number, epochs in ran.items():
+        if number not in failing:
+            done = TrialState.COMPLETED if epochs == searcher["max_time"] else TrialState.STOPPED
+            assert states[number] is done
+
+
+def test_a_trial_is_told_as_it_was(tmp_path: Path) -> None:
+    study, _ = opened(tmp_path, max_trials=2, max_time=2)
+    number = study.next()
+    assert number == 0
+    study.report(0, 1, 0.5)
+    trial = study.trial(0)
+    assert (trial.state, trial.epochs, trial.metric, trial.checkpoint) == (TrialState.RUNNING, 1, 0.5, None)
+    study.report(0, 2, 0.25)
+    study.finish(0, Path("/there"))
+    trial = study.trial(0)
+    assert (trial.state, trial.epochs, trial.metric) == (TrialState.COMPLETED, 2, 0.25)
+    assert trial.checkpoint == Path("/there")
+    assert trial.hyperparameters == study.hyperparameters[0].model_dump()
+
+
+def test_an_interrupted_trial_is_given_out_again_and_the_finished_are_not(tmp_path: Path) -> None:
+    study, _ = opened(tmp_path, max_trials=3, max_time=2)
+    assert study.next() == 0
+    study.report(0, 1, 0.5)
+    study.report(0, 2, 0.6)
+    study.finish(0, Path("/there"))
+    assert study.next() == 1
+    study.report(1, 1, 0.7)
+    before = study.trials()
+
+    study, _ = opened(tmp_path, max_trials=3, max_time=2)
+    assert study.trials() == before
+    assert not study.finished
+    assert [study.next(), study.next(), study.next()] == [1, 2, None]

@@ -1,0 +1,70 @@
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fmnist.errors import ConfigError
+from fmnist.search.optuna.space import points
+from fmnist.settings import PROJECT
+from fmnist.training.experiment import Experiment
+
+
+def experiment(seed: int = 7, **hyperparameters: Any) -> Experiment:
+    content = yaml.safe_load((PROJECT / "adaptive.yaml").read_text())
+    content["hyperparameters"] |= hyperparameters
+    content["reproducibility"]["experiment_seed"] = seed
+    return Experiment.model_validate(content)
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 2**31 - 1), few=st.integers(1, 5))
+def test_points_follow_from_seed_and_number(seed: int, few: int) -> None:
+    assert points(experiment(seed), 8)[:few] == points(experiment(seed), few)
+
+
+def test_another_seed_gives_other_points() -> None:
+    assert points(experiment(1), 1) != points(experiment(2), 1)
+
+
+def test_trials_differ() -> None:
+    assert len({point["learning_rate"] for point in points(experiment(), 20)}) == 20
+
+
+def test_a_point_does_not_depend_on_the_other_ranges() -> None:
+    fewer = points(experiment(dropout=0.1), 3)
+    assert [p["learning_rate"] for p in points(experiment(), 3)] == [p["learning_rate"] for p in fewer]
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 2**31 - 1))
+def test_points_lie_in_their_ranges(seed: int) -> None:
+    for point in points(experiment(seed), 3):
+        assert point["batch_size"] in (64, 128, 256)
+        assert 1e-3 <= point["learning_rate"] <= 10**-1.8
+        assert 0 <= point["dropout"] <= 0.3
+        assert point["shift"] in (0, 1, 2)
+        assert (point["network"], point["epochs"], point["flip"]) == ("modern", 16, 0.5)
+
+
+def test_both_bounds_of_whole_numbers_are_drawn() -> None:
+    assert {point["shift"] for point in points(experiment(), 40)} == {0, 1, 2}
+
+
+def test_log_is_uniform_in_the_exponent() -> None:
+    drawn = [p["learning_rate"] for p in points(experiment(), 200)]
+    below = sum(value < 10**-2.4 for value in drawn)
+    assert 70 <= below <= 130
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"type": "int", "minval": 3, "maxval": 1}, "hyperparameters.shift: minval 3 is above maxval 1"),
+        ({"type": "categorical", "vals": [[1], [2]]}, r"hyperparameters.shift.vals: \[1\] is a list"),
+    ],
+)
+def test_a_range_that_cannot_be_drawn_from_is_named(spec: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        points(experiment(shift=spec), 1)
