@@ -167,13 +167,13 @@ def _command(
         raise InputError(f"--out {out}: is there already; name a folder that is not")
     settings = from_environment()
     store = data_store(settings)
-    commit = _newest_data(store)
+    commit = newest_data(store)
     dataset = load(store, commit)
     with open_run(settings, experiment.name) as run, shown() as progress:
         job = TrainingJob(
             experiment=experiment.name,
             hyperparameters=hyperparameters,
-            train_data=_reference(commit),
+            train_data=reference_to(commit),
             folder=out or settings.checkpoints / folder_name(experiment.name) / run.id,
             seed=experiment.reproducibility.experiment_seed,
             threads=threads or usable_cores(),
@@ -184,14 +184,20 @@ def _command(
     click.echo(bundle.folder)
 
 
-def _newest_data(store: DataStore) -> Commit:
+def newest_data(store: DataStore) -> Commit:
+    """The newest commit of the training data.
+
+    Raises:
+        NotFoundError: there is none; says how to put it in.
+    """
     try:
         return store.get(TRAIN.repo)
     except NotFoundError as error:
         raise NotFoundError(f"{error}; put training data in first: fmnist data fetch") from error
 
 
-def _reference(commit: Commit) -> DataReference:
+def reference_to(commit: Commit) -> DataReference:
+    """What a checkpoint says of the data that it saw."""
     sums = {file.name: file.sha256 for file in commit.files}
     return DataReference(commit.repo, commit.id, commit.origin, sums)
 
