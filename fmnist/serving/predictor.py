@@ -12,7 +12,7 @@ from fmnist.fashion_mnist import CLASSES, IMAGE_SHAPE
 TOLERANCE = 1e-4
 """How far a probability may be from the bundle's known answer: machines differ in the last digits."""
 
-_BATCH = 32
+_BATCH = 16
 """Images per call of the graph: it bounds the memory of a large request, and costs no time."""
 
 

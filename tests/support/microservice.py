@@ -97,6 +97,7 @@ def start_process(
         "GUNICORN_THREADS": str(threads),
         "INCLUDE_METRICS_IN_CLIENT_RESPONSE": "false",
         "MALLOC_ARENA_MAX": "2",
+        "MALLOC_TRIM_THRESHOLD_": "1048576",
     }
     with log.open("wb") as output:
         return subprocess.Popen(
