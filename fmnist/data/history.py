@@ -92,6 +92,13 @@ class History:
             files=tuple(StoredFile(**file) for file in content["files"]),
         )
 
+    def log(self) -> list[Commit]:
+        """The commits of master, newest first; NotFoundError when there are none."""
+        commits = [self.get(BRANCH)]
+        while parent := commits[-1].parent:
+            commits.append(self.get(parent))
+        return commits
+
     def add(
         self, tracked: Mapping[str, Path], stored: tuple[StoredFile, ...], message: str, parent: str | None
     ) -> None:

@@ -12,15 +12,16 @@ from typing import Any
 
 import pytest
 
-from fmnist.data import dvc as dvc_module
 from fmnist.data.dvc import DvcStore
+from fmnist.data.dvc import store as dvc_store
 from fmnist.data.lock import only_writer
 from fmnist.errors import InputError, IntegrityError, NotFoundError, TimedOut, UnavailableError
 
 _PUTS_AND_DIES = """
 import os, signal, sys
 from pathlib import Path
-from fmnist.data import dvc, history
+from fmnist.data import history
+from fmnist.data.dvc import store
 from fmnist.data.dvc import DvcStore
 
 def die(*_, **__):
@@ -30,7 +31,7 @@ step = sys.argv[3]
 if step == "skeleton":
     history.History.create = die
 elif step == "copied":
-    dvc._dvc_add = die
+    store.add = die
 elif step == "added":
     history.History.add = die
 elif step == "objects written":
@@ -288,7 +289,7 @@ def test_writers_wait_for_each_other(tmp_path: Path) -> None:
 def test_a_writer_that_never_ends_is_not_waited_for_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dvc_module, "_LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(dvc_store, "_LOCK_SECONDS", 0.1)
     with (
         only_writer(tmp_path / "data/.garments.lock", 1, "the test"),
         pytest.raises(TimedOut, match="data repo garments"),

@@ -10,28 +10,24 @@ A version becomes visible in one step, when master moves. Nothing depends on the
 repository, git configuration or DVC configuration, and nothing there is changed.
 """
 
-import hashlib
-import logging
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from fmnist.data.base import Commit, StoredFile
+from fmnist.data.dvc.cache import FILES, POINTER, add, check_content, engine_errors, read_cached
 from fmnist.data.history import BRANCH, History
 from fmnist.data.lock import only_writer
 from fmnist.data.names import check_files, check_repo
-from fmnist.errors import InputError, IntegrityError, NotFoundError, UnavailableError
+from fmnist.errors import InputError, IntegrityError, NotFoundError
 from fmnist.files import folder_written_atomically, sha256_of
 
-_FILES = "files"
-_POINTER = "files.dvc"
 _SKELETON = {
     ".dvc/config": "[core]\n    analytics = false\n    check_update = false\n    autostage = false\n",
     ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
     ".dvcignore": "",
-    ".gitignore": f"/{_FILES}\n",
+    ".gitignore": f"/{FILES}\n",
 }
 _LOCK_SECONDS = 120.0
 
@@ -53,35 +49,30 @@ class DvcStore:
             TimedOut: another process has been writing to the repo for two minutes.
             UnavailableError: the disk or DVC refused; the repo is as it was.
         """
-        folder = self._folder(repo)
+        folder = self.folder(repo)
         check_files(repo, files)
         for name, path in files.items():
             if not path.is_file():
                 raise NotFoundError(f"{path}: no such file (to be put as {name} into {repo})")
-        with only_writer(self._root / f".{repo}.lock", _LOCK_SECONDS, f"data repo {repo}"):
-            with _engine_errors(repo):
-                self._prepare(repo)
-                stored = _describe(files)
-                head = self._head(repo)
-                if head and head.files == stored and self._is_sound(head):
-                    return head
-                stored = self._add(folder, files)
-                if not (head and head.files == stored):
-                    tracked = {name: folder / name for name in (*_SKELETON, _POINTER)}
-                    with self._history(repo) as history:
-                        history.add(tracked, stored, message, parent=head.id if head else None)
+        with self.writing(repo):
+            stored = _describe(files)
+            head = self.head(repo)
+            if head and head.files == stored and self._is_sound(head):
+                return head
+            stored = self._add(folder, files)
+            if not (head and head.files == stored):
+                tracked = {name: folder / name for name in (*_SKELETON, POINTER)}
+                with self.history(repo) as history:
+                    history.add(tracked, stored, message, parent=head.id if head else None)
             return self.get(repo)
 
     def get(self, repo: str, ref: str = BRANCH) -> Commit:
-        with self._history(repo) as history:
+        with self.history(repo) as history:
             return history.get(ref)
 
     def log(self, repo: str) -> list[Commit]:
-        with self._history(repo) as history:
-            commits = [history.get(BRANCH)]
-            while parent := commits[-1].parent:
-                commits.append(history.get(parent))
-            return commits
+        with self.history(repo) as history:
+            return history.log()
 
     def read(self, commit: Commit, name: str) -> bytes:
         recorded = self.get(commit.repo, commit.id).files
@@ -89,26 +80,37 @@ class DvcStore:
         if stored is None:
             names = ", ".join(file.name for file in recorded)
             raise NotFoundError(f"{commit.repo}@{commit.id}: no file {name}; it holds {names}")
-        content = _read_cached(self._folder(commit.repo), commit, name)
-        _check_content(content, stored, commit)
+        content = read_cached(self.folder(commit.repo), commit, name)
+        check_content(content, stored, commit)
         return content
 
-    def _folder(self, repo: str) -> Path:
+    def folder(self, repo: str) -> Path:
         check_repo(repo)
         return self._root / repo
 
-    def _history(self, repo: str) -> History:
-        folder = self._folder(repo)
+    def history(self, repo: str) -> History:
+        folder = self.folder(repo)
         if not History.exists(folder):
             known = ", ".join(sorted(path.parent.name for path in self._root.glob("*/.git"))) or "none"
             raise NotFoundError(f"no data repo {repo} in {self._root}; there are: {known}")
         return History(repo, folder)
 
-    def _head(self, repo: str) -> Commit | None:
+    def head(self, repo: str) -> Commit | None:
         try:
             return self.get(repo)
         except NotFoundError:
             return None
+
+    @contextmanager
+    def writing(self, repo: str) -> Iterator[None]:
+        """The repo, made when missing, is for the block alone to write; the disk's errors are mapped."""
+        check_repo(repo)
+        with (
+            only_writer(self._root / f".{repo}.lock", _LOCK_SECONDS, f"data repo {repo}"),
+            engine_errors(repo),
+        ):
+            self._prepare(repo)
+            yield
 
     def _prepare(self, repo: str) -> None:
         """Make the repo when missing; sweep up what a killed writer left."""
@@ -133,7 +135,7 @@ class DvcStore:
         """
         for _ in range(2):
             stored = _fill(folder, files)
-            damaged = _dvc_add(folder, stored)
+            damaged = add(folder, stored)
             if not damaged:
                 return stored
         raise IntegrityError(f"{folder}: what DVC cached differs from what was put: {', '.join(damaged)}")
@@ -145,16 +147,6 @@ class DvcStore:
         except IntegrityError:
             return False
         return True
-
-
-@contextmanager
-def _engine_errors(repo: str) -> Iterator[None]:
-    from dvc.exceptions import DvcException
-
-    try:
-        yield
-    except (DvcException, OSError) as error:
-        raise UnavailableError(f"data repo {repo} cannot be written: {error}; it is as it was") from error
 
 
 def _write_skeleton(folder: Path) -> None:
@@ -173,79 +165,12 @@ def _describe(files: Mapping[str, Path]) -> tuple[StoredFile, ...]:
 
 def _fill(folder: Path, files: Mapping[str, Path]) -> tuple[StoredFile, ...]:
     """Make ``files/`` hold copies of these files and nothing else; say what was copied."""
-    work = folder / _FILES
+    work = folder / FILES
     if work.exists():
         shutil.rmtree(work)
-    (folder / _POINTER).unlink(missing_ok=True)
+    (folder / POINTER).unlink(missing_ok=True)
     for name, source in files.items():
         target = work / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
     return _describe({name: work / name for name in files})
-
-
-@contextmanager
-def _dvc(folder: Path, rev: str | None = None) -> Iterator[Any]:
-    """DVC's view of the repo, at ``rev`` or in the work tree; it prints nothing."""
-    from dvc.logger import set_loggers_level
-    from dvc.repo import Repo
-
-    own = {
-        "core": {"site_cache_dir": str(folder / ".dvc/tmp/site"), "autostage": False, "no_scm": False},
-        "cache": {"dir": str(folder / ".dvc/cache"), "type": "reflink,hardlink,copy"},
-    }
-    with set_loggers_level(logging.CRITICAL), Repo(str(folder), rev=rev, config=own) as repo:
-        yield repo
-
-
-def _dvc_add(folder: Path, stored: tuple[StoredFile, ...]) -> list[str]:
-    """``dvc add files``; names the files whose cached object is damaged, after dropping these."""
-    with _dvc(folder) as repo:
-        (stage,) = repo.add(str(folder / _FILES))
-        (out,) = stage.outs
-        listing = out.hash_info.value
-        damaged = (
-            {} if _is_listing(Path(repo.cache.local.oid_to_path(listing)), listing) else {_FILES: listing}
-        )
-        objects = _objects(out)
-        for file in stored:
-            if sha256_of(Path(repo.cache.local.oid_to_path(objects[file.name]))) != file.sha256:
-                damaged[file.name] = objects[file.name]
-        for oid in damaged.values():
-            repo.cache.local.delete(oid)
-    return list(damaged)
-
-
-def _objects(out: Any) -> dict[str, str]:
-    """The id in DVC's cache of each file of a DVC output."""
-    return {"/".join(key): entry.value for key, _, entry in out.get_obj()}
-
-
-def _is_listing(path: Path, oid: str) -> bool:
-    """Whether DVC's list of a folder's files is what its name, an MD5, says."""
-    return f"{hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()}.dir" == oid
-
-
-def _read_cached(folder: Path, commit: Commit, name: str) -> bytes:
-    """The file's bytes in the cache; nothing that DVC remembers of earlier looks is believed."""
-    try:
-        with _dvc(folder, commit.id) as repo:
-            (out,) = repo.find_outs_by_path(f"/{_FILES}")
-            listing = out.hash_info.value
-            if not _is_listing(Path(repo.cache.local.oid_to_path(listing)), listing):
-                raise OSError(f"its listing {listing} is damaged")
-            return Path(repo.cache.local.oid_to_path(_objects(out)[name])).read_bytes()
-    except OSError as error:
-        raise IntegrityError(
-            f"{commit.repo}@{commit.id}: {name} is recorded but cannot be read from "
-            f"{folder / '.dvc/cache'} ({error}); put the same files again to restore it"
-        ) from error
-
-
-def _check_content(content: bytes, stored: StoredFile, commit: Commit) -> None:
-    sha256 = hashlib.sha256(content).hexdigest()
-    if (len(content), sha256) != (stored.size, stored.sha256):
-        raise IntegrityError(
-            f"{commit.repo}@{commit.id}: {stored.name} has {len(content)} bytes with SHA-256 {sha256}, "
-            f"recorded were {stored.size} bytes with {stored.sha256}; put the same files again to restore it"
-        )

@@ -1,0 +1,5 @@
+"""DVC as the embedded engine of versioned data."""
+
+from fmnist.data.dvc.store import DvcStore
+
+__all__ = ["DvcStore"]
