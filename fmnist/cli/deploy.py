@@ -1,0 +1,26 @@
+"""``fmnist deploy``: a chosen version, served."""
+
+import click
+
+from fmnist.cli.console import as_json
+from fmnist.fashion_mnist import MODEL_NAME
+
+
+@click.command()
+@click.option("--version", "number", type=click.IntRange(min=1), help="Version to serve [default: latest].")
+@as_json
+def deploy(number: int | None, as_json: bool) -> None:
+    """Serve a version behind the gateway, in place of what is served now.
+
+    The one that serves goes on until the new one has given its known answer. The gateway listens on
+    127.0.0.1, port FMNIST_GATEWAY_PORT (default: 8080).
+
+    \b
+    Examples:
+      fmnist deploy
+      fmnist deploy --version 3
+      FMNIST_GATEWAY_PORT=8081 fmnist deploy --json
+    """
+    from fmnist.cli.serving import serve
+
+    serve(lambda registry: registry.get(MODEL_NAME, number), as_json)

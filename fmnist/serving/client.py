@@ -1,0 +1,123 @@
+"""A client of the served model, as anybody would write one: HTTP and Seldon's messages."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import requests
+
+from fmnist.data.dataset import Images
+from fmnist.errors import FmnistError, PayloadError, TimedOut, UnavailableError
+from fmnist.serving.payloads import Message
+
+_HERE = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What was said of one image: its best class, and the probabilities (0-1) by class name."""
+
+    label: str
+    probabilities: Mapping[str, float]
+
+    @property
+    def probability(self) -> float:
+        """Of the best class, 0-1."""
+        return self.probabilities[self.label]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One prediction for each image sent; ``tags`` say which version answered, and its lineage."""
+
+    predictions: tuple[Prediction, ...]
+    tags: Mapping[str, Any]
+
+
+class Client:
+    """Sends images to a model's address, ``http://host/seldon/namespace/name``. Closes with ``with``."""
+
+    def __init__(self, url: str, seconds: float = 30.0) -> None:
+        self._url = url.rstrip("/")
+        self._seconds = seconds
+        self._session = requests.Session()
+        # A proxy that the environment names would look for this machine on its own.
+        self._session.trust_env = urlsplit(url).hostname not in _HERE
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._session.close()
+
+    def predict(self, images: Images) -> Answer:
+        """Classify ``images``, uint8 0-255 [n, 28, 28].
+
+        Raises:
+            PayloadError: the server refuses them; it says why.
+            UnavailableError: nobody answers there, or not with a prediction.
+            TimedOut: no answer in time.
+        """
+        tensor = {"shape": list(images.shape), "values": images.ravel().tolist()}
+        return self._post({"data": {"tensor": tensor}})
+
+    def predict_file(self, content: bytes) -> Answer:
+        """Classify a PNG or JPEG file (or raw pixels); raises as ``predict`` does."""
+        return self._post({"strData": base64.b64encode(content).decode()})
+
+    def _post(self, message: Message) -> Answer:
+        url = f"{self._url}/api/v1.0/predictions"
+        try:
+            response = self._session.post(url, json=message, timeout=self._seconds)
+        except requests.Timeout as error:
+            raise TimedOut(f"{url}: no answer within {self._seconds:.0f} s") from error
+        except requests.RequestException as error:
+            raise UnavailableError(
+                f"{url}: nobody answers ({_cause(error)}); start it with make up"
+            ) from error
+        if not response.ok:
+            raise _refusal(url, response)
+        try:
+            return _read(response.json())
+        except (ValueError, KeyError, TypeError) as error:
+            raise UnavailableError(f"{url}: answers, but not with a prediction ({error!r})") from error
+
+
+def _read(message: Message) -> Answer:
+    data = message["data"]
+    names = data["names"]
+    predictions = []
+    for row in data["ndarray"] if "ndarray" in data else _rows(data["tensor"]):
+        probabilities = {name: float(value) for name, value in zip(names, row, strict=True)}
+        predictions.append(Prediction(max(probabilities, key=probabilities.__getitem__), probabilities))
+    return Answer(tuple(predictions), message["meta"]["tags"])
+
+
+def _rows(tensor: Message) -> list[list[float]]:
+    values, width = tensor["values"], tensor["shape"][-1]
+    return [values[start : start + width] for start in range(0, len(values), width)]
+
+
+def _refusal(url: str, response: requests.Response) -> FmnistError:
+    try:
+        status = response.json()["status"]
+        reason, info = str(status["reason"]), str(status["info"])
+    except (ValueError, KeyError, TypeError):
+        reason, info = "NO_REASON", response.text[:200]
+    text = f"{response.status_code} {reason}: {info}"
+    if response.status_code == 504:
+        return TimedOut(f"{url}: {text}")
+    if response.status_code >= 500 or response.status_code == 404:
+        return UnavailableError(f"{url}: {text}")
+    return PayloadError(text, reason=reason, http_status=response.status_code)
+
+
+def _cause(error: BaseException) -> str:
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__ or error
+    return str(error)
