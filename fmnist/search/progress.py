@@ -1,8 +1,9 @@
 """Telling a person how a search goes."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from fmnist.search.asha import Plan
@@ -21,6 +22,10 @@ class Progress(Protocol):
         """The first trials are about to start."""
         ...
 
+    def stepped(self, trial: int, epochs: float) -> None:
+        """A trial has come this far in its training: 1.5 is half of the second epoch."""
+        ...
+
     def changed(self, trial: Trial, trials: tuple[Trial, ...]) -> None:
         """``trial`` started, reported an epoch or ended; ``trials`` are all of them."""
         ...
@@ -30,6 +35,9 @@ class Silent:
     """Tells nothing."""
 
     def began(self, plan: Plan, shares: Shares) -> None:
+        pass
+
+    def stepped(self, trial: int, epochs: float) -> None:
         pass
 
     def changed(self, trial: Trial, trials: tuple[Trial, ...]) -> None:
@@ -45,6 +53,9 @@ class Lines:
     def began(self, plan: Plan, shares: Shares) -> None:
         print(outlook(plan, shares), file=self._stream, flush=True)
 
+    def stepped(self, trial: int, epochs: float) -> None:
+        pass
+
     def changed(self, trial: Trial, trials: tuple[Trial, ...]) -> None:
         ended = sum(other.state is not TrialState.RUNNING for other in trials)
         print(f"{_line(trial)} ({ended} ended)", file=self._stream, flush=True)
@@ -56,12 +67,22 @@ class _Ranking:
     def __init__(self, live: "Live") -> None:
         self._live = live
         self._title = ""
+        self._trials: tuple[Trial, ...] = ()
+        self._epochs: dict[int, float] = {}
 
     def began(self, plan: Plan, shares: Shares) -> None:
         self._title = outlook(plan, shares)
 
+    def stepped(self, trial: int, epochs: float) -> None:
+        self._epochs[trial] = epochs
+        self._draw()
+
     def changed(self, trial: Trial, trials: tuple[Trial, ...]) -> None:
-        self._live.update(ranking(trials, self._title))
+        self._trials = trials
+        self._draw()
+
+    def _draw(self) -> None:
+        self._live.update(ranking(self._trials, self._title, self._epochs))
 
 
 @contextmanager
@@ -77,8 +98,13 @@ def shown() -> Iterator[Progress]:
         yield _Ranking(live)
 
 
-def ranking(trials: tuple[Trial, ...], title: str) -> "Table":
-    """The trials, best first, with the rungs that each has passed."""
+def ranking(
+    trials: tuple[Trial, ...], title: str, so_far: Mapping[int, float] = MappingProxyType({})
+) -> "Table":
+    """The trials, best first, with the rungs that each has passed.
+
+    ``so_far``: how many epochs a trial has come, parts included, where that is known.
+    """
     from rich.table import Table
 
     columns = ("trial", "state", "accuracy", "epochs", "rungs", "hyperparameters")
@@ -89,7 +115,7 @@ def ranking(trials: tuple[Trial, ...], title: str) -> "Table":
             str(trial.id),
             trial.state,
             "" if trial.metric is None else f"{trial.metric:.4f}",
-            f"{trial.epochs}/{trial.rungs[-1]}",
+            f"{_epochs(trial, so_far)}/{trial.rungs[-1]}",
             _rungs(trial),
             trial.error or " ".join(f"{name}={_short(trial.hyperparameters[name])}" for name in varied),
         )
@@ -107,6 +133,11 @@ def _line(trial: Trial) -> str:
     accuracy = "" if trial.metric is None else f", accuracy {trial.metric:.4f}"
     reason = f": {trial.error}" if trial.error else ""
     return f"trial {trial.id} {trial.state}, epoch {trial.epochs}/{trial.rungs[-1]}{accuracy}{reason}"
+
+
+def _epochs(trial: Trial, so_far: Mapping[int, float]) -> str:
+    part = so_far.get(trial.id, 0)
+    return f"{part:.1f}" if trial.state is TrialState.RUNNING and part > trial.epochs else str(trial.epochs)
 
 
 def _rungs(trial: Trial) -> str:

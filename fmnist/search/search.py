@@ -145,7 +145,8 @@ class _Search:
         job = self._job_of(trial)
         context = self._open_run(f"trial-{trial}")
         run = _TrialRun(trial, context.__enter__(), self._study, self._tell)
-        self._running[self._workers.start(job, run)] = _Running(trial, job.folder, context)
+        worker = self._workers.start(job, run, _TrialProgress(trial, self._progress))
+        self._running[worker] = _Running(trial, job.folder, context)
         self._tell(trial)
 
     def _end(self, worker: Worker) -> None:
@@ -187,3 +188,17 @@ class _TrialRun:
 
     def finish(self, bundle: Path) -> None:
         self._run.finish(bundle)
+
+
+class _TrialProgress:
+    """A trial's steps, for the search's progress."""
+
+    def __init__(self, trial: int, progress: Progress) -> None:
+        self._trial = trial
+        self._progress = progress
+
+    def stepped(self, epoch: int, epochs: int, step: int, steps: int) -> None:
+        self._progress.stepped(self._trial, epoch - 1 + step / steps)
+
+    def reported(self, report: EpochReport) -> None:
+        pass
