@@ -39,6 +39,7 @@ def gate(number: int | None, model: str, ref: str, policy: Path, as_json: bool) 
       fmnist gate --version 3 --policy strict.yaml --json
     """
     from fmnist.gate.examine import examine
+    from fmnist.gate.keys import Keys
     from fmnist.gate.policy import read_policy
 
     bounds = read_policy(policy)
@@ -46,7 +47,8 @@ def gate(number: int | None, model: str, ref: str, policy: Path, as_json: bool) 
     registry, store = settings.model_registry(own), settings.data_store(own)
     with working("Testing the model version"):
         version = registry.get(model, number)
-        result = examine(registry, store, version, store.get(TEST.repo, ref), bounds, datetime.now(UTC))
+        key = Keys.at(own.home).signing()
+        result = examine(registry, store, version, store.get(TEST.repo, ref), bounds, key, datetime.now(UTC))
     _show(version, result, as_json)
 
 
@@ -54,8 +56,7 @@ def _show(version: "ModelVersion", result: "GateResult", as_json: bool) -> None:
     if as_json:
         print_json({"model": version.model, "version": version.number, **result.document()})
     else:
-        marks = {True: "passed", False: "FAILED"}
-        rows = [(rule.name, marks[rule.passed], rule.explanation) for rule in result.verdict.rules]
+        rows = [(rule.name, rule.outcome, rule.explanation) for rule in result.verdict.rules]
         print_table(("rule", "result", "measured"), rows, title=_title(version, result))
     if broken := result.verdict.broken:
         rules = "; ".join(f"{rule.name} ({rule.explanation})" for rule in broken)

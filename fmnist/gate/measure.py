@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fmnist.bundle import Bundle
 from fmnist.data.base import Commit, DataStore
@@ -13,11 +12,18 @@ from fmnist.data.formats import read_dataset
 from fmnist.data.validation import inspect
 from fmnist.errors import DataError
 from fmnist.fashion_mnist import CLASSES
+from fmnist.gate.evidence import Evidence
 from fmnist.gate.measurement import Measurement
+from fmnist.gate.policy import Policy
+from fmnist.gate.tables import (
+    Answers,
+    class_table,
+    expected_calibration_error,
+    reliability,
+    surest_errors,
+)
 from fmnist.metrics import score
 from fmnist.serving.predictor import Predictor
-
-Answers = NDArray[np.float32]
 
 _BATCH = 500
 _SUM_TOLERANCE = 1e-3
@@ -38,12 +44,12 @@ def read_test_data(store: DataStore, commit: Commit) -> Dataset:
     return dataset
 
 
-def measure(bundle: Bundle, data: Dataset) -> Measurement:
+def measure(bundle: Bundle, data: Dataset, policy: Policy) -> tuple[Measurement, Evidence]:
     """Put every image to the model, then time single ones."""
     predict = Predictor(bundle).predict
     answers, unusable = checked(_answers(predict, data.images), data.labels)
     scores = score(answers, data.labels)
-    return Measurement(
+    measurement = Measurement(
         classes=bundle.metadata.classes,
         images=len(data),
         unusable=unusable,
@@ -52,6 +58,18 @@ def measure(bundle: Bundle, data: Dataset) -> Measurement:
         recall=scores.recall,
         latency_ms=_latency_ms(predict, data.images[:1]),
         size_bytes=bundle.onnx.stat().st_size,
+    )
+    bins = reliability(answers, data.labels)
+    return measurement, Evidence(
+        classes=class_table(scores.confusion),
+        confusion=tuple(tuple(row) for row in scores.confusion.tolist()),
+        reliability=bins,
+        expected_calibration_error=expected_calibration_error(bins),
+        corruptions=(),
+        errors=surest_errors(answers, data.labels),
+        champion=None,
+        best=None,
+        policy=policy.model_dump(),
     )
 
 

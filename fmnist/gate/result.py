@@ -7,52 +7,86 @@ from typing import Any
 
 from fmnist.bundle import DataReference
 from fmnist.errors import IntegrityError
-from fmnist.gate.verdict import Rule, Verdict
-from fmnist.registry.base import ModelRegistry, ModelVersion
+from fmnist.gate.keys import KeyKind
+from fmnist.gate.verdict import Interval, Outcome, Relation, Rule, Verdict
+from fmnist.registry.base import ModelVersion
 
 ANNOTATION = "fmnist.gate"
-_SCHEMA = 1
+SIGNATURE = "signature"
+_SCHEMA = 2
+
+
+@dataclass(frozen=True)
+class Override:
+    """Who forced a pass, and why; both for people."""
+
+    who: str
+    reason: str
 
 
 @dataclass(frozen=True)
 class GateResult:
-    """A verdict with what it rests on. ``time`` is ISO 8601 in UTC; sums are SHA-256 in hexadecimal."""
+    """A verdict with what it rests on; the whole of it is signed.
+
+    ``verdict`` stays what the rules say also when ``override`` forces the pass. ``dataset`` is the
+    origin of the training data (``official``, ``synthetic`` or ``custom``). ``champion`` and ``best``
+    are the versions it was compared with, None where there was none. ``time`` is ISO 8601 in UTC,
+    ``pipeline`` the CI pipeline's address, None outside CI. ``evidence_sha256`` names the artifact
+    beside the bundle; ``key`` says whose key signs, ``key_id`` which. Sums are SHA-256 in hexadecimal.
+    """
 
     verdict: Verdict
+    model: str
+    version: int
     bundle_sha256: str
+    dataset: str
     policy_sha256: str
     test_data: DataReference
+    champion: int | None
+    best: int | None
+    override: Override | None
+    evidence_sha256: str
     time: str
+    pipeline: str | None
+    key: KeyKind
+    key_id: str
 
     @property
     def passed(self) -> bool:
-        return self.verdict.passed
+        """Whether the version may go on: by its rules, or because someone forced it."""
+        return self.verdict.passed or self.override is not None
+
+    @property
+    def forced(self) -> bool:
+        """Whether it passes only because someone said so; whoever shows the result shows this."""
+        return not self.verdict.passed and self.override is not None
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether trained or tested on drawn images: such a version never goes to a cluster."""
+        return "synthetic" in (self.dataset, self.test_data.origin)
 
     @property
     def accuracy(self) -> float:
         """Share of test images named right, 0-1."""
-        return self.verdict.rule("accuracy").measured
+        return self.verdict.rule("accuracy").measured or 0.0
 
     def document(self) -> dict[str, Any]:
-        """What is written as JSON."""
+        """What is signed, and written as JSON."""
+        fields = asdict(self)
+        del fields["verdict"]
         return {
             "schema_version": _SCHEMA,
             "passed": self.passed,
             "rules": [asdict(rule) for rule in self.verdict.rules],
-            "bundle_sha256": self.bundle_sha256,
-            "policy_sha256": self.policy_sha256,
-            "test_data": asdict(self.test_data),
-            "time": self.time,
+            **fields,
         }
 
 
-def write_result(registry: ModelRegistry, version: ModelVersion, result: GateResult) -> ModelVersion:
-    """Keep the result, passed or not, in the version's annotations; an older one is replaced."""
-    return registry.annotate(version, ANNOTATION, json.dumps(result.document(), allow_nan=False))
-
-
 def gate_result(version: ModelVersion) -> GateResult | None:
-    """The version's result; None if it was never tested.
+    """The version's result, to look at; None if it was never tested.
+
+    The signature is not checked: who acts on a result asks ``fmnist.gate.signature.verify``.
 
     Raises:
         IntegrityError: what is kept is no result, or one for another bundle.
@@ -73,15 +107,29 @@ def gate_result(version: ModelVersion) -> GateResult | None:
 def _from_document(raw: Mapping[str, Any], where: str) -> GateResult:
     if raw["schema_version"] != _SCHEMA:
         raise IntegrityError(
-            f"{where}: schema_version is {raw['schema_version']}, this fmnist reads {_SCHEMA}"
+            f"{where}: schema_version is {raw['schema_version']}, this fmnist reads {_SCHEMA}; "
+            "run the gate again"
         )
-    verdict = Verdict(tuple(Rule(**rule) for rule in raw["rules"]))
-    if verdict.passed is not raw["passed"]:
-        raise IntegrityError(f"{where}: says passed={raw['passed']}, but its rules say {verdict.passed}")
-    return GateResult(
-        verdict=verdict,
-        bundle_sha256=raw["bundle_sha256"],
-        policy_sha256=raw["policy_sha256"],
-        test_data=DataReference(**raw["test_data"]),
-        time=raw["time"],
+    fields = {name: value for name, value in raw.items() if name not in _NOT_FIELDS}
+    fields["verdict"] = Verdict(tuple(map(_rule, raw["rules"])))
+    fields["test_data"] = DataReference(**raw["test_data"])
+    fields["override"] = None if raw["override"] is None else Override(**raw["override"])
+    result = GateResult(**fields)
+    if result.passed is not raw["passed"]:
+        raise IntegrityError(f"{where}: says passed={raw['passed']}, but its rules say {result.passed}")
+    return result
+
+
+_NOT_FIELDS = ("schema_version", "passed", "rules", SIGNATURE)
+
+
+def _rule(raw: Mapping[str, Any]) -> Rule:
+    uncertainty = raw["uncertainty"]
+    return Rule(
+        **{
+            **raw,
+            "outcome": Outcome(raw["outcome"]),
+            "relation": Relation(raw["relation"]),
+            "uncertainty": None if uncertainty is None else Interval(**uncertainty),
+        }
     )

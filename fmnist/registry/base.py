@@ -24,7 +24,8 @@ class ModelRegistry(Protocol):
     """Numbered, immutable copies of bundles under a model's name, 1 being the first.
 
     Registering the same bundle (equal ``bundle.sha256``) again returns the version that exists.
-    Only annotations of a version ever change; a key is replaced whole.
+    Only annotations of a version ever change; a key is replaced whole. What is too large for an
+    annotation is kept beside the bundle under its SHA-256, whole or not at all, and never changes.
     """
 
     def register(self, model: str, bundle: Bundle) -> ModelVersion:
@@ -45,6 +46,19 @@ class ModelRegistry(Protocol):
 
     def annotate(self, version: ModelVersion, key: str, value: str) -> ModelVersion:
         """Set one annotation (keys look like ``fmnist.gate``) and return the version with it."""
+        ...
+
+    def attach(self, version: ModelVersion, content: bytes) -> str:
+        """Keep ``content`` beside the bundle; its SHA-256 is what ``attachment`` finds it by."""
+        ...
+
+    def attachment(self, version: ModelVersion, sha256: str) -> bytes:
+        """What was attached to this version.
+
+        Raises:
+            NotFoundError: nothing of that sum was attached.
+            IntegrityError: what is stored is not what was attached.
+        """
         ...
 
     def download(self, version: ModelVersion, folder: Path) -> Bundle:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from fmnist.bundle import METADATA_FILE, Bundle, Metadata
 from fmnist.data.lock import only_writer
 from fmnist.errors import InputError, IntegrityError, NotFoundError, UnavailableError
+from fmnist.files import write_atomically
 from fmnist.registry.base import ModelVersion
 from fmnist.registry.copies import copy_bundle, open_stored
 from fmnist.settings import Settings
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _ANNOTATION = re.compile(r"fmnist(\.[a-z0-9_-]+)+")
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _LONGEST_TAG = 100_000
 _PAGE = 100
 _LOCK_SECONDS = 120.0
@@ -73,6 +75,21 @@ class MlflowRegistry:
             self._client.set_model_version_tag(version.model, str(version.number), key, value)
         return self.get(version.model, version.number)
 
+    def attach(self, version: ModelVersion, content: bytes) -> str:
+        self.get(version.model, version.number)
+        sha256 = hashlib.sha256(content).hexdigest()
+        write_atomically(self._attachments(version) / sha256, content)
+        return sha256
+
+    def attachment(self, version: ModelVersion, sha256: str) -> bytes:
+        path = self._attachments(version) / sha256
+        if not _SHA256.fullmatch(sha256) or not path.is_file():
+            raise NotFoundError(f"version {version.number} of {version.model}: nothing attached as {sha256}")
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise IntegrityError(f"{path}: is not what was attached; its SHA-256 differs from its name")
+        return content
+
     def download(self, version: ModelVersion, folder: Path) -> Bundle:
         stored = open_stored(self._folder(version.model, version.bundle_sha256), version.bundle_sha256)
         return copy_bundle(stored, folder)
@@ -95,6 +112,11 @@ class MlflowRegistry:
         if not _MODEL.fullmatch(model):
             raise InputError(f"model name {model!r}: expected letters, digits, dots, dashes, underscores")
         return self._bundles / model / sha256
+
+    def _attachments(self, version: ModelVersion) -> Path:
+        """Beside the bundle's folder, not in it: registering again replaces that whole."""
+        bundle = self._folder(version.model, version.bundle_sha256)
+        return bundle.with_name(f"{bundle.name}.attachments")
 
     def _existing(self, model: str, sha256: str) -> ModelVersion | None:
         found = self._search(model, f"tags.bundle_sha256 = '{sha256}'", limit=1)

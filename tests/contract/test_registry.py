@@ -1,17 +1,18 @@
 """What every model registry must do. An engine joins by a line in ``_ENGINES``."""
 
 import base64
+import hashlib
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from fmnist import settings
-from fmnist.bundle import Bundle
+from fmnist.bundle import Bundle, open_bundle, write_metadata
 from fmnist.errors import InputError, IntegrityError, NotFoundError
 from fmnist.files import sha256_of
 from fmnist.registry.base import ModelRegistry
@@ -172,6 +173,45 @@ def test_annotations_cannot_overwrite_the_registrys_own(
     assert registry.get("own-keys").annotations == {}
 
 
+def test_what_is_attached_stays_with_its_version(
+    engine: Engine, registry: ModelRegistry, model: str, bundle: Bundle, tmp_path: Path
+) -> None:
+    version = registry.register(model, bundle)
+    other = registry.register(model, make_bundle(tmp_path / "other", seed=1))
+    first, second = registry.attach(version, b"first"), registry.attach(version, b"second")
+    assert first == hashlib.sha256(b"first").hexdigest() == registry.attach(version, b"first")
+    shutil.rmtree(next(engine.bundles.glob(f"{model}/{bundle.sha256}")))
+    registry.register(model, bundle)
+    assert (registry.attachment(version, first), registry.attachment(version, second)) == (
+        b"first",
+        b"second",
+    )
+    for unknown in ("0" * 64, "../metadata.json", ""):
+        with pytest.raises(NotFoundError, match="nothing attached"):
+            registry.attachment(version, unknown)
+    with pytest.raises(NotFoundError, match="version 2"):
+        registry.attachment(other, first)
+
+
+def test_a_damaged_attachment_is_not_given_out(engine: Engine, model: str, bundle: Bundle) -> None:
+    version = engine.registry.register(model, bundle)
+    name = engine.registry.attach(version, b"evidence")
+    (stored,) = engine.bundles.glob(f"{model}/*/{name}")
+    stored.write_bytes(b"evidenca")
+    with pytest.raises(IntegrityError, match=name):
+        engine.registry.attachment(version, name)
+    engine.registry.attach(version, b"evidence")
+    assert engine.registry.attachment(version, name) == b"evidence"
+
+
+def test_nothing_is_attached_to_a_version_that_is_not_there(
+    engine: Engine, model: str, bundle: Bundle
+) -> None:
+    version = replace(engine.registry.register(model, bundle), number=7)
+    with pytest.raises(NotFoundError, match="no version 7"):
+        engine.registry.attach(version, b"evidence")
+
+
 def test_a_missing_model_or_version_says_what_there_is(
     registry: ModelRegistry, model: str, bundle: Bundle
 ) -> None:
@@ -193,10 +233,6 @@ def test_model_names_that_could_be_paths_or_queries_are_refused(
 
 
 def test_large_metadata_still_comes_back(registry: ModelRegistry, model: str, tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    from fmnist.bundle import open_bundle, write_metadata
-
     small = make_bundle(tmp_path / "large")
     noise = base64.b64encode(bytes(90_000)).decode()
     write_metadata(small.folder, replace(small.metadata, hyperparameters={"table": noise}))

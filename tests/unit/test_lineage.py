@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from fmnist.bundle import DataReference
 from fmnist.errors import IntegrityError
-from fmnist.gate.result import ANNOTATION, GateResult
-from fmnist.gate.verdict import Rule, Verdict
+from fmnist.gate.result import ANNOTATION
+from fmnist.gate.verdict import Outcome
 from fmnist.lineage import chain, lineage_of
 from fmnist.registry.base import ModelVersion
 from tests.support.bundles import make_bundle
+from tests.support.results import make_result, make_rule
 
 
 @pytest.fixture
@@ -22,13 +22,10 @@ def version(tmp_path: Path) -> ModelVersion:
 
 
 def _tested(version: ModelVersion, passed: bool) -> ModelVersion:
-    rules = (Rule("accuracy", 0.9123, 0.9, True, "…"), Rule("size", 9, 10 if passed else 5, passed, "…"))
-    result = GateResult(
-        verdict=Verdict(rules),
-        bundle_sha256=version.bundle_sha256,
-        policy_sha256="c" * 64,
-        test_data=DataReference("fmnist-test-raw", "d" * 40, "official", {"images": "e" * 64}),
-        time="2026-01-03T00:00:00+00:00",
+    result = make_result(
+        version,
+        make_rule("accuracy", measured=0.9123),
+        make_rule("size", outcome=Outcome.PASS if passed else Outcome.FAIL),
     )
     return replace(version, annotations={ANNOTATION: json.dumps(result.document())})
 

@@ -20,6 +20,7 @@ from fmnist.data.base import Commit
 from fmnist.errors import GateRefused, IntegrityError, NotFoundError
 from fmnist.fashion_mnist import CLASSES, MODEL_NAME
 from fmnist.gate.examine import examine
+from fmnist.gate.keys import Keys
 from fmnist.gate.policy import Policy, read_policy
 from fmnist.gate.result import ANNOTATION, GateResult, gate_result
 from fmnist.gate.rules import RULES
@@ -73,7 +74,7 @@ def policy(policy_file: Path) -> Policy:
 @pytest.fixture
 def environment(home: Settings, policy_file: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """What the verb and the pytest entry read."""
-    for name in ("MODEL_NAME", "MODEL_VERSION", "TEST_DATA_COMMIT", "FMNIST_TRACKING_URI"):
+    for name in ("MODEL_NAME", "MODEL_VERSION", "TEST_DATA_COMMIT", "FMNIST_TRACKING_URI", "FMNIST_GATE_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("FMNIST_HOME", str(home.home))
     monkeypatch.setenv("GATE_POLICY", str(policy_file))
@@ -82,7 +83,8 @@ def environment(home: Settings, policy_file: Path, monkeypatch: pytest.MonkeyPat
 
 def _examined(home: Settings, version: ModelVersion, test_data: Commit, policy: Policy) -> GateResult:
     registry = settings.model_registry(home)
-    return examine(registry, settings.data_store(home), version, test_data, policy, _NOW)
+    key = Keys.at(home.home, {}).signing()
+    return examine(registry, settings.data_store(home), version, test_data, policy, key, _NOW)
 
 
 def test_the_result_is_kept_with_the_version(
@@ -124,7 +126,7 @@ def test_a_model_that_answers_nan_is_refused_and_the_refusal_kept(
     bundle = make_bundle(tmp_path / "bundle", weights=np.full((784, 10), np.nan, np.float32))
     version = registry.register("nan", bundle)
     rule = _examined(home, version, test_data, policy).verdict.rule("usable answers")
-    assert (rule.measured, rule.passed) == (1000, False)
+    assert (rule.measured, rule.broken) == (1000, True)
     kept = gate_result(registry.get("nan"))
     assert kept is not None
     assert not kept.passed

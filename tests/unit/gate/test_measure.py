@@ -7,11 +7,15 @@ from fmnist.data.dataset import Dataset
 from fmnist.data.dvc import DvcStore
 from fmnist.errors import DataError
 from fmnist.fashion_mnist import CLASSES
-from fmnist.gate.measure import Answers, checked, measure, read_test_data
+from fmnist.gate.measure import checked, measure, read_test_data
+from fmnist.gate.policy import read_policy
+from fmnist.gate.tables import Answers
 from fmnist.metrics import score
+from fmnist.settings import PROJECT
 from tests.support.blocks import block_images, block_weights, put_test_data
 from tests.support.bundles import make_bundle
 
+_POLICY = read_policy(PROJECT / "gate.yaml")
 _LABELS = np.arange(10, dtype=np.uint8)
 
 
@@ -22,7 +26,7 @@ def _right() -> Answers:
 def test_a_model_that_knows_every_image(tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "bundle", weights=block_weights())
     data = block_images(per_class=120)
-    measured = measure(bundle, data)
+    measured, _ = measure(bundle, data, _POLICY)
     assert (measured.accuracy, measured.macro_f1, measured.recall) == (1.0, 1.0, (1.0,) * 10)
     assert (measured.images, measured.unusable, measured.classes) == (1200, 0, CLASSES)
     assert measured.size_bytes == bundle.onnx.stat().st_size
@@ -33,7 +37,7 @@ def test_a_model_that_always_says_the_same(tmp_path: Path) -> None:
     bundle = make_bundle(
         tmp_path / "bundle", weights=np.zeros((784, 10), np.float32), bias=-_LABELS.astype("f4")
     )
-    measured = measure(bundle, block_images(per_class=7))
+    measured, _ = measure(bundle, block_images(per_class=7), _POLICY)
     assert measured.accuracy == 0.1
     assert measured.recall == (1.0, *(0.0,) * 9)
 

@@ -4,22 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from fmnist.bundle import DataReference
 from fmnist.errors import IntegrityError
-from fmnist.gate.result import ANNOTATION, GateResult, gate_result
-from fmnist.gate.verdict import Rule, Verdict
+from fmnist.gate.result import ANNOTATION, GateResult, Override, gate_result
+from fmnist.gate.verdict import Interval, Outcome
 from fmnist.registry.base import ModelVersion
 from tests.support.bundles import make_bundle
-
-_RESULT = GateResult(
-    verdict=Verdict(
-        (Rule("accuracy", 0.91, 0.9, True, "0.91 of …"), Rule("size", 9, 5, False, "9 bytes, at most 5"))
-    ),
-    bundle_sha256="b" * 64,
-    policy_sha256="c" * 64,
-    test_data=DataReference("fmnist-test-raw", "d" * 40, "official", {"images": "e" * 64}),
-    time="2026-01-02T03:04:05+00:00",
-)
+from tests.support.results import make_result, make_rule
 
 
 @pytest.fixture
@@ -28,14 +18,38 @@ def version(tmp_path: Path) -> ModelVersion:
     return ModelVersion("m", 3, "2026-01-01T00:00:00+00:00", "b" * 64, metadata, {})
 
 
+@pytest.fixture
+def result(version: ModelVersion) -> GateResult:
+    rules = (
+        make_rule("accuracy", measured=0.91, uncertainty=Interval(0.9, 0.92)),
+        make_rule("champion", outcome=Outcome.NOT_APPLICABLE, measured=None, bound=None),
+        make_rule("size", outcome=Outcome.FAIL),
+    )
+    return make_result(version, *rules, champion=2, best=1, pipeline="https://ci/1")
+
+
 def _with(version: ModelVersion, document: object) -> ModelVersion:
     return replace(version, annotations={ANNOTATION: json.dumps(document)})
 
 
-def test_what_was_written_is_read_back(version: ModelVersion) -> None:
-    assert gate_result(_with(version, _RESULT.document())) == _RESULT
-    assert not _RESULT.passed
-    assert _RESULT.accuracy == 0.91
+def test_what_was_written_is_read_back(version: ModelVersion, result: GateResult) -> None:
+    assert gate_result(_with(version, result.document())) == result
+    assert not result.passed
+    assert result.accuracy == 0.91
+
+
+def test_a_forced_pass_says_so_and_keeps_what_the_rules_said(
+    version: ModelVersion, result: GateResult
+) -> None:
+    forced = replace(result, override=Override("ada", "the test set is wrong"))
+    read = gate_result(_with(version, forced.document()))
+    assert read == forced
+    assert (forced.passed, forced.forced, forced.verdict.passed) == (True, True, False)
+
+
+def test_an_override_that_was_not_needed_forces_nothing(version: ModelVersion) -> None:
+    result = make_result(version, override=Override("ada", "just in case"))
+    assert (result.passed, result.forced) == (True, False)
 
 
 def test_an_untested_version_has_none(version: ModelVersion) -> None:
@@ -46,18 +60,20 @@ def test_an_untested_version_has_none(version: ModelVersion) -> None:
     ("change", "says"),
     [
         ({"passed": True}, "its rules say False"),
-        ({"schema_version": 2}, "schema_version is 2"),
+        ({"schema_version": 1}, "schema_version is 1"),
         ({"bundle_sha256": "a" * 64}, "is about bundle aaa"),
         ({"rules": [{"name": "accuracy"}]}, "not a gate result"),
         ({"rules": 3}, "not a gate result"),
         ({"test_data": None}, "not a gate result"),
+        ({"override": "please"}, "not a gate result"),
+        ({"surplus": 1}, "not a gate result"),
     ],
 )
 def test_a_changed_result_is_not_believed(
-    version: ModelVersion, change: dict[str, object], says: str
+    version: ModelVersion, result: GateResult, change: dict[str, object], says: str
 ) -> None:
     with pytest.raises(IntegrityError, match=rf"version 3 of m, fmnist\.gate: .*{says}"):
-        gate_result(_with(version, {**_RESULT.document(), **change}))
+        gate_result(_with(version, {**result.document(), **change}))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"passed": true}'])

@@ -1,0 +1,44 @@
+"""Gate results for tests that do not run the gate."""
+
+from typing import Any
+
+from fmnist.bundle import DataReference
+from fmnist.gate.result import GateResult
+from fmnist.gate.verdict import Outcome, Relation, Rule, Verdict
+from fmnist.registry.base import ModelVersion
+
+
+def make_rule(name: str, **changes: Any) -> Rule:
+    """A rule that passes."""
+    values = {
+        "outcome": Outcome.PASS,
+        "measured": 0.95,
+        "relation": Relation.AT_LEAST,
+        "bound": 0.9,
+        "unit": "share",
+        "uncertainty": None,
+        "explanation": f"{name} is as it should be",
+    }
+    return Rule(name=name, **{**values, **changes})
+
+
+def make_result(version: ModelVersion, *rules: Rule, **changes: Any) -> GateResult:
+    """A result about ``version``, on official test data, that nobody signed."""
+    values = {
+        "verdict": Verdict(rules or (make_rule("accuracy"),)),
+        "model": version.model,
+        "version": version.number,
+        "bundle_sha256": version.bundle_sha256,
+        "dataset": "official",
+        "policy_sha256": "c" * 64,
+        "test_data": DataReference("fmnist-test-raw", "d" * 40, "official", {"images": "e" * 64}),
+        "champion": None,
+        "best": None,
+        "override": None,
+        "evidence_sha256": "f" * 64,
+        "time": "2026-01-03T00:00:00+00:00",
+        "pipeline": None,
+        "key": "local",
+        "key_id": "0" * 16,
+    }
+    return GateResult(**{**values, **changes})
