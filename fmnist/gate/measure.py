@@ -23,7 +23,7 @@ from fmnist.gate.tables import (
     surest_errors,
 )
 from fmnist.metrics import score
-from fmnist.serving.predictor import Predictor
+from fmnist.predictor import Predictor
 
 _BATCH = 500
 _SUM_TOLERANCE = 1e-3

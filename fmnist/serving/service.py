@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from fmnist.bundle import Bundle
 from fmnist.errors import UnavailableError
 from fmnist.fashion_mnist import CLASSES, IMAGE_SHAPE
+from fmnist.predictor import Predictor
 from fmnist.serving.payloads import Message, read_request, write_answer
-from fmnist.serving.predictor import Predictor
 
 
 def lineage_tags(bundle: Bundle, version: str) -> dict[str, str]:

@@ -23,7 +23,7 @@ from PIL import Image
 from fmnist.bundle import Bundle, KnownAnswer, write_metadata
 from fmnist.fashion_mnist import CLASSES
 from fmnist.files import sha256_of
-from fmnist.serving.predictor import Predictor
+from fmnist.predictor import Predictor
 from fmnist.settings import PROJECT
 from tests.support.bundles import make_bundle
 from tests.support.microservice import SERVE, Microservice, microservice, processes_of, start_process, stop

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fmnist.bundle import Bundle, KnownAnswer
 from fmnist.errors import IntegrityError
-from fmnist.serving.predictor import Predictor
+from fmnist.predictor import Predictor
 from tests.support.bundles import make_bundle
 
 WEIGHTS: NDArray[np.float32] = np.random.default_rng(1).normal(0, 0.1, (784, 10)).astype(np.float32)
