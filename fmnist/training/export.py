@@ -38,7 +38,7 @@ def export(model: Any, path: Path, images: Images) -> NDArray[np.float32]:
     """
     with _without_chatter():
         model.export(path, format="onnx", verbose=False, opset_version=OPSET)
-    _name_output(path)
+    _rename(path)
     answers = _answers(path, images)
     difference = float(np.abs(answers - model.predict_on_batch(images)).max())
     if not difference <= TOLERANCE:
@@ -64,21 +64,29 @@ def _without_chatter() -> Iterator[None]:
         os.close(stderr)
 
 
-def _name_output(path: Path) -> None:
-    """tf2onnx names the output after Keras's inner workings; who serves the file should not have to know."""
+def _rename(path: Path) -> None:
+    """Name the output, and number everything within.
+
+    tf2onnx takes its names from Keras's inner workings and from a counter of the process: equal
+    weights would give different files.
+    """
     import onnx
 
     graph = (model := onnx.load(str(path))).graph
-    (output,) = graph.output
-    for node in graph.node:
-        for names in (node.input, node.output):
-            for position, name in enumerate(names):
-                if name == output.name:
-                    names[position] = OUTPUT
-    output.name = OUTPUT
+    names = {"": "", graph.input[0].name: INPUT, graph.output[0].name: OUTPUT}
+    for number, node in enumerate(graph.node):
+        node.name = f"{node.op_type}_{number}"
+        for tensors, kind in ((node.input, "in"), (node.output, "out")):
+            for position, tensor in enumerate(tensors):
+                tensors[position] = names.setdefault(tensor, f"{node.name}_{kind}_{position}")
+    weights = [tensor for tensor in graph.initializer if tensor.name in names]
+    for value in (*weights, *graph.input, *graph.output):
+        value.name = names[value.name]
     for value in (*graph.input, *graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "n"
-    model.producer_name = "fmnist"
+    del graph.initializer[:], graph.value_info[:]
+    graph.initializer.extend(sorted(weights, key=lambda tensor: str(tensor.name)))
+    graph.name, graph.doc_string = "fmnist", ""
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
 
