@@ -23,6 +23,7 @@ from fmnist.training.tensorboard import EventFile
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+_CONNECT_SECONDS = 10
 _TAGS = ("data_commit", "dataset", "git_commit")
 """What ``start`` is told that says where a run comes from; the rest are MLflow's parameters."""
 
@@ -41,9 +42,24 @@ def open_client(settings: Settings) -> "MlflowClient":
     settings.home.mkdir(parents=True, exist_ok=True)
     with Path(settings.home / "mlflow.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        client = MlflowClient(tracking_uri=settings.tracking_uri, registry_uri=settings.tracking_uri)
+        address = settings.tracking_uri
+        _check_reachable(address)
+        client = MlflowClient(tracking_uri=address, registry_uri=address)
         client.search_experiments(max_results=1)
     return client
+
+
+def _check_reachable(address: str) -> None:
+    """A database server that is not there is told at once; MLflow would try for 100 seconds."""
+    if not address.startswith("postgresql"):
+        return
+    import sqlalchemy
+
+    engine = sqlalchemy.create_engine(address, connect_args={"connect_timeout": _CONNECT_SECONDS})
+    try:
+        engine.connect().close()
+    finally:
+        engine.dispose()
 
 
 class MlflowRun:
@@ -160,4 +176,5 @@ def _errors_mapped(address: str) -> Iterator[None]:
     except Exception as error:
         if type(error).__module__.split(".")[0] not in ("mlflow", "sqlalchemy"):
             raise
-        raise UnavailableError(f"MLflow at {address}: {error}; is it reachable and writable?") from error
+        reason = str(error).splitlines()[0]
+        raise UnavailableError(f"MLflow at {address}: {reason}; is it reachable and writable?") from error

@@ -1,0 +1,102 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from fmnist.errors import UnavailableError
+from fmnist.settings import Settings, from_environment, open_run
+from fmnist.training.base import Decision
+from fmnist.training.mlflow import MlflowRun
+from tests.support.runs import epoch_report
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return from_environment({"FMNIST_HOME": str(tmp_path_factory.mktemp("home"))})
+
+
+@pytest.fixture(scope="module")
+def client(settings: Settings) -> MlflowClient:
+    with MlflowRun.open(settings, "first") as run:
+        run.finish(Path("bundle"))
+    return MlflowClient(settings.tracking_uri)
+
+
+def test_a_run_in_mlflow_and_tensorboard(settings: Settings, client: MlflowClient) -> None:
+    with open_run(settings, "an experiment / of ours", "trial 1") as run:
+        run.start(
+            {
+                "width": 8,
+                "parent": None,
+                "data_commit": "c0ffee",
+                "git_commit": "beef",
+                "dataset": "synthetic",
+            }
+        )
+        assert run.report(epoch_report(1, 0.5)) is Decision.CONTINUE
+        run.report(epoch_report(2, 0.25))
+        run.finish(Path("/somewhere/bundle"))
+
+    found = client.get_run(run.id)
+    assert found.info.run_name == "trial 1"
+    assert found.info.status == "FINISHED"
+    assert found.data.params == {"width": "8"}
+    wanted = {"data_commit": "c0ffee", "git_commit": "beef", "dataset": "synthetic"}
+    assert wanted.items() < found.data.tags.items()
+    assert found.data.tags["checkpoint"] == "/somewhere/bundle"
+    losses = client.get_metric_history(run.id, "validation/loss")
+    assert [(metric.step, metric.value) for metric in losses] == [(1, 0.25), (2, 0.125)]
+    pictures = [file.path for file in client.list_artifacts(run.id, "confusion_matrix")]
+    assert pictures == ["confusion_matrix/epoch-001.png", "confusion_matrix/epoch-002.png"]
+    assert list(
+        (settings.artifacts / "runs").glob(f"an-experiment-of-ours/{run.id}/artifacts/confusion_matrix/*")
+    )
+    assert len(list(settings.tensorboard.glob("an-experiment-of-ours/trial-1-*/events.*"))) == 1
+
+
+def test_a_run_that_raises_ends_as_failed(settings: Settings, client: MlflowClient) -> None:
+    with pytest.raises(ValueError, match="the loss"), open_run(settings, "first") as run:
+        raise ValueError("the loss is nan")
+    found = client.get_run(run.id)
+    assert found.info.status == "FAILED"
+    assert found.data.tags["error"] == "the loss is nan"
+
+
+def test_a_deleted_experiment_is_taken_up_again(settings: Settings, client: MlflowClient) -> None:
+    client.delete_experiment(client.create_experiment("deleted"))
+    with open_run(settings, "deleted") as run:
+        run.finish(Path("bundle"))
+    assert client.get_run(run.id).info.status == "FINISHED"
+
+
+def test_a_tracker_that_cannot_be_used_is_named_without_its_password(tmp_path: Path) -> None:
+    address = "postgresql://ada:{}@127.0.0.1:1/mlflow"
+    environment = {"FMNIST_HOME": str(tmp_path), "FMNIST_TRACKING_URI": address.format("secret")}
+    with pytest.raises(UnavailableError) as caught:
+        open_run(from_environment(environment), "first")
+    assert str(caught.value).startswith("MLflow at postgresql+psycopg2://ada:***@127.0.0.1:1/mlflow: ")
+    assert "secret" not in str(caught.value)
+
+
+def test_no_tensorflow_and_not_a_word(tmp_path: Path) -> None:
+    program = """if True:
+        import sys
+        from pathlib import Path
+        from fmnist.settings import from_environment, open_run
+        from tests.support.runs import epoch_report
+        with open_run(from_environment(), "quiet") as run:
+            run.start({"width": 8})
+            run.report(epoch_report(1, 0.5))
+            run.finish(Path("bundle"))
+        sys.exit("tensorflow" in sys.modules)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"FMNIST_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        timeout=100,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
