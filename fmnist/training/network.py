@@ -34,7 +34,7 @@ def build(hyperparameters: Hyperparameters, seed: int) -> Any:
 
 def _baseline(x: Any) -> Any:
     """Convolutions of 32, 64 and 128 channels, batch normalisation and much dropout."""
-    x = layers.Conv2D(32, 3, activation="relu", kernel_initializer="he_normal")(x)
+    x = layers.Conv2D(32, 3, activation="relu")(x)
     x = layers.BatchNormalization()(x)
     x = layers.MaxPooling2D()(x)
     x = layers.Dropout(0.25)(x)
@@ -52,14 +52,14 @@ def _baseline(x: Any) -> Any:
 
 
 def _modern(x: Any, width: int, dropout: float) -> Any:
-    """Small maps early: nearly all the time goes where the maps are large, hardly any accuracy does."""
+    """Halves the maps at once: most of the baseline's time goes into large ones, for little accuracy."""
     x = _convolution(x, width, size=5, stride=2)
-    x = _convolution(x, 2 * width)
+    x = _convolution(x, 3 * width // 2)
+    x = layers.MaxPooling2D()(x)
+    x = _convolution(x, 3 * width)
     x = layers.MaxPooling2D()(x)
     x = _convolution(x, 4 * width)
-    x = layers.MaxPooling2D()(x)
-    x = _convolution(x, 4 * width)
-    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Flatten()(x)
     return layers.Dropout(dropout)(x)
 
 
