@@ -18,13 +18,15 @@ class Scores:
 
     ``macro_*`` are plain means over the ten classes; a class never predicted has precision 0.
     ``group_accuracy`` is by retailers' group: right if the group with the largest summed
-    probability is the true class's group, over the images of that group.
+    probability is the true class's group, over the images of that group. ``precision`` and
+    ``recall`` are by class number.
     """
 
     accuracy: float
     macro_precision: float
     macro_recall: float
     macro_f1: float
+    precision: tuple[float, ...]
     recall: tuple[float, ...]
     group_accuracy: Mapping[str, float]
     confusion: NDArray[np.int64]
@@ -55,6 +57,7 @@ def score(probabilities: Probabilities, labels: NDArray[np.uint8]) -> Scores:
         macro_precision=float(precision.mean()),
         macro_recall=float(recall.mean()),
         macro_f1=float(f1.mean()),
+        precision=tuple(float(value) for value in precision),
         recall=tuple(float(value) for value in recall),
         group_accuracy=_group_accuracy(probabilities, labels),
         confusion=confusion,
