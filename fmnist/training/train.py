@@ -58,15 +58,16 @@ def train(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | Non
         DataError: there are too few images to hold some out.
         IntegrityError: the parent is damaged, or the ONNX file does not answer as Keras does.
     """
-    from fmnist.training import backend
-    from fmnist.training.checkpoint import write_bundle
-    from fmnist.training.fitting import Fitting
-
     progress = progress or Silent()
     hyperparameters, epochs = job.hyperparameters, job.hyperparameters.epochs
     parent = open_bundle(job.parent) if job.parent else None
     done = _epochs_done(job, parent.metadata if parent else None)
     training, validation = split(dataset, hyperparameters.val_size)
+
+    from fmnist.training import backend
+    from fmnist.training.checkpoint import write_bundle
+    from fmnist.training.fitting import Fitting
+
     backend.prepare(job.threads)
     fitting = Fitting(hyperparameters, job.seed, images=len(training), epochs=epochs - done)
     if parent:
