@@ -1,0 +1,242 @@
+"""Trainings of seconds on drawn garments. TensorFlow is loaded twice: here and in one child."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from fmnist.bundle import Bundle, DataReference, open_bundle
+from fmnist.data.dataset import Dataset
+from fmnist.data.idx import write_idx
+from fmnist.data.synthetic import draw
+from fmnist.errors import ConfigError, InputError, IntegrityError, NotFoundError
+from fmnist.fashion_mnist import GROUPS, TRAIN
+from fmnist.settings import PROJECT, data_store, from_environment
+from fmnist.training.hyperparameters import Hyperparameters
+from fmnist.training.job import TrainingJob
+from fmnist.training.train import _command, train
+from tests.support.runs import RecordingRun
+
+SMALL = {
+    "network": "modern",
+    "epochs": 2,
+    "batch_size": 32,
+    "learning_rate": 0.004,
+    "weight_decay": 0.0005,
+    "label_smoothing": 0.05,
+    "dropout": 0.2,
+    "width": 8,
+    "flip": 0.5,
+    "shift": 1,
+    "val_size": 0.2,
+}
+SEED = 7
+THREADS = 2
+
+
+@pytest.fixture(scope="module")
+def garments() -> Dataset:
+    return draw(400, seed=1)
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> TrainingJob:
+    return job_in(tmp_path)
+
+
+def job_in(folder: Path) -> TrainingJob:
+    return TrainingJob(
+        experiment="test",
+        hyperparameters=Hyperparameters.read(SMALL),
+        train_data=DataReference(TRAIN.repo, "c0ffee", "synthetic", {}),
+        folder=folder / "checkpoint",
+        seed=SEED,
+        threads=THREADS,
+        git_commit="beef",
+    )
+
+
+def changed(job: TrainingJob, **values: object) -> TrainingJob:
+    return replace(job, hyperparameters=Hyperparameters.read({**SMALL, **values}))
+
+
+@pytest.fixture(scope="module")
+def from_the_command_line(
+    garments: Dataset, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator["subprocess.Popen[str]"]:
+    """``fmnist train`` on the same garments, started early: it takes the other core."""
+    folder = tmp_path_factory.mktemp("command")
+    (folder / TRAIN.images.name).write_bytes(write_idx(garments.images))
+    (folder / TRAIN.labels.name).write_bytes(write_idx(garments.labels))
+    home = {"FMNIST_HOME": str(folder / "home")}
+    files = {file.name: folder / file.name for file in TRAIN.files}
+    data_store(from_environment(home)).put(TRAIN.repo, files, "garments")
+    values = [f"--config=hyperparameters.{name}={value}" for name, value in SMALL.items()]
+    command = [
+        sys.executable,
+        "-m",
+        "fmnist.cli.main",
+        "train",
+        str(PROJECT / "const.yaml"),
+        f"--threads={THREADS}",
+        *values,
+    ]
+    with subprocess.Popen(
+        [*command, f"--config=reproducibility.experiment_seed={SEED}"],
+        env={**os.environ, **home},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        yield process
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+Trained = tuple[RecordingRun, Bundle]
+
+
+@pytest.fixture(scope="module")
+def trained(
+    garments: Dataset, from_the_command_line: object, tmp_path_factory: pytest.TempPathFactory
+) -> Trained:
+    run = RecordingRun()
+    return run, train(job_in(tmp_path_factory.mktemp("trained")), garments, run)
+
+
+def test_a_training_leaves_a_whole_bundle(garments: Dataset, trained: Trained) -> None:
+    run, bundle = trained
+    metadata = bundle.metadata
+    assert run.bundle == bundle.folder
+    files = ["metadata.json", "model.keras", "model.onnx"]
+    assert sorted(path.name for path in bundle.folder.iterdir()) == files
+    assert [path.name for path in bundle.folder.parent.iterdir()] == ["checkpoint"]
+    assert (metadata.epochs, metadata.provenance.run, metadata.provenance.threads) == (
+        2,
+        "recording",
+        THREADS,
+    )
+    assert metadata.hyperparameters == SMALL
+    assert {"tensorflow", "tensorflow-cpu"} & set(metadata.versions)
+    assert metadata.reference.images == pytest.approx(0.8 * len(garments), abs=40)
+    assert run.parameters["data_commit"] == "c0ffee"
+
+    session = onnxruntime.InferenceSession(str(bundle.onnx))
+    image = np.frombuffer(metadata.known_answer.pixels(), np.uint8).reshape(1, 28, 28)
+    (answer,) = session.run(["probabilities"], {"image": image})[0]
+    assert answer == pytest.approx(metadata.known_answer.probabilities, abs=1e-5)
+    assert session.run(None, {"image": garments.images[:7]})[0].shape == (7, 10)
+
+
+def test_each_epoch_is_reported(trained: Trained) -> None:
+    run, bundle = trained
+    first, last = run.reports
+    assert (first.epoch, last.epoch, first.epochs) == (1, 2, 2)
+    assert last.steps == 2 * first.steps > 0
+    assert set(last.training) == {"loss", "accuracy", "learning_rate", "images_per_second"}
+    groups = {f"accuracy_{name.replace(' ', '_')}" for name in GROUPS}
+    assert (
+        set(last.validation) == {"loss", "accuracy", "macro_precision", "macro_recall", "macro_f1"} | groups
+    )
+    assert last.validation == bundle.metadata.metrics
+    assert last.pictures["confusion_matrix"].startswith(b"\x89PNG")
+    assert last.training["learning_rate"] < 0.1 * SMALL["learning_rate"]  # type: ignore[operator]
+    assert last.training["loss"] < first.training["loss"]
+
+
+def test_stop_ends_after_that_epoch_and_the_baseline_exports_too(garments: Dataset, job: TrainingJob) -> None:
+    run = RecordingRun(stop_after=1)
+    metadata = train(changed(job, network="baseline"), garments, run).metadata
+    assert (metadata.epochs, metadata.network) == (1, "baseline")
+    assert len(run.reports) == 1
+
+
+def test_going_on_from_a_checkpoint(garments: Dataset, job: TrainingJob, trained: Trained) -> None:
+    first_run, first = trained
+    run = RecordingRun()
+    second = train(replace(changed(job, epochs=3), parent=first.folder), garments, run)
+    assert [report.epoch for report in run.reports] == [3]
+    assert second.metadata.epochs == 3
+    assert second.metadata.provenance.parent_run == first.metadata.provenance.run
+    assert run.reports[0].training["loss"] < first_run.reports[0].training["loss"]
+
+
+def test_a_checkpoint_that_cannot_be_gone_on_from(
+    garments: Dataset, job: TrainingJob, trained: Trained, tmp_path: Path
+) -> None:
+    folder = tmp_path / "parent"
+    shutil.copytree(trained[1].folder, folder)
+    job = replace(job, parent=folder)
+    with pytest.raises(ConfigError, match=r"hyperparameters\.epochs is 2, but .* has seen 2 already"):
+        train(job, garments, RecordingRun())
+    with pytest.raises(ConfigError, match="holds another network than modern with width 12"):
+        train(changed(job, epochs=3, width=12), garments, RecordingRun())
+    (folder / "model.keras").write_bytes(b"damaged")
+    with pytest.raises(IntegrityError, match=r"model\.keras: SHA-256"):
+        train(changed(job, epochs=3), garments, RecordingRun())
+
+
+def test_a_loss_without_bounds_ends_the_training_and_leaves_nothing(
+    garments: Dataset, job: TrainingJob
+) -> None:
+    run = RecordingRun()
+    with pytest.raises(ConfigError, match=r"epoch 1, step \d+.*learning_rate"):
+        train(changed(job, learning_rate=1e30), garments, run)
+    assert run.reports == []
+    assert run.bundle is None
+    assert list(job.folder.parent.iterdir()) == []
+
+
+def test_another_thread_count_needs_a_fresh_process(garments: Dataset, job: TrainingJob) -> None:
+    with pytest.raises(ConfigError, match="threads: 1 asked for"):
+        train(replace(job, threads=1), garments, RecordingRun())
+
+
+def weights(bundle: Bundle) -> list[bytes]:
+    from fmnist.training.backend import keras
+
+    return [value.tobytes() for value in keras.models.load_model(bundle.keras, compile=False).get_weights()]
+
+
+def test_the_same_job_gives_the_same_bits_in_another_process(
+    trained: Trained, from_the_command_line: "subprocess.Popen[str]"
+) -> None:
+    _, here = trained
+    output, progress = from_the_command_line.communicate(timeout=200)
+    assert from_the_command_line.returncode == 0, progress
+    there = open_bundle(Path(output.strip()))
+    assert weights(here) == weights(there)
+    assert here.onnx.read_bytes() == there.onnx.read_bytes()
+    assert there.metadata.metrics == here.metadata.metrics
+
+    lines = progress.splitlines()
+    assert lines[0] == "starting TensorFlow"
+    assert [line.split(":")[0] for line in lines[1:]] == ["epoch 1/2", "epoch 2/2"]
+
+
+def command(*arguments: str) -> None:
+    _command.main(list(arguments), standalone_mode=False)
+
+
+def test_the_command_checks_before_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    monkeypatch.setenv("FMNIST_HOME", str(home))
+    const = str(PROJECT / "const.yaml")
+    with pytest.raises(ConfigError, match="are ranges; use `fmnist search`"):
+        command(str(PROJECT / "adaptive.yaml"))
+    with pytest.raises(ConfigError, match=r"hyperparameters\.colour: Extra inputs"):
+        command(const, "--config", "hyperparameters.colour=red")
+    with pytest.raises(InputError, match="is there already"):
+        command(const, "--out", str(tmp_path))
+    with pytest.raises(NotFoundError, match="fmnist data fetch"):
+        command(const)
+    assert not home.exists()
