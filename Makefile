@@ -9,7 +9,7 @@ PLATFORM := $(shell uname -sm | sed -e 's/Linux x86_64/linux-x86_64/' -e 's/Linu
 BIN := .venv/bin
 UV := .uv/bin/uv
 
-.PHONY: help setup demo up down gate test lint fmt bench lock clean
+.PHONY: help setup demo up down gate ci-local test lint fmt bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ requirements/%-$(PLATFORM).txt:
 .venv-serve/.ready: requirements/serve-$(PLATFORM).txt $(UV)
 	@scripts/environment .venv-serve $<
 
+.node/.ready: requirements/ci.txt requirements/node/package-lock.json $(UV)
+	@scripts/ci-tools
+
 demo: setup ## Walk the whole path: data commit, search, training, gate, served prediction
 	@$(BIN)/fmnist demo
 
@@ -41,8 +44,11 @@ down: ## Stop everything that runs
 gate: setup ## Test the latest model version (or MODEL_VERSION=n) against gate.yaml
 	@$(BIN)/pytest fmnist/test/test_model_accuracy.py
 
+ci-local: setup .node/.ready ## Run the pipeline that GitLab runs on master (or JOBS="lint unit"), without Docker
+	@scripts/ci-local $(JOBS)
+
 test: setup ## Run the tests
-	@$(BIN)/pytest
+	@$(BIN)/pytest --junitxml=reports/unit.xml
 
 lint: setup ## Check style and types
 	@$(BIN)/ruff check .
@@ -60,4 +66,4 @@ lock: $(UV) ## Resolve pyproject.toml's extras into requirements/
 	@scripts/lock
 
 clean: down ## Remove the environments (FMNIST_HOME and its data stay)
-	@rm -rf .uv .venv .venv-serve
+	@rm -rf .uv .venv .venv-serve .node
