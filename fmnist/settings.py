@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fmnist.data.base import DataStore
+from fmnist.data.base import DataRemote, DataStore
 from fmnist.deployment.base import Platform
 from fmnist.errors import ConfigError
 from fmnist.registry.base import ModelRegistry
@@ -102,6 +102,15 @@ def data_store(settings: Settings) -> DataStore:
     from fmnist.data.dvc import DvcStore
 
     return DvcStore(settings.data)
+
+
+def data_remote(settings: Settings, remote: str | None) -> DataRemote:
+    """Where data repos are pushed to: a folder, a URL, or a remote's name in DVC's configuration."""
+    from fmnist.data.dvc.place import open_place
+    from fmnist.data.dvc.remote import DvcRemote
+    from fmnist.data.dvc.store import DvcStore
+
+    return DvcRemote(DvcStore(settings.data), open_place(remote, PROJECT / ".dvc"))
 
 
 def open_run(settings: Settings, experiment: str, name: str | None = None) -> AbstractContextManager[Run]:

@@ -78,3 +78,45 @@ class DataStore(Protocol):
             IntegrityError: the bytes differ from what the commit recorded.
         """
         ...
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What a push or pull did: how many commits and files of ``repo`` are new at the other end.
+
+    ``head`` is the newest commit id there afterwards.
+    """
+
+    repo: str
+    head: str
+    commits: int
+    files: int
+
+
+class DataRemote(Protocol):
+    """A place that keeps data repos for several machines: the same commits, under the same ids.
+
+    Both verbs are atomic (killed half-way, no reader sees any of it), idempotent, and put in place
+    what is missing of the commits that both ends know. One repo is pushed by one machine at a time.
+    """
+
+    def push(self, repo: str) -> Transfer:
+        """Send the commits that the remote lacks.
+
+        Raises:
+            NotFoundError: no such repo here.
+            InputError: both ends have commits that the other lacks.
+            UnavailableError: the remote cannot be reached or written.
+        """
+        ...
+
+    def pull(self, repo: str) -> Transfer:
+        """Fetch the commits that are missing here; the repo is created when missing.
+
+        Raises:
+            NotFoundError: no such repo at the remote.
+            InputError: both ends have commits that the other lacks.
+            IntegrityError: what the remote holds is damaged; nothing changed here.
+            UnavailableError: the remote cannot be reached.
+        """
+        ...

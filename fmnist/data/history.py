@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fmnist.data.base import Commit, StoredFile
+from fmnist.data.packed import PackedHistory, pack
 from fmnist.errors import NotFoundError, UnavailableError
 
 if TYPE_CHECKING:
     from dulwich.objects import Commit as GitCommit
+    from dulwich.objects import ObjectID
 
 BRANCH = "master"
+REF = f"refs/heads/{BRANCH}".encode()
 RECORD = "files.json"
 """In every commit: the names, sizes and SHA-256 of the data files."""
 
@@ -105,7 +108,6 @@ class History:
         """Record ``tracked`` (path in git: file) and the data files' sums, then move master there."""
         from dulwich.index import commit_tree
         from dulwich.objects import Blob, Commit, ObjectID
-        from dulwich.refs import Ref
 
         record = {"schema_version": _RECORD_SCHEMA, "files": [vars(file) for file in stored]}
         contents = {name: path.read_bytes() for name, path in tracked.items()}
@@ -125,8 +127,27 @@ class History:
         commit.encoding = b"UTF-8"
         commit.message = message.encode(errors="replace")
         self._git.object_store.add_object(commit)
-        if not self._git.refs.set_if_equals(Ref(f"refs/heads/{BRANCH}".encode()), old, commit.id):
-            raise UnavailableError(f"{self._folder}: another program moved {BRANCH} meanwhile; put again")
+        self._move(old, commit.id)
+
+    def pack(self) -> bytes:
+        """All of master's history as one file; see ``PackedHistory``."""
+        return pack(self._git, REF)
+
+    def adopt(self, packed: PackedHistory) -> None:
+        """Write a history's objects; no commit of it is on master yet."""
+        packed.add_to(self._git.object_store)
+
+    def advance(self, old: str | None, new: str) -> None:
+        """Move master from one commit to another; UnavailableError if it is not where it was."""
+        from dulwich.objects import ObjectID
+
+        self._move(ObjectID(old.encode()) if old else None, ObjectID(new.encode()))
+
+    def _move(self, old: "ObjectID | None", new: "ObjectID") -> None:
+        from dulwich.refs import Ref
+
+        if not self._git.refs.set_if_equals(Ref(REF), old, new):
+            raise UnavailableError(f"{self._folder}: another program moved {BRANCH} meanwhile; try again")
         self._git.get_worktree().reset_index()
 
     def _resolve(self, ref: str) -> "GitCommit":

@@ -87,19 +87,36 @@ def add(folder: Path, stored: tuple[StoredFile, ...]) -> list[str]:
     return list(damaged)
 
 
+def read_entries(folder: Path, commit: Commit) -> tuple[str, dict[str, str]]:
+    """The commit's listing and, by name, the objects that it lists.
+
+    Raises:
+        IntegrityError: the listing is missing or damaged.
+    """
+    listing = listing_of(folder, commit)
+    try:
+        content = object_path(folder, listing).read_bytes()
+    except OSError as error:
+        raise _unreadable(folder, commit, "its listing", error) from error
+    if not is_object(content, listing):
+        raise _unreadable(folder, commit, "its listing", "damaged")
+    return listing, entries_of(content)
+
+
 def read_cached(folder: Path, commit: Commit, name: str) -> bytes:
     """The file's bytes in the cache; nothing that DVC remembers of earlier looks is believed."""
+    _, entries = read_entries(folder, commit)
     try:
-        listing = listing_of(folder, commit)
-        entries = object_path(folder, listing).read_bytes()
-        if not is_object(entries, listing):
-            raise OSError(f"its listing {listing} is damaged")
-        return object_path(folder, entries_of(entries)[name]).read_bytes()
+        return object_path(folder, entries[name]).read_bytes()
     except OSError as error:
-        raise IntegrityError(
-            f"{commit.repo}@{commit.id}: {name} is recorded but cannot be read from "
-            f"{folder / '.dvc/cache'} ({error}); put the same files again to restore it"
-        ) from error
+        raise _unreadable(folder, commit, name, error) from error
+
+
+def _unreadable(folder: Path, commit: Commit, what: str, problem: object) -> IntegrityError:
+    return IntegrityError(
+        f"{commit.repo}@{commit.id}: {what} is recorded but cannot be read from "
+        f"{folder / '.dvc/cache'} ({problem}); put the same files again to restore it"
+    )
 
 
 def check_content(content: bytes, stored: StoredFile, commit: Commit) -> None:

@@ -16,7 +16,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fmnist.data.base import Commit, StoredFile
-from fmnist.data.dvc.cache import FILES, POINTER, add, check_content, engine_errors, read_cached
+from fmnist.data.dvc.cache import (
+    FILES,
+    POINTER,
+    add,
+    check_content,
+    engine_errors,
+    object_path,
+    read_cached,
+    read_entries,
+)
 from fmnist.data.history import BRANCH, History
 from fmnist.data.lock import only_writer
 from fmnist.data.names import check_files, check_repo
@@ -111,6 +120,12 @@ class DvcStore:
         ):
             self._prepare(repo)
             yield
+
+    def show(self, commit: Commit) -> None:
+        """Make the repo's ``files/`` those of the commit, for people who look there."""
+        folder = self.folder(commit.repo)
+        _, objects = read_entries(folder, commit)
+        _fill(folder, {name: object_path(folder, oid) for name, oid in objects.items()})
 
     def _prepare(self, repo: str) -> None:
         """Make the repo when missing; sweep up what a killed writer left."""

@@ -1,4 +1,4 @@
-"""``fmnist data``: raw files into versioned repos, and a look at what is there."""
+"""``fmnist data``: raw files into commits, and commits into files."""
 
 from dataclasses import asdict, replace
 from itertools import groupby
@@ -18,20 +18,7 @@ from fmnist.settings import data_store, from_environment
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
-@click.group()
-def data() -> None:
-    """Put raw data into versioned repos, and look at it there.
-
-    \b
-    Examples:
-      fmnist data fetch
-      fmnist data log fmnist-train-raw
-      fmnist data diff fmnist-train-raw
-      fmnist data checkout fmnist-test-raw --to /tmp/test-data
-    """
-
-
-@data.command()
+@click.command()
 @click.option("--source", type=_FOLDER, help="Folder with the files; nowhere else is looked then.")
 @as_json
 def fetch(source: Path | None, as_json: bool) -> None:
@@ -52,7 +39,7 @@ def fetch(source: Path | None, as_json: bool) -> None:
     _print_commits(list(commits), as_json)
 
 
-@data.command()
+@click.command()
 @click.argument("repo")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("-m", "--message", default="", help="What changed, for the log.")
@@ -75,7 +62,7 @@ def put(repo: str, paths: tuple[Path, ...], message: str, as_json: bool) -> None
     _print_commits([commit], as_json)
 
 
-@data.command()
+@click.command()
 @click.argument("repo")
 @as_json
 def log(repo: str, as_json: bool) -> None:
@@ -88,7 +75,7 @@ def log(repo: str, as_json: bool) -> None:
     _print_commits(data_store(from_environment()).log(repo), as_json)
 
 
-@data.command()
+@click.command()
 @click.argument("repo")
 @click.argument("a", required=False)
 @click.argument("b", default="master")
@@ -113,7 +100,7 @@ def diff(repo: str, a: str | None, b: str, as_json: bool) -> None:
         _print_diff(repo, old, new, changes, was, now)
 
 
-@data.command()
+@click.command()
 @click.argument("repo")
 @click.argument("ref", default="master")
 @click.option("--to", "folder", required=True, type=_FOLDER, help="Folder to write; new or empty.")

@@ -1,0 +1,24 @@
+"""``fmnist data``: raw files into versioned repos, and a look at what is there."""
+
+import click
+
+from fmnist.cli.data.commits import checkout, diff, fetch, log, put
+from fmnist.cli.data.remote import pull, push
+
+
+@click.group()
+def data() -> None:
+    """Put raw data into versioned repos, and look at it there.
+
+    \b
+    Examples:
+      fmnist data fetch
+      fmnist data log fmnist-train-raw
+      fmnist data diff fmnist-train-raw
+      fmnist data checkout fmnist-test-raw --to /tmp/test-data
+      fmnist data push --remote /mnt/shared/fmnist
+    """
+
+
+for _verb in (fetch, put, log, diff, checkout, push, pull):
+    data.add_command(_verb)
