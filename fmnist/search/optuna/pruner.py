@@ -6,6 +6,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from fmnist.search.asha import FAILED, Plan, goes_on
 
+EPOCH = "epoch"
+"""User attribute: the epoch last reported. Optuna's last step would be the furthest that a trial
+came before it was interrupted and began again."""
+
 _RUNG = "fmnist:rung:{}"
 
 
@@ -20,9 +24,7 @@ class RungPruner(BasePruner):
         self._plan = plan
 
     def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
-        epoch = trial.last_step
-        if epoch is None:
-            return False
+        epoch = trial.user_attrs[EPOCH]
         metric = trial.intermediate_values[epoch]
         for rung, epochs in enumerate(self._plan.rungs_of(trial.number)[:-1]):
             if epochs != epoch:

@@ -10,7 +10,7 @@ from optuna.trial import TrialState as State
 
 from fmnist.search.asha import Plan
 from fmnist.search.base import Trial, TrialState
-from fmnist.search.optuna.pruner import RungPruner
+from fmnist.search.optuna.pruner import EPOCH, RungPruner
 from fmnist.search.optuna.space import PointSampler, distributions, points
 from fmnist.training.base import Decision
 from fmnist.training.experiment import Experiment
@@ -44,11 +44,12 @@ class Study:
         self._space = distributions(experiment)
         self._points = points(experiment, plan.trials)
         self.hyperparameters = tuple(Hyperparameters.read(point) for point in self._points)
+        self._pruner = RungPruner(plan)
         self._study = optuna.create_study(
             study_name=experiment.name,
             storage=JournalStorage(JournalFileBackend(str(file))),
             sampler=PointSampler(experiment.reproducibility.experiment_seed),
-            pruner=RungPruner(plan),
+            pruner=self._pruner,
             direction="maximize",
             load_if_exists=True,
         )
@@ -73,6 +74,7 @@ class Study:
         """The number of the next trial to run; None once as many as planned have begun."""
         if self._interrupted:
             trial = optuna.Trial(self._study, self._interrupted.pop(0)._trial_id)
+            trial.set_user_attr(EPOCH, 0)
         elif len(self._frozen()) < self._plan.trials:
             trial = self._study.ask(fixed_distributions=self._space)
         else:
@@ -83,8 +85,10 @@ class Study:
     def report(self, number: int, epoch: int, metric: float) -> Decision:
         """Keep the metric of an epoch's end, once per epoch, in order; the answer is the searcher's."""
         trial = self._running[number]
-        trial.report(metric, epoch)
-        if not trial.should_prune():
+        # The trial's own methods would keep the value that an interrupted session left for this epoch.
+        self._study._storage.set_trial_intermediate_value(trial._trial_id, epoch, metric)
+        trial.set_user_attr(EPOCH, epoch)
+        if not self._pruner.prune(self._study, self._frozen()[number]):
             return Decision.CONTINUE
         self._stopped.add(number)
         return Decision.STOP
@@ -109,14 +113,14 @@ class Study:
 
     def _trial(self, frozen: FrozenTrial) -> Trial:
         checkpoint = frozen.user_attrs.get(_CHECKPOINT)
-        last = frozen.last_step
+        epochs = frozen.user_attrs.get(EPOCH, 0)
         return Trial(
             id=frozen.number,
             state=_STATES[frozen.state],
-            epochs=last or 0,
+            epochs=epochs,
             rungs=self._plan.rungs_of(frozen.number),
             hyperparameters=self._points[frozen.number],
-            metric=None if last is None else frozen.intermediate_values[last],
+            metric=frozen.intermediate_values.get(epochs),
             checkpoint=Path(checkpoint) if checkpoint else None,
             error=frozen.user_attrs.get(_ERROR),
         )

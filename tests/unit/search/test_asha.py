@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fmnist.search.asha import FAILED, Bracket, Plan, goes_on, places, plan_of, rungs
@@ -72,6 +72,7 @@ def test_rungs_are_counted_from_the_top(
     assert rungs(number, divisor, max_time) == expected
 
 
+@settings(deadline=None)
 @given(
     max_time=st.integers(1, 200),
     max_trials=st.integers(1, 100),

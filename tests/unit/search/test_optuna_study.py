@@ -118,5 +118,24 @@ def test_an_interrupted_trial_is_given_out_again_and_the_finished_are_not(tmp_pa
 
     study, _ = opened(tmp_path, max_trials=3, max_time=2)
     assert study.trials() == before
+    assert study.trial(1).epochs == 1
     assert not study.finished
     assert [study.next(), study.next(), study.next()] == [1, 2, None]
+
+
+def test_an_interrupted_trial_begins_anew_and_its_later_figures_count(tmp_path: Path) -> None:
+    study, _ = opened(tmp_path, max_trials=2, max_time=8, divisor=2, mode="aggressive")
+    assert [study.next(), study.next()] == [0, 1]
+    for epoch in range(1, 5):
+        study.report(0, epoch, 0.5)
+
+    study, plan = opened(tmp_path, max_trials=2, max_time=8, divisor=2, mode="aggressive")
+    assert plan.rungs_of(0) == (4, 8)
+    assert [study.next(), study.next()] == [0, 1]
+    assert (study.trial(0).epochs, study.trial(0).metric) == (0, None)
+    for epoch in range(1, 5):
+        assert study.report(0, epoch, 0.6) is Decision.CONTINUE
+    assert (study.trial(0).epochs, study.trial(0).metric) == (4, 0.6)
+    for epoch in range(1, 4):
+        assert study.report(1, epoch, 0.55) is Decision.CONTINUE
+    assert study.report(1, 4, 0.55) is Decision.STOP

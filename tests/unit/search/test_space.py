@@ -18,7 +18,7 @@ def experiment(seed: int = 7, **hyperparameters: Any) -> Experiment:
     return Experiment.model_validate(content)
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**31 - 1), few=st.integers(1, 5))
 def test_points_follow_from_seed_and_number(seed: int, few: int) -> None:
     assert points(experiment(seed), 8)[:few] == points(experiment(seed), few)
@@ -37,7 +37,7 @@ def test_a_point_does_not_depend_on_the_other_ranges() -> None:
     assert [p["learning_rate"] for p in points(experiment(), 3)] == [p["learning_rate"] for p in fewer]
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**31 - 1))
 def test_points_lie_in_their_ranges(seed: int) -> None:
     for point in points(experiment(seed), 3):
