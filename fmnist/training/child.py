@@ -1,8 +1,11 @@
 """Starting the training's entry point in a process of its own."""
 
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from fmnist.bundle import Bundle, open_bundle
@@ -14,13 +17,13 @@ _SECONDS_TO_END = 30
 def train_in_child(arguments: Sequence[str]) -> Bundle:
     """Run ``python -m fmnist.training.train`` with these arguments; its progress goes to our stderr.
 
-    The child does not outlive an interruption of this process.
+    Interrupted or terminated, this process ends the child first.
 
     Raises:
         SystemExit: the training failed and has said why; the code is the child's.
     """
     command = [sys.executable, "-m", _ENTRY_POINT, *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+    with _sigterm_raises(), subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         try:
             output, _ = child.communicate()
         finally:
@@ -28,6 +31,19 @@ def train_in_child(arguments: Sequence[str]) -> Bundle:
     if child.returncode:
         raise SystemExit(child.returncode if child.returncode > 0 else 128 - child.returncode)
     return open_bundle(Path(output.splitlines()[-1]))
+
+
+@contextmanager
+def _sigterm_raises() -> Iterator[None]:
+    """SIGTERM would else end this process at once and leave the child running."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _end(child: subprocess.Popen[str]) -> None:
