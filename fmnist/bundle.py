@@ -115,6 +115,10 @@ class Metadata:
                     f"{SCHEMA_VERSION}; train again or use the fmnist that wrote it"
                 )
             provenance = raw["provenance"]
+            reference: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value
+                for name, value in raw["reference"].items()
+            }
             return cls(
                 **{
                     **raw,
@@ -122,9 +126,7 @@ class Metadata:
                     "known_answer": KnownAnswer(
                         raw["known_answer"]["image"], tuple(raw["known_answer"]["probabilities"])
                     ),
-                    "reference": ReferenceStatistics(
-                        **{k: tuple(v) if isinstance(v, list) else v for k, v in raw["reference"].items()}
-                    ),
+                    "reference": ReferenceStatistics(**reference),
                     "provenance": Provenance(
                         **{**provenance, "train_data": DataReference(**provenance["train_data"])}
                     ),
