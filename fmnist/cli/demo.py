@@ -1,0 +1,65 @@
+"""``fmnist demo``: the path from data commit to prediction, and a table of what happened."""
+
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from fmnist.cli.console import as_json, print_json, say
+
+if TYPE_CHECKING:
+    from fmnist.demo import Report
+
+
+@click.command()
+@as_json
+def demo(as_json: bool) -> None:
+    """Walk the whole path once, and leave the model serving.
+
+    Writes reports/demo.json.
+
+    \b
+    Examples:
+      fmnist demo
+      FMNIST_SOURCE=~/fashion-mnist fmnist demo
+      FMNIST_GATEWAY_PORT=8081 fmnist demo --json
+    """
+    # An orderly end, so that no training goes on alone.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    from fmnist.demo import walk, write_report
+    from fmnist.settings import PROJECT, from_environment
+
+    report = walk(from_environment(), say)
+    write_report(report, PROJECT / "reports" / "demo.json")
+    if as_json:
+        print_json(report.document())
+    else:
+        _print(report)
+
+
+def _print(report: "Report") -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from fmnist.lineage import chain
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 120
+    title = f"fmnist demo, dataset={report.dataset}: {report.seconds:.0f} s, accuracy {report.accuracy:.4f}"
+    table = Table("step", "seconds", "outcome", title=title, title_justify="left", header_style="bold")
+    table.columns[1].justify = "right"
+    for step in report.steps:
+        table.add_row(step.name, f"{step.seconds:.1f}", escape(step.outcome))
+    table.add_section()
+    for answer in report.answers:
+        mark = "✓" if answer.said == answer.truth else "✗"
+        table.add_row("answer", "", f"{mark} {answer.truth}: {answer.said} {answer.probability:.2f}")
+    table.add_section()
+    for name, link in chain(report.lineage):
+        table.add_row(f"lineage: {name}", "", escape(link))
+    console.print(table)
+    loop = f"a loop of 20 million steps takes {report.calibration_seconds:.2f} s here"
+    click.echo(f"{report.cores} cores; {loop}. Serving: {report.url}/api/v1.0/doc/ (make down stops it)")
