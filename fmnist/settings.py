@@ -113,6 +113,13 @@ def data_remote(settings: Settings, remote: str | None) -> DataRemote:
     return DvcRemote(DvcStore(settings.data), open_place(remote, PROJECT / ".dvc"))
 
 
+def data_head(settings: Settings, repo: str) -> Path:
+    """The file that holds the id of a repo's newest commit, for tools that watch files."""
+    from fmnist.data.dvc.store import DvcStore
+
+    return DvcStore(settings.data).head_file(repo)
+
+
 def open_run(settings: Settings, experiment: str, name: str | None = None) -> AbstractContextManager[Run]:
     """A new run in the tracker; one that raises inside the block ends as failed."""
     from fmnist.training.mlflow import MlflowRun

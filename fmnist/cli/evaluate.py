@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model", metavar="CHECKPOINT|VERSION")
 @click.option("--data", "ref", default="master", show_default=True, help=f"Commit or branch of {TEST.repo}.")
+@click.option(
+    "--report", type=click.Path(file_okay=False, path_type=Path), help="Folder for metrics and confusion."
+)
 @as_json
-def evaluate(model: str, ref: str, as_json: bool) -> None:
+def evaluate(model: str, ref: str, report: Path | None, as_json: bool) -> None:
     """Score a checkpoint folder or a registered version on the test data.
 
     \b
@@ -29,8 +32,10 @@ def evaluate(model: str, ref: str, as_json: bool) -> None:
       fmnist evaluate 3
       fmnist evaluate .fmnist/checkpoints/fmnist-const/RUN
       fmnist evaluate 3 --data 5149e826d618a668b764bc4f2360164e8c6ffed1 --json
+      fmnist evaluate 3 --report reports/version-3
     """
     from fmnist.data.fetch import load
+    from fmnist.evaluation import write_evaluation
     from fmnist.metrics import score
     from fmnist.predictor import Predictor
 
@@ -40,7 +45,10 @@ def evaluate(model: str, ref: str, as_json: bool) -> None:
         bundle = _bundle(own, model, scratch)
         commit = store.get(TEST.repo, ref)
         dataset = load(store, commit)
-        scores = score(Predictor(bundle).predict(dataset.images), dataset.labels)
+        probabilities = Predictor(bundle).predict(dataset.images)
+        scores = score(probabilities, dataset.labels)
+        if report:
+            write_evaluation(report, probabilities, dataset.labels)
     print_json(_document(model, bundle, commit, scores)) if as_json else _show(model, commit, scores)
 
 

@@ -15,6 +15,9 @@ from fmnist.training.child import train_in_child
 @click.option("--from", "parent", type=click.Path(path_type=Path), help="Go on from this checkpoint.")
 @click.option("--out", type=click.Path(path_type=Path), help="New folder for the checkpoint.")
 @click.option("--threads", type=click.IntRange(1), help="TensorFlow's threads; all cores if not given.")
+@click.option(
+    "--curves", type=click.Path(dir_okay=False, path_type=Path), help="CSV file for the epochs' figures."
+)
 @as_json
 def train(
     experiment_file: Path,
@@ -22,6 +25,7 @@ def train(
     parent: Path | None,
     out: Path | None,
     threads: int | None,
+    curves: Path | None,
     as_json: bool,
 ) -> None:
     """Train one model on the newest training data; prints the checkpoint's folder.
@@ -36,7 +40,7 @@ def train(
     --from takes over the weights and counts on: hyperparameters.epochs includes the epochs that
     the checkpoint has seen.
     """
-    options = {"--from": parent, "--out": out, "--threads": threads}
+    options = {"--from": parent, "--out": out, "--threads": threads, "--curves": curves}
     given = [f"{name}={value}" for name, value in options.items() if value is not None]
     bundle = train_in_child([str(experiment_file), *(f"--config={text}" for text in overrides), *given])
     if not as_json:

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from fmnist.data.base import Commit, DataStore
 from fmnist.data.dataset import Dataset
 from fmnist.data.formats import read_dataset
-from fmnist.data.sources import find, places
-from fmnist.fashion_mnist import TEST, TRAIN
+from fmnist.data.sources import RawFiles, find, places
+from fmnist.errors import NotFoundError
+from fmnist.fashion_mnist import TEST, TRAIN, Split
 from fmnist.settings import Settings
 
 
@@ -21,11 +22,27 @@ def fetch(settings: Settings, store: DataStore, say: Callable[[str], None]) -> t
     """
     raw = find(places(settings), say)
     say(f"{raw.origin} data from {raw.where}")
-    train, test = (
-        store.put(split.repo, files, f"Fashion-MNIST, {split.name} split ({raw.origin})")
-        for split, files in ((TRAIN, raw.train), (TEST, raw.test))
-    )
-    return train, test
+    return _put(store, TRAIN, raw), _put(store, TEST, raw)
+
+
+def ensure(settings: Settings, store: DataStore, split: Split, say: Callable[[str], None]) -> Commit:
+    """The split's newest commit, whatever it holds; the raw files are found where there is none.
+
+    Raises:
+        NotFoundError: ``settings.source`` is set but lacks a split.
+        DataError: a file in ``settings.source`` cannot be read.
+    """
+    try:
+        return store.get(split.repo)
+    except NotFoundError:
+        raw = find(places(settings), say)
+        say(f"{raw.origin} data from {raw.where}")
+        return _put(store, split, raw)
+
+
+def _put(store: DataStore, split: Split, raw: RawFiles) -> Commit:
+    files = raw.train if split is TRAIN else raw.test
+    return store.put(split.repo, files, f"Fashion-MNIST, {split.name} split ({raw.origin})")
 
 
 def load(store: DataStore, commit: Commit) -> Dataset:

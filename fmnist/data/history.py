@@ -129,6 +129,14 @@ class History:
         self._git.object_store.add_object(commit)
         self._move(old, commit.id)
 
+    def head_file(self) -> Path:
+        """The file that holds master's newest commit id, also after ``git pack-refs`` took it away."""
+        file = Path(self._git.controldir()) / REF.decode()
+        if not file.is_file():
+            head = self.get(BRANCH).id
+            self.advance(head, head)
+        return file
+
     def pack(self) -> bytes:
         """All of master's history as one file; see ``PackedHistory``."""
         return pack(self._git, REF)

@@ -27,6 +27,7 @@ from fmnist.git import code_version
 from fmnist.metrics import Probabilities, score
 from fmnist.settings import PROJECT, data_store, from_environment, open_run
 from fmnist.training.base import Decision, EpochReport, Run
+from fmnist.training.curves import Curves
 from fmnist.training.experiment import load_experiment
 from fmnist.training.hyperparameters import Hyperparameters
 from fmnist.training.job import TrainingJob
@@ -154,12 +155,16 @@ def _log_loss(probabilities: Probabilities, labels: Labels) -> float:
 @click.option("--from", "parent", type=click.Path(path_type=Path), help="Go on from this checkpoint.")
 @click.option("--out", type=click.Path(path_type=Path), help="New folder for the checkpoint.")
 @click.option("--threads", type=click.IntRange(1), help="TensorFlow's threads; all cores if not given.")
+@click.option(
+    "--curves", type=click.Path(dir_okay=False, path_type=Path), help="CSV file for the epochs' figures."
+)
 def _command(
     experiment_file: Path,
     overrides: tuple[str, ...],
     parent: Path | None,
     out: Path | None,
     threads: int | None,
+    curves: Path | None,
 ) -> None:
     """Train one model; the last line on stdout is the checkpoint's folder."""
     experiment = load_experiment(experiment_file, overrides)
@@ -181,7 +186,7 @@ def _command(
             git_commit=code_version(PROJECT),
             parent=parent,
         )
-        bundle = train(job, dataset, run, progress)
+        bundle = train(job, dataset, run, Curves(curves, progress) if curves else progress)
     click.echo(bundle.folder)
 
 

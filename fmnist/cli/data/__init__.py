@@ -3,6 +3,7 @@
 import click
 
 from fmnist.cli.data.commits import checkout, diff, fetch, log, put
+from fmnist.cli.data.ensure import ensure
 from fmnist.cli.data.remote import pull, push
 
 
@@ -20,5 +21,5 @@ def data() -> None:
     """
 
 
-for _verb in (fetch, put, log, diff, checkout, push, pull):
+for _verb in (fetch, ensure, put, log, diff, checkout, push, pull):
     data.add_command(_verb)

@@ -104,6 +104,15 @@ class DvcStore:
             raise NotFoundError(f"no data repo {repo} in {self._root}; there are: {known}")
         return History(repo, folder)
 
+    def head_file(self, repo: str) -> Path:
+        """The file that holds the id of the newest commit.
+
+        Raises:
+            NotFoundError: no such repo.
+        """
+        with self.history(repo) as history:
+            return history.head_file()
+
     def head(self, repo: str) -> Commit | None:
         try:
             return self.get(repo)

@@ -1,0 +1,35 @@
+"""``fmnist data ensure``: what dvc.yaml's first stages are views on."""
+
+from pathlib import Path
+
+import click
+
+from fmnist.cli.console import say
+from fmnist.data.fetch import ensure as ensure_commit
+from fmnist.fashion_mnist import SPLITS
+from fmnist.settings import data_head, data_store, from_environment
+
+_BY_NAME = {split.name: split for split in SPLITS}
+
+
+@click.command()
+@click.argument("split", type=click.Choice(list(_BY_NAME)))
+@click.option("--head", "link", type=click.Path(dir_okay=False, path_type=Path), help="Link to make.")
+def ensure(split: str, link: Path | None) -> None:
+    """Print the newest commit of a split; fetch Fashion-MNIST where there is none.
+
+    --head makes a link that always reads as the newest commit's id, for tools that watch files:
+    dvc.yaml's stages begin with it.
+
+    \b
+    Examples:
+      fmnist data ensure train
+      fmnist data ensure test --head reports/dvc/test_data
+    """
+    settings, wanted = from_environment(), _BY_NAME[split]
+    commit = ensure_commit(settings, data_store(settings), wanted, say)
+    if link:
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(data_head(settings, wanted.repo))
+    click.echo(f"{commit.repo}@{commit.id}")
