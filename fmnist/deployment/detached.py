@@ -1,5 +1,6 @@
-"""Starts a command that outlives whoever asked for it: ``python detached.py LOG COMMAND…`` prints its pid.
+"""Starts a command that outlives whoever asked for it: ``python detached.py LOG COMMAND…``.
 
+Prints the command's pid, and why it could not be executed if so; its output ends once it was.
 The command gets a session of its own, and init for a parent before it begins: Envoy asks the kernel
 to be ended together with its parent. Stands alone, so that starting it takes no time.
 """
@@ -20,6 +21,7 @@ def main() -> None:
         os.write(1, b"%d\n" % child)
         return
     os.setsid()
+    answer = os.dup(1)  # is closed by exec
     stream = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(stream, 1)
@@ -30,7 +32,7 @@ def main() -> None:
     try:
         os.execv(command[0], command)  # noqa: S606
     except OSError as error:
-        os.write(2, f"{command[0]}: {error}\n".encode())
+        os.write(answer, str(error).encode())
         os._exit(127)
 
 

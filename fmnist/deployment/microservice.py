@@ -13,11 +13,12 @@ from fmnist.deployment.state import Served
 from fmnist.errors import ConfigError, TimedOut, UnavailableError
 
 READY_SECONDS = 30.0
-_STOP_SECONDS = 5.0
+_STOP_SECONDS = 0.5
 _SERVER = "seldon-core-microservice"
 _CLASS = "FashionClassifier"
 # gunicorn's last word when the model does not load; Seldon's first process lives on without it.
 _GAVE_UP = "Worker failed to boot"
+_OWN_ERROR = "fmnist.errors."
 
 
 def launch(manifest: SeldonDeployment, bundle: Bundle, version: int, *, project: Path, owner: Path) -> Served:
@@ -110,7 +111,7 @@ def is_healthy(served: Served) -> bool:
 
 
 def end(served: Served, owner: Path) -> None:
-    """Stop it, whatever is left of it.
+    """Stop it, whatever is left of it; it should have no requests any more, because it gets little time.
 
     Raises:
         FmnistError: a process cannot be ended.
@@ -120,4 +121,7 @@ def end(served: Served, owner: Path) -> None:
 
 
 def _last_words(what: str, log: Path, since: int) -> str:
+    own = [line for line in processes.tail(log, since, lines=200).splitlines() if line.startswith(_OWN_ERROR)]
+    if own:
+        return f"{what}: {own[-1].partition(': ')[2]} (see {log})"
     return f"{what}; {log} ends with:\n{processes.tail(log, since)}"

@@ -25,11 +25,11 @@ _START_SECONDS = 15.0
 _KILL_SECONDS = 5.0
 _POLL_SECONDS = 0.02
 _INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "USER")
-_TAIL_BYTES = 4096
+_TAIL_BYTES = 1 << 14
 
 
 def start(command: Sequence[str], *, owner: Path, variables: Mapping[str, str], cwd: Path, log: Path) -> int:
-    """Start a server; its output is appended to ``log``. Returns the session's number.
+    """Start a server; its output is appended to ``log``. Returns the session's number once it executes.
 
     The environment is ``variables`` and what every program needs, nothing else of ours.
 
@@ -41,7 +41,7 @@ def start(command: Sequence[str], *, owner: Path, variables: Mapping[str, str], 
     try:
         launched = subprocess.run(
             [sys.executable, "-I", "-S", detached.__file__, str(log), *command],
-            env={**kept, **variables, OWNER: str(owner)},
+            env={**kept, **variables, OWNER: _mark(owner)},
             cwd=cwd,
             capture_output=True,
             check=True,
@@ -50,7 +50,10 @@ def start(command: Sequence[str], *, owner: Path, variables: Mapping[str, str], 
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise UnavailableError(f"{command[0]} could not be started: {error}") from error
-    return int(launched.stdout)
+    session, _, failure = launched.stdout.partition("\n")
+    if failure:
+        raise UnavailableError(f"{command[0]} could not be started: {failure}")
+    return int(session)
 
 
 def members(session: int, owner: Path) -> list[psutil.Process]:
@@ -158,12 +161,16 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
 
 
 def _owned(owner: Path, only: int | None = None) -> Iterator[tuple[int, psutil.Process]]:
-    own = os.getsid(0)
+    own, mark = os.getsid(0), _mark(owner)
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             number = os.getsid(process.pid)
-            if number != own and only in (None, number) and process.environ().get(OWNER) == str(owner):
+            if number != own and only in (None, number) and process.environ().get(OWNER) == mark:
                 yield number, process
+
+
+def _mark(owner: Path) -> str:
+    return str(owner.resolve())
 
 
 def _signal(session: int, owner: Path, number: signal.Signals) -> bool:
