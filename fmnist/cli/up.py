@@ -18,5 +18,8 @@ def up(as_json: bool) -> None:
     """
     from fmnist.cli.serving import serve
     from fmnist.deployment.choice import newest_passed
+    from fmnist.gate.keys import Keys
+    from fmnist.settings import from_environment
 
-    serve(lambda registry: newest_passed(registry, MODEL_NAME), as_json)
+    keys = Keys.at(from_environment().home)
+    serve(lambda registry: newest_passed(registry, MODEL_NAME, "local", keys), as_json)
