@@ -1,0 +1,397 @@
+"""The platform on one machine as users meet it: real Envoy, real microservices, real files."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+
+import click
+import numpy as np
+import psutil
+import pytest
+import requests
+from click.testing import CliRunner
+from PIL import Image
+
+from fmnist import settings
+from fmnist.bundle import Bundle, KnownAnswer, open_bundle, write_metadata
+from fmnist.cli.deploy import deploy
+from fmnist.cli.down import down
+from fmnist.cli.predict import predict
+from fmnist.cli.status import status
+from fmnist.cli.up import up
+from fmnist.deployment import processes
+from fmnist.deployment.base import Platform
+from fmnist.deployment.overview import servers, stop_all
+from fmnist.deployment.rollout import serve_alone
+from fmnist.deployment.state import load_state
+from fmnist.errors import InputError, NotFoundError, UnavailableError
+from fmnist.fashion_mnist import MODEL_NAME
+from fmnist.gate.keys import Keys
+from fmnist.gate.result import ANNOTATION
+from fmnist.gate.signature import sign
+from fmnist.settings import PROJECT, Settings
+from tests.support.bundles import make_bundle
+from tests.support.homes import make_home
+from tests.support.results import make_result
+
+BLANK = {"data": {"ndarray": [[0] * 784]}}
+PREFIX = "/seldon/default/fashion-classifier"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Settings of a machine of the test's own, and its platform."""
+
+    own: Settings
+    platform: Platform
+
+    @property
+    def folder(self) -> Path:
+        return self.own.serving
+
+    @property
+    def predictions(self) -> str:
+        return f"{self.own.gateway}{PREFIX}/api/v1.0/predictions"
+
+    def version_that_answers(self) -> str:
+        response = requests.post(self.predictions, json=BLANK, timeout=10)
+        assert response.status_code == 200, response.text
+        version: str = response.json()["meta"]["tags"]["model_version"]
+        return version
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> list[Bundle]:
+    folder = tmp_path_factory.mktemp("bundles")
+    return [make_bundle(folder / str(seed), seed=seed) for seed in range(3)]
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    with _machine(tmp_path_factory.mktemp("machine") / "home") as one:
+        yield one
+
+
+@contextmanager
+def _machine(home: Path) -> Iterator[Machine]:
+    variables = {"FMNIST_HOME": str(home), "FMNIST_GATEWAY_PORT": str(processes.free_ports(1)[0])}
+    own = settings.from_environment(variables)
+    try:
+        yield Machine(own, settings.platform(own))
+    finally:
+        pids = [pid for server in servers(own.serving) for pid in server.pids]
+        stop_all(own.serving)
+        assert not [pid for pid in pids if psutil.pid_exists(pid) and _alive(pid)]
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.fixture
+def serving(machine: Machine, bundles: list[Bundle]) -> Machine:
+    """The machine, version 1 alone and ready on it."""
+    serve_alone(machine.platform, 1, bundles[1])
+    return machine
+
+
+class Load:
+    """Requests as fast as they are answered, from several connections, until the block ends."""
+
+    def __init__(self, url: str, clients: int = 3) -> None:
+        self.answers: list[tuple[float, str]] = []
+        self.errors: list[str] = []
+        self._url = url
+        self._done = threading.Event()
+        self._threads = [threading.Thread(target=self._send) for _ in range(clients)]
+
+    def __enter__(self) -> "Load":
+        for thread in self._threads:
+            thread.start()
+        self.wait_for_more()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wait_for_more()
+        self._done.set()
+        for thread in self._threads:
+            thread.join(20)
+
+    def wait_for_more(self, more: int = 30) -> None:
+        enough = len(self.answers) + more
+        processes.wait_until(lambda: len(self.answers) >= enough or bool(self.errors), 20.0, "no answers")
+
+    def _send(self) -> None:
+        with requests.Session() as session:
+            while not self._done.is_set():
+                try:
+                    response = session.post(self._url, json=BLANK, timeout=10)
+                    response.raise_for_status()
+                    version = response.json()["meta"]["tags"]["model_version"]
+                    self.answers.append((time.monotonic(), version))
+                except requests.RequestException as error:
+                    self.errors.append(repr(error))
+
+
+def test_the_address_routes_as_the_clusters_gateway_does(serving: Machine) -> None:
+    api = f"{serving.own.gateway}{PREFIX}/api/v1.0"
+    assert serving.version_that_answers() == "1"
+    assert requests.get(f"{api}/health/status", timeout=10).status_code == 200
+    assert requests.get(f"{serving.own.gateway}{PREFIX}/health/ping", timeout=10).text == "pong"
+    assert requests.get(f"{api}/metadata", timeout=10).json()["name"] == MODEL_NAME
+    assert requests.post(f"{api}/feedback", json={"reward": 1}, timeout=10).status_code == 200
+    page = requests.get(f"{serving.own.gateway}{PREFIX}", timeout=10)
+    assert page.url == f"{api}/doc/"
+    assert "swagger" in page.text.lower()
+
+
+@pytest.mark.parametrize("path", ["/", "/seldon/default/other/api/v1.0/predictions", f"{PREFIX}x/"])
+def test_what_is_not_served_is_refused_in_seldons_format(serving: Machine, path: str) -> None:
+    response = requests.post(serving.own.gateway + path, json=BLANK, timeout=10)
+    assert (response.status_code, response.headers["content-type"]) == (404, "application/json")
+    error = response.json()["status"]
+    assert (error["code"], error["reason"]) == (404, "NOT_FOUND")
+    assert path in error["info"]
+
+
+def test_the_services_own_errors_come_through(serving: Machine) -> None:
+    response = requests.post(serving.predictions, json={"data": {"ndarray": [[1]]}}, timeout=10)
+    assert (response.status_code, response.json()["status"]["reason"]) == (400, "BAD_SHAPE")
+    large = b'{"data":' + b" " * (9 << 20) + b"}"
+    response = requests.post(
+        serving.predictions, large, headers={"content-type": "application/json"}, timeout=20
+    )
+    assert (response.status_code, response.json()["status"]["reason"]) == (413, "TOO_LARGE")
+
+
+def test_grpc_is_routed_by_its_metadata(serving: Machine) -> None:
+    script = """
+import sys, grpc
+from seldon_core.proto import prediction_pb2 as messages, prediction_pb2_grpc as services
+request = messages.SeldonMessage(data=messages.DefaultData(
+    tensor=messages.Tensor(shape=[1, 28, 28], values=[0] * 784)))
+metadata = (("seldon", "fashion-classifier"), ("namespace", "default"))
+with grpc.insecure_channel(sys.argv[1]) as channel:
+    for stub in (services.SeldonStub, services.ModelStub):
+        answer = stub(channel).Predict(request, metadata=metadata, timeout=20)
+        print(answer.meta.tags["model_version"].string_value, list(answer.data.tensor.shape))
+    try:
+        services.SeldonStub(channel).Predict(request, timeout=20)
+    except grpc.RpcError as error:
+        print(error.code().name)
+"""
+    done = subprocess.run(
+        [PROJECT / ".venv-serve" / "bin" / "python", "-c", script, f"127.0.0.1:{serving.own.gateway_port}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.splitlines() == ["1 [1, 10]", "1 [1, 10]", "UNIMPLEMENTED"]
+
+
+def test_one_version_takes_over_from_another_without_a_lost_request(
+    serving: Machine, bundles: list[Bundle]
+) -> None:
+    platform = serving.platform
+    with Load(serving.predictions) as load:
+        platform.apply(2, bundles[2])
+        load.wait_for_more()
+        assert {version for _, version in load.answers} == {"1"}
+        platform.set_weights({2: 100})
+        switched = time.monotonic()
+        load.wait_for_more()
+        platform.remove(1)
+    assert load.errors == []
+    assert load.answers[-1][1] == "2"
+    last_old = max(moment for moment, version in load.answers if version == "1")
+    assert last_old - switched < 0.5
+    assert [(one.version, one.weight, one.ready) for one in platform.deployments()] == [(2, 100, True)]
+
+
+def test_a_version_can_be_replaced_by_another_bundle_of_its_own_number(
+    serving: Machine, bundles: list[Bundle]
+) -> None:
+    with Load(serving.predictions) as load:
+        serve_alone(serving.platform, 1, bundles[0])
+    assert load.errors == []
+    tags = requests.post(serving.predictions, json=BLANK, timeout=10).json()["meta"]["tags"]
+    assert tags["bundle_sha256"] == bundles[0].sha256
+
+
+def test_the_traffic_is_split_as_asked(serving: Machine, bundles: list[Bundle]) -> None:
+    serving.platform.apply(2, bundles[2])
+    serving.platform.set_weights({1: 80, 2: 20})
+    with Load(serving.predictions) as load:
+        load.wait_for_more(300)
+    counts = Counter(version for _, version in load.answers)
+    assert 0.1 <= counts["2"] / len(load.answers) <= 0.3, counts
+    assert [(one.version, one.weight) for one in serving.platform.deployments()] == [(1, 80), (2, 20)]
+    with pytest.raises(InputError, match="takes 20 %"):
+        serving.platform.remove(2)
+
+
+def test_applying_again_changes_nothing(serving: Machine, bundles: list[Bundle]) -> None:
+    before = load_state(serving.folder)
+    assert serving.platform.apply(1, bundles[1]).weight == 100
+    assert load_state(serving.folder) == before
+
+
+@pytest.mark.parametrize("weights", [{}, {1: 90}, {1: 150, 2: -50}])
+def test_weights_that_are_no_split_are_refused(serving: Machine, weights: dict[int, int]) -> None:
+    with pytest.raises(InputError, match="sum to 100"):
+        serving.platform.set_weights(weights)
+
+
+def test_a_version_that_does_not_run_is_named(serving: Machine) -> None:
+    with pytest.raises(NotFoundError, match="version 9 does not run here; versions that do: 1"):
+        serving.platform.set_weights({9: 100})
+    with pytest.raises(NotFoundError, match="version 9"):
+        serving.platform.remove(9)
+
+
+def test_a_model_without_its_known_answer_never_serves(
+    serving: Machine, bundles: list[Bundle], tmp_path: Path
+) -> None:
+    good = make_bundle(tmp_path / "wrong", seed=7)
+    answer = KnownAnswer(good.metadata.known_answer.image, (0.1,) * 10)
+    write_metadata(good.folder, replace(good.metadata, known_answer=answer))
+    before = load_state(serving.folder)
+    with pytest.raises(UnavailableError, match=r"version 2 does not start: .*known answer: .*v2\.log"):
+        serve_alone(serving.platform, 2, open_bundle(good.folder))
+    assert load_state(serving.folder) == before
+    assert len(processes.sessions(serving.folder)) == 2
+    assert serving.version_that_answers() == "1"
+
+
+@pytest.mark.parametrize("victim", ["service", "gateway"])
+def test_a_killed_server_is_noticed_and_replaced(
+    serving: Machine, bundles: list[Bundle], victim: str
+) -> None:
+    state = load_state(serving.folder)
+    assert state.gateway is not None
+    session = state.served[0].session if victim == "service" else state.gateway.session
+    os.kill(session, signal.SIGKILL)
+    processes.wait_until(lambda: not serving.platform.deployments()[0].ready, 10.0, "not noticed")
+    serving.platform.apply(1, bundles[1])
+    assert [(one.version, one.weight, one.ready) for one in serving.platform.deployments()] == [
+        (1, 100, True)
+    ]
+    assert serving.version_that_answers() == "1"
+    assert len(processes.sessions(serving.folder)) == 2
+
+
+def test_a_server_that_nobody_remembers_is_stopped_by_the_next_command(
+    serving: Machine, bundles: list[Bundle]
+) -> None:
+    forgotten = processes.start(
+        ["/bin/sleep", "60"],
+        owner=serving.folder,
+        variables={},
+        cwd=serving.folder,
+        log=serving.folder / "log",
+    )
+    processes.wait_until(lambda: processes.is_running(forgotten, serving.folder), 10.0, "not started")
+    assert [one.name for one in servers(serving.folder)] == ["gateway", "version 1", "forgotten"]
+    serving.platform.apply(1, bundles[1])
+    assert not processes.is_running(forgotten, serving.folder)
+
+
+def test_a_taken_port_is_named_with_its_holder_and_nothing_starts(
+    bundles: list[Bundle], tmp_path: Path
+) -> None:
+    with _machine(tmp_path / "home") as other, socket.socket() as server:
+        server.bind(("127.0.0.1", other.own.gateway_port))
+        server.listen()
+        with pytest.raises(UnavailableError, match=rf"port .* \(pid {os.getpid()}\).*FMNIST_GATEWAY_PORT"):
+            other.platform.apply(1, bundles[1])
+        assert processes.sessions(other.folder) == []
+        assert other.platform.deployments() == []
+
+
+def test_a_first_version_that_fails_leaves_nothing(bundles: list[Bundle], tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    bundle = replace(bundles[1], folder=folder)
+    with _machine(tmp_path / "home") as other:
+        with pytest.raises(UnavailableError, match="no checkpoint bundle here"):
+            other.platform.apply(1, bundle)
+        assert processes.sessions(other.folder) == []
+        assert other.platform.deployments() == []
+
+
+@pytest.fixture
+def home(machine: Machine, bundles: list[Bundle], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with three versions, of which the gate passed the first and test data with one image."""
+    own = make_home(tmp_path / "home")
+    registry, key = settings.model_registry(own), Keys.at(own.home, {}).signing()
+    versions = [registry.register(MODEL_NAME, bundle) for bundle in bundles]
+    result = make_result(versions[0], key=key.kind, key_id=key.id)
+    registry.annotate(versions[0], ANNOTATION, sign(result, key))
+    monkeypatch.setenv("FMNIST_HOME", str(own.home))
+    monkeypatch.setenv("FMNIST_GATEWAY_PORT", str(processes.free_ports(1)[0]))
+    monkeypatch.delenv("FMNIST_GATE_KEY", raising=False)
+    return own.home
+
+
+def _run(verb: click.Command, *arguments: str) -> str:
+    outcome = CliRunner().invoke(verb, arguments, catch_exceptions=False)
+    assert outcome.exit_code == 0, outcome.output
+    return outcome.stdout
+
+
+def _picture(path: Path) -> Path:
+    stream = BytesIO()
+    Image.fromarray(np.arange(784, dtype=np.uint32).astype(np.uint8).reshape(28, 28)).save(stream, "PNG")
+    path.write_bytes(stream.getvalue())
+    return path
+
+
+def test_the_verbs_from_up_to_down(home: Path, bundles: list[Bundle], tmp_path: Path) -> None:
+    try:
+        passed = json.loads(_run(up, "--json"))
+        assert (passed["version"], passed["weight"], passed["ready"]) == (1, 100, True)
+        assert passed["doc"].endswith(f"{PREFIX}/api/v1.0/doc/")
+        assert "fashion-classifier 3, dataset=synthetic" in _run(deploy)
+        _check_predict(tmp_path, bundles[2])
+        _check_status(home)
+    finally:
+        stopped = _run(down)
+    assert "stopped 2 servers" in stopped
+    assert "nothing was running" in _run(down)
+    assert processes.sessions(home / "serving") == []
+    assert "nothing runs" in _run(status)
+    assert (home / "serving" / "logs" / "v3.log").exists()
+
+
+def _check_predict(folder: Path, bundle: Bundle) -> None:
+    picture = _picture(folder / "shoe.png")
+    answer = json.loads(_run(predict, str(picture), "--json"))[0]
+    assert answer["image"] == str(picture)
+    assert answer["tags"]["bundle_sha256"] == bundle.sha256
+    assert sum(answer["predictions"][0]["probabilities"].values()) == pytest.approx(1, abs=1e-4)
+    table = _run(predict, str(picture))
+    assert answer["predictions"][0]["label"] in table
+    assert "model_version=3" in table
+
+
+def _check_status(home: Path) -> None:
+    document = json.loads(_run(status, "--json"))
+    assert [(one["version"], one["ready"]) for one in document["deployments"]] == [(3, True)]
+    names = {one["name"]: one for one in document["servers"]}
+    assert set(names) == {"gateway", "version 3"}
+    assert names["version 3"]["memory"] < 200_000_000
+    assert names["version 3"]["log"] == str(home / "serving" / "logs" / "v3.log")
+    assert "100 %" in _run(status)

@@ -1,0 +1,88 @@
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fmnist.bundle import Metadata
+from fmnist.deployment.choice import newest_passed
+from fmnist.errors import IntegrityError, NotFoundError
+from fmnist.gate.keys import Keys
+from fmnist.gate.result import ANNOTATION
+from fmnist.gate.signature import Target, sign
+from fmnist.gate.verdict import Outcome
+from fmnist.registry.base import ModelVersion
+from tests.support.bundles import make_bundle
+from tests.support.results import make_result, make_rule
+
+
+class Versions:
+    """A registry as far as listing goes."""
+
+    def __init__(self, *versions: ModelVersion) -> None:
+        self._versions = versions
+
+    def versions(self, model: str) -> Sequence[ModelVersion]:
+        return sorted(self._versions, key=lambda one: -one.number)
+
+
+@pytest.fixture(scope="module")
+def metadata(tmp_path_factory: pytest.TempPathFactory) -> Metadata:
+    return make_bundle(tmp_path_factory.mktemp("choice") / "bundle").metadata
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Keys:
+    return Keys.at(tmp_path, {})
+
+
+def _untested(number: int, metadata: Metadata) -> ModelVersion:
+    return ModelVersion("m", number, "2026-01-01T00:00:00+00:00", f"{number:064}", metadata, {})
+
+
+def _tested(number: int, metadata: Metadata, keys: Keys, outcome: Outcome = Outcome.PASS) -> ModelVersion:
+    version, key = _untested(number, metadata), keys.signing()
+    result = make_result(version, make_rule("accuracy", outcome=outcome), key=key.kind, key_id=key.id)
+    return replace(version, annotations={ANNOTATION: sign(result, key)})
+
+
+def _chosen(keys: Keys, *versions: ModelVersion, target: Target = "local") -> int:
+    return newest_passed(Versions(*versions), "m", target, keys).number  # type: ignore[arg-type]
+
+
+def test_the_newest_that_passed_is_chosen(metadata: Metadata, keys: Keys) -> None:
+    versions = [
+        _tested(1, metadata, keys),
+        _tested(2, metadata, keys),
+        _tested(3, metadata, keys, Outcome.FAIL),
+        _untested(4, metadata),
+    ]
+    assert _chosen(keys, *versions) == 2
+
+
+def test_without_any_it_says_why_and_what_to_do(metadata: Metadata, keys: Keys) -> None:
+    with pytest.raises(NotFoundError, match="no version yet; make demo"):
+        _chosen(keys)
+    with pytest.raises(NotFoundError, match=r"version 2 of m was never tested.*make gate.*make demo"):
+        _chosen(keys, _tested(1, metadata, keys, Outcome.FAIL), _untested(2, metadata))
+
+
+def test_what_another_machine_signed_does_not_count(metadata: Metadata, keys: Keys, tmp_path: Path) -> None:
+    elsewhere = Keys.at(tmp_path / "elsewhere", {})
+    assert _chosen(keys, _tested(1, metadata, keys), _tested(2, metadata, elsewhere)) == 1
+
+
+def test_a_cluster_does_not_get_what_this_machine_signed(metadata: Metadata, keys: Keys) -> None:
+    with pytest.raises(NotFoundError, match="cluster takes CI's only"):
+        _chosen(keys, _tested(1, metadata, keys), target="cluster")
+
+
+def test_an_altered_verdict_is_an_alarm_not_a_miss(metadata: Metadata, keys: Keys) -> None:
+    refused = _tested(2, metadata, keys, Outcome.FAIL)
+    altered = (
+        refused.annotations[ANNOTATION]
+        .replace('"fail"', '"pass"')
+        .replace('"passed": false', '"passed": true')
+    )
+    with pytest.raises(IntegrityError, match="altered"):
+        _chosen(keys, _tested(1, metadata, keys), replace(refused, annotations={ANNOTATION: altered}))

@@ -1,0 +1,127 @@
+import base64
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fmnist.errors import FmnistError, PayloadError, TimedOut, UnavailableError
+from fmnist.serving.client import Client
+
+NAMES = ["Bag", "Dress"]
+TAGS = {"model_version": "3"}
+IMAGES = np.arange(2 * 784, dtype=np.uint32).astype(np.uint8).reshape(2, 28, 28)
+GOOD: dict[str, Any] = {
+    "data": {"names": NAMES, "tensor": {"shape": [2, 2], "values": [0.25, 0.75, 0.5, 0.5]}},
+    "meta": {"tags": TAGS},
+}
+
+
+class Server:
+    """Answers every POST with what the test put there, and keeps what came."""
+
+    def __init__(self) -> None:
+        self.status, self.body, self.seconds = 200, json.dumps(GOOD), 0.0
+        self.path, self.received = "", dict[str, Any]()
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                server.path = self.path
+                server.received = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                time.sleep(server.seconds)
+                body = server.body.encode()
+                self.send_response(server.status)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,))
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._http.server_port}/seldon/default/m/"
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join(10)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    one = Server()
+    yield one
+    one.close()
+
+
+def test_images_go_as_a_tensor_and_come_back_as_predictions(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    with Client(server.url) as client:
+        answer = client.predict(IMAGES)
+    assert server.path == "/seldon/default/m/api/v1.0/predictions"
+    tensor = server.received["data"]["tensor"]
+    assert tensor["shape"] == [2, 28, 28]
+    assert tensor["values"] == IMAGES.ravel().tolist()
+    assert [one.label for one in answer.predictions] == ["Dress", "Bag"]
+    assert answer.predictions[0].probability == 0.75
+    assert answer.tags == TAGS
+
+
+def test_a_file_goes_as_it_is(server: Server) -> None:
+    server.body = json.dumps({"data": {"names": NAMES, "ndarray": [[0.9, 0.1]]}, "meta": {"tags": TAGS}})
+    with Client(server.url) as client:
+        answer = client.predict_file(b"\x89PNG...")
+    assert base64.b64decode(server.received["strData"]) == b"\x89PNG..."
+    assert answer.predictions[0].probabilities == {"Bag": 0.9, "Dress": 0.1}
+
+
+def _error(reason: str, info: str) -> str:
+    return json.dumps({"status": {"code": -1, "info": info, "reason": reason, "status": 1}})
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "says"),
+    [
+        (400, _error("BAD_SHAPE", "expected 784 pixels"), PayloadError, "BAD_SHAPE: expected 784 pixels"),
+        (413, _error("TOO_LARGE", "too large"), PayloadError, "413 TOO_LARGE"),
+        (404, _error("NOT_FOUND", "nothing is served"), UnavailableError, "http://127.*NOT_FOUND"),
+        (503, "upstream connect error", UnavailableError, "503 NO_REASON: upstream"),
+        (500, "[]", UnavailableError, "500 NO_REASON"),
+        (504, _error("TIMED_OUT", "too long"), TimedOut, "504 TIMED_OUT"),
+        (200, "<html>", UnavailableError, "not with a prediction"),
+        (200, "{}", UnavailableError, "not with a prediction"),
+        (200, json.dumps({**GOOD, "data": {**GOOD["data"], "names": ["Bag"]}}), UnavailableError, "not with"),
+    ],
+)
+def test_every_failure_is_one_of_ours(
+    server: Server, status: int, body: str, kind: type[FmnistError], says: str
+) -> None:
+    server.status, server.body = status, body
+    with Client(server.url) as client, pytest.raises(kind, match=says) as error:
+        client.predict(IMAGES)
+    if isinstance(error.value, PayloadError):
+        assert error.value.http_status == status
+
+
+def test_a_server_that_is_not_there_is_named(server: Server) -> None:
+    server.close()
+    with Client(server.url) as client, pytest.raises(UnavailableError, match=r"nobody answers.*make up"):
+        client.predict(IMAGES)
+
+
+def test_a_slow_server_is_not_waited_for_for_ever(server: Server) -> None:
+    server.seconds = 1.0
+    with Client(server.url, seconds=0.1) as client, pytest.raises(TimedOut, match="no answer within"):
+        client.predict(IMAGES)
