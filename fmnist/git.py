@@ -5,17 +5,20 @@ from pathlib import Path
 
 UNKNOWN = "unknown"
 _SECONDS = 20
+# `dvc repro` writes it between two stages.
+_NO_CODE = ":(top,exclude)dvc.lock"
 
 
 def code_version(folder: Path) -> str:
     """The git commit of the checkout that holds ``folder``.
 
-    Ends in ``-dirty`` when tracked files differ from it; ``unknown`` where there is no git checkout.
+    Ends in ``-dirty`` when tracked files differ from it, but for DVC's record of what it ran;
+    ``unknown`` where there is no git checkout.
     """
     commit = _git(folder, "rev-parse", "HEAD")
     if commit is None:
         return UNKNOWN
-    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ":/", _NO_CODE)
     return f"{commit}-dirty" if changes else commit
 
 

@@ -30,6 +30,17 @@ def test_untracked_files_are_not_the_code(checkout: Path) -> None:
     assert code_version(checkout) == git(checkout, "rev-parse", "HEAD")
 
 
+def test_dvcs_record_is_not_the_code(checkout: Path) -> None:
+    (checkout / "dvc.lock").write_text("1\n")
+    (checkout / "folder").mkdir()
+    git(checkout, "add", "dvc.lock")
+    git(checkout, "commit", "--quiet", "-m", "dvc repro")
+    (checkout / "dvc.lock").write_text("2\n")
+    assert code_version(checkout) == git(checkout, "rev-parse", "HEAD")
+    (checkout / "code.py").write_text("2\n")
+    assert code_version(checkout / "folder").endswith("-dirty")
+
+
 def test_changed_checkout_is_dirty(checkout: Path) -> None:
     (checkout / "code.py").write_text("2\n")
     assert code_version(checkout) == git(checkout, "rev-parse", "HEAD") + "-dirty"
