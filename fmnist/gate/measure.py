@@ -1,105 +1,131 @@
 """Measuring a model version: its very ``model.onnx`` on the versioned test images."""
 
-import time
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fmnist.bundle import Bundle
-from fmnist.data.base import Commit, DataStore
-from fmnist.data.dataset import Dataset, Images, Labels
-from fmnist.data.formats import read_dataset
-from fmnist.data.validation import inspect
-from fmnist.errors import DataError
-from fmnist.fashion_mnist import CLASSES
-from fmnist.gate.evidence import Evidence
-from fmnist.gate.measurement import Measurement
+from fmnist.bundle import METADATA_FILE, Bundle
+from fmnist.data.dataset import Dataset
+from fmnist.files import sha256_of
+from fmnist.gate.answers import Answers, answers_to, checked, latency_ms
+from fmnist.gate.corruptions import CORRUPTIONS, moved_by_one_pixel
+from fmnist.gate.data import DataFacts
+from fmnist.gate.evidence import Comparison, CorruptionEffect, Evidence
+from fmnist.gate.measurement import Estimate, Measurement
 from fmnist.gate.policy import Policy
-from fmnist.gate.tables import (
-    Answers,
-    class_table,
-    expected_calibration_error,
-    reliability,
-    surest_errors,
-)
+from fmnist.gate.statistics import paired_difference, percentiles, proportion, resampled_counts
+from fmnist.gate.tables import calibration_error, class_table, reliability, surest_errors
+from fmnist.gate.verdict import Interval
 from fmnist.metrics import score
 from fmnist.predictor import Predictor
 
-_BATCH = 500
-_SUM_TOLERANCE = 1e-3
-_ROUNDS = 5
-_CALLS = 40
+_CORRUPTED = 2500
+"""Of so many images, spread evenly, corrupted copies are made: five times all would double the time."""
 
 
-def read_test_data(store: DataStore, commit: Commit) -> Dataset:
-    """The commit's images and labels.
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """``right`` [n], bool, tells which test images were named right."""
 
-    Raises:
-        DataError: they cannot be read, or a class has no image, so that it could not be judged.
-        IntegrityError: the stored bytes are not those of the commit.
+    measurement: Measurement
+    evidence: Evidence
+    right: NDArray[np.bool_]
+
+
+def measure(bundle: Bundle, registered: str, data: Dataset, facts: DataFacts, policy: Policy) -> Measured:
+    """Put every image to the model, as it is and corrupted, and time single ones.
+
+    ``registered`` is the bundle's SHA-256 in the registry.
     """
-    dataset = read_dataset({file.name: store.read(commit, file.name) for file in commit.files})
-    if missing := inspect(dataset).missing_classes:
-        raise DataError(f"{commit.repo}@{commit.id}: no test image of {', '.join(missing)}")
-    return dataset
-
-
-def measure(bundle: Bundle, data: Dataset, policy: Policy) -> tuple[Measurement, Evidence]:
-    """Put every image to the model, then time single ones."""
-    predict = Predictor(bundle).predict
-    answers, unusable = checked(_answers(predict, data.images), data.labels)
+    predictor = Predictor(bundle)
+    latency = latency_ms(predictor.predict, data.images[:1])
+    answers, unusable = checked(answers_to(predictor, data.images), data.labels)
+    effects, steadiness = _behaviour(predictor, data, answers)
     scores = score(answers, data.labels)
+    right = answers.argmax(axis=1) == data.labels
+    precision, recall, f1 = _macro_intervals(scores.confusion)
     measurement = Measurement(
+        altered_files=_altered_files(bundle, registered),
         classes=bundle.metadata.classes,
-        images=len(data),
         unusable=unusable,
-        accuracy=scores.accuracy,
-        macro_f1=scores.macro_f1,
-        recall=scores.recall,
-        latency_ms=_latency_ms(predict, data.images[:1]),
+        images=len(data),
+        commits_ahead=facts.commits_ahead,
+        shared_images=facts.shared_images,
+        synthetic=facts.synthetic,
+        accuracy=proportion(int(right.sum()), len(data)),
+        macro_precision=Estimate(scores.macro_precision, precision),
+        macro_recall=Estimate(scores.macro_recall, recall),
+        macro_f1=Estimate(scores.macro_f1, f1),
+        recall=tuple(
+            proportion(int(row[number]), int(row.sum())) for number, row in enumerate(scores.confusion)
+        ),
+        calibration_error=calibration_error(answers, data.labels),
+        drops=tuple(Estimate(effect.drop, effect.uncertainty) for effect in effects),
+        steadiness=steadiness,
+        latency_ms=latency,
         size_bytes=bundle.onnx.stat().st_size,
     )
-    bins = reliability(answers, data.labels)
-    return measurement, Evidence(
+    evidence = Evidence(
         classes=class_table(scores.confusion),
         confusion=tuple(tuple(row) for row in scores.confusion.tolist()),
-        reliability=bins,
-        expected_calibration_error=expected_calibration_error(bins),
-        corruptions=(),
+        reliability=reliability(answers, data.labels),
+        expected_calibration_error=measurement.calibration_error.value,
+        corruptions=effects,
         errors=surest_errors(answers, data.labels),
         champion=None,
         best=None,
         policy=policy.model_dump(),
     )
+    return Measured(measurement, evidence, right)
 
 
-def checked(answers: Answers, labels: Labels) -> tuple[Answers, int]:
-    """The answers with unusable ones made wrong, so that no score profits from them; and their number.
-
-    Usable is an answer of ten finite shares, 0-1, that sum to 1.
-    """
-    wrong = np.eye(len(CLASSES), dtype=np.float32)[(labels + 1) % len(CLASSES)]
-    if answers.shape != wrong.shape:
-        return wrong, len(labels)
-    within = ((answers >= 0) & (answers <= 1 + _SUM_TOLERANCE)).all(axis=1)
-    usable = within & (np.abs(answers.sum(axis=1) - 1) <= _SUM_TOLERANCE)
-    return np.where(usable[:, None], answers, wrong), int((~usable).sum())
-
-
-def _answers(predict: Callable[[Images], Answers], images: Images) -> Answers:
-    return np.concatenate(
-        [predict(images[start : start + _BATCH]) for start in range(0, len(images), _BATCH)]
+def compare(number: int, bundle: Bundle, candidate: Measured, data: Dataset) -> Comparison:
+    """Put every image to an earlier version, ``number``, too."""
+    answers, _ = checked(answers_to(Predictor(bundle), data.images), data.labels)
+    scores = score(answers, data.labels)
+    right = answers.argmax(axis=1) == data.labels
+    return Comparison(
+        version=number,
+        accuracy=scores.accuracy,
+        images=len(data),
+        lost=int((right & ~candidate.right).sum()),
+        gained=int((candidate.right & ~right).sum()),
+        recall=scores.recall,
     )
 
 
-def _latency_ms(predict: Callable[[Images], Answers], image: Images) -> float:
-    """Median of the calmest round, in milliseconds: what else the machine does should not decide."""
-    medians = []
-    for _ in range(_ROUNDS):
-        times = []
-        for _ in range(_CALLS):
-            start = time.perf_counter()
-            predict(image)
-            times.append(time.perf_counter() - start)
-        medians.append(float(np.median(times)))
-    return min(medians) * 1000
+def _altered_files(bundle: Bundle, registered: str) -> int:
+    expected = {**bundle.metadata.files, METADATA_FILE: registered}
+    return sum(sha256_of(bundle.folder / name) != sha256 for name, sha256 in expected.items())
+
+
+def _behaviour(
+    predictor: Predictor, data: Dataset, answers: Answers
+) -> tuple[tuple[CorruptionEffect, ...], Estimate]:
+    """What corruptions do to the accuracy, and the share of answers that a step of a pixel leaves."""
+    rows = np.linspace(0, len(data) - 1, min(len(data), _CORRUPTED)).astype(np.intp)
+    images, labels, answered = data.images[rows], data.labels[rows], answers[rows].argmax(axis=1)
+    right = answered == labels
+    effects = []
+    for name, corrupt in CORRUPTIONS.items():
+        still, _ = checked(answers_to(predictor, corrupt(images)), labels)
+        effects.append(_effect(name, right, still.argmax(axis=1) == labels))
+    moved, _ = checked(answers_to(predictor, moved_by_one_pixel(images)), labels)
+    return tuple(effects), proportion(int((moved.argmax(axis=1) == answered).sum()), len(rows))
+
+
+def _effect(name: str, right: NDArray[np.bool_], still: NDArray[np.bool_]) -> CorruptionEffect:
+    drop = paired_difference(int((right & ~still).sum()), int((still & ~right).sum()), len(right))
+    assert drop.uncertainty is not None
+    return CorruptionEffect(name, float(still.mean()), drop.value, drop.uncertainty)
+
+
+def _macro_intervals(confusion: NDArray[np.int64]) -> tuple[Interval, Interval, Interval]:
+    """Those of macro precision, recall and F1, from redrawing the test images."""
+    tables = resampled_counts(confusion).astype(np.float64)
+    hits = np.diagonal(tables, axis1=1, axis2=2)
+    truly, named = np.maximum(tables.sum(axis=2), 1), np.maximum(tables.sum(axis=1), 1)
+    values = (hits / named, hits / truly, 2 * hits / (truly + named))
+    precision, recall, f1 = (percentiles(value.mean(axis=1)) for value in values)
+    return precision, recall, f1

@@ -2,10 +2,10 @@
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fmnist.errors import ConfigError
 from fmnist.fashion_mnist import CLASSES
@@ -13,7 +13,11 @@ from fmnist.fashion_mnist import CLASSES
 ACCURACY_FLOOR = 0.70
 """No policy may ask for less."""
 
+FALSE_ALARMS = 0.05
+"""How often, at most, a version that is as good as the champion may be refused by comparison."""
+
 Share = Annotated[float, Field(ge=0, le=1, strict=True)]
+Significance = Annotated[float, Field(gt=0, le=FALSE_ALARMS, strict=True)]
 
 
 def _known_class(name: str) -> str:
@@ -39,16 +43,61 @@ class RecallPolicy(_Frozen):
         return self.exceptions.get(name, self.every_class)
 
 
+class ChampionPolicy(_Frozen):
+    """How surely worse than the champion a version must be to be refused."""
+
+    significance: Significance
+
+
+class BestPolicy(_Frozen):
+    """By how much, and how surely, worse than the best version ever promoted."""
+
+    margin: Share
+    significance: Significance
+
+
+class DropPolicy(_Frozen):
+    """The accuracy that each corruption may take at most."""
+
+    noise: Share
+    blur: Share
+    brightness: Share
+    shift: Share
+    contrast: Share
+
+    def of(self, corruption: str) -> float:
+        bound: float = getattr(self, corruption)
+        return bound
+
+
 class Policy(_Frozen):
     """The whole file; shares are 0-1, bounds may just be met."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     accuracy: Annotated[float, Field(ge=ACCURACY_FLOOR, le=1, strict=True)]
+    macro_precision: Share
+    macro_recall: Share
     macro_f1: Share
     recall: RecallPolicy
-    least_images: Annotated[int, Field(ge=1, strict=True)]
+    champion: ChampionPolicy
+    best: BestPolicy
+    calibration_error: Share
+    drop: DropPolicy
+    steadiness: Share
     latency_ms: Annotated[float, Field(gt=0, strict=True)]
     size_bytes: Annotated[int, Field(gt=0, strict=True)]
+    least_images: Annotated[int, Field(ge=1, strict=True)]
+    test_data_commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
+
+    @model_validator(mode="after")
+    def _false_alarms_are_shared(self) -> Self:
+        both = self.champion.significance + self.best.significance
+        if both > FALSE_ALARMS + 1e-9:
+            raise ValueError(
+                f"champion.significance and best.significance sum to {both:g}, "
+                f"at most {FALSE_ALARMS:g} is allowed"
+            )
+        return self
 
     def sha256(self) -> str:
         """Names the policy by its values: comments and layout of the file do not matter."""
@@ -75,6 +124,6 @@ def _explained(path: Path, error: ValidationError) -> str:
     lines = []
     for problem in error.errors():
         field = ".".join(map(str, problem["loc"])) or "the whole file"
-        given = "" if problem["type"] == "missing" else f", got {problem['input']!r}"
+        given = f", got {problem['input']!r}" if problem["loc"] and problem["type"] != "missing" else ""
         lines.append(f"{path}: {field}: {problem['msg']}{given}")
     return "\n".join(lines)

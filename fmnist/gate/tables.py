@@ -5,9 +5,10 @@ from numpy.typing import NDArray
 
 from fmnist.data.dataset import Labels
 from fmnist.fashion_mnist import CLASSES
+from fmnist.gate.answers import Answers
 from fmnist.gate.evidence import ClassScores, ReliabilityBin, SampleError
-
-Answers = NDArray[np.float32]
+from fmnist.gate.measurement import Estimate
+from fmnist.gate.statistics import percentiles, resampled_sums
 
 _BINS = 15
 _ERRORS = 60
@@ -30,8 +31,8 @@ def class_table(confusion: NDArray[np.int64]) -> tuple[ClassScores, ...]:
 
 def reliability(answers: Answers, labels: Labels) -> tuple[ReliabilityBin, ...]:
     """Fifteen equal bins of the answers' own probability."""
-    confidence, right = answers.max(axis=1).astype(np.float64), answers.argmax(axis=1) == labels
-    number = bin_of(confidence)
+    confidence, right = _confidence(answers, labels)
+    number = _bin_of(confidence)
     return tuple(
         ReliabilityBin(
             low=index / _BINS,
@@ -45,16 +46,22 @@ def reliability(answers: Answers, labels: Labels) -> tuple[ReliabilityBin, ...]:
     )
 
 
-def bin_of(confidence: NDArray[np.float64]) -> NDArray[np.int64]:
+def calibration_error(answers: Answers, labels: Labels) -> Estimate:
+    """How far a bin's mean probability is from its share of right answers, 0-1, mean over the images."""
+    confidence, right = _confidence(answers, labels)
+    gap, bins = confidence - right, _bin_of(confidence)
+    sums = np.bincount(bins, gap, minlength=_BINS)
+    resampled = np.abs(resampled_sums(gap, bins, _BINS)).sum(axis=1) / len(labels)
+    return Estimate(float(np.abs(sums).sum() / len(labels)), percentiles(resampled))
+
+
+def _confidence(answers: Answers, labels: Labels) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    return answers.max(axis=1).astype(np.float64), answers.argmax(axis=1) == labels
+
+
+def _bin_of(confidence: NDArray[np.float64]) -> NDArray[np.int64]:
     """The bin, 0-14, of each probability, 0-1; the upper edge belongs to a bin."""
-    edges = np.arange(1, _BINS) / _BINS
-    return np.digitize(confidence, edges, right=True)
-
-
-def expected_calibration_error(bins: tuple[ReliabilityBin, ...]) -> float:
-    """Mean over the images of how far a bin's probability is from its share of right answers, 0-1."""
-    images = sum(one.images for one in bins)
-    return sum(one.images * abs(one.confidence - one.accuracy) for one in bins) / images
+    return np.digitize(confidence, np.arange(1, _BINS) / _BINS, right=True)
 
 
 def surest_errors(answers: Answers, labels: Labels) -> tuple[SampleError, ...]:

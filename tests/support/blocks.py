@@ -1,14 +1,16 @@
 """Pictures that a linear classifier tells apart: class k is bright in the k-th tenth of the pixels."""
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fmnist.bundle import Bundle, DataReference, open_bundle, write_metadata
 from fmnist.data.base import Commit, DataStore
 from fmnist.data.dataset import Dataset
-from fmnist.fashion_mnist import CLASSES, PIXELS, TEST
+from fmnist.fashion_mnist import CLASSES, PIXELS, TEST, TRAIN
 
 _TENTH = PIXELS // len(CLASSES)
 
@@ -33,9 +35,28 @@ def block_weights() -> NDArray[np.float32]:
 
 def put_test_data(store: DataStore, data: Dataset, folder: Path) -> Commit:
     """Commit ``data`` as IDX files to the repo of the test data."""
+    return _put(store, TEST.repo, data, folder)
+
+
+def put_train_data(store: DataStore, data: Dataset, folder: Path) -> Commit:
+    """Commit ``data`` as IDX files to the repo of the training data."""
+    return _put(store, TRAIN.repo, data, folder)
+
+
+def trained_on(bundle: Bundle, commit: Commit) -> Bundle:
+    """The bundle, now naming ``commit`` as its training data."""
+    reference = DataReference(
+        commit.repo, commit.id, commit.origin, {file.name: file.sha256 for file in commit.files}
+    )
+    provenance = replace(bundle.metadata.provenance, train_data=reference)
+    write_metadata(bundle.folder, replace(bundle.metadata, provenance=provenance))
+    return open_bundle(bundle.folder)
+
+
+def _put(store: DataStore, repo: str, data: Dataset, folder: Path) -> Commit:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "images-idx3-ubyte").write_bytes(
         struct.pack(">IIII", 0x803, len(data), 28, 28) + data.images.tobytes()
     )
     (folder / "labels-idx1-ubyte").write_bytes(struct.pack(">II", 0x801, len(data)) + data.labels.tobytes())
-    return store.put(TEST.repo, {path.name: path for path in folder.iterdir()}, "drawn blocks")
+    return store.put(repo, {path.name: path for path in folder.iterdir()}, "drawn blocks")

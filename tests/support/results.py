@@ -1,9 +1,12 @@
 """Gate results for tests that do not run the gate."""
 
+from dataclasses import replace
 from typing import Any
 
 from fmnist.bundle import DataReference
-from fmnist.gate.result import GateResult
+from fmnist.gate.keys import Key
+from fmnist.gate.result import ANNOTATION, GateResult
+from fmnist.gate.signature import sign
 from fmnist.gate.verdict import Outcome, Relation, Rule, Verdict
 from fmnist.registry.base import ModelVersion
 
@@ -42,3 +45,9 @@ def make_result(version: ModelVersion, *rules: Rule, **changes: Any) -> GateResu
         "key_id": "0" * 16,
     }
     return GateResult(**{**values, **changes})
+
+
+def with_verdict(version: ModelVersion, key: Key, *rules: Rule, **changes: Any) -> ModelVersion:
+    """``version`` as a gate with this key leaves it; to store it, annotate with its annotation."""
+    result = make_result(version, *rules, **{"key": key.kind, "key_id": key.id, **changes})
+    return replace(version, annotations={**version.annotations, ANNOTATION: sign(result, key)})

@@ -3,89 +3,91 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fmnist.data.dataset import Dataset
-from fmnist.data.dvc import DvcStore
-from fmnist.errors import DataError
 from fmnist.fashion_mnist import CLASSES
-from fmnist.gate.measure import checked, measure, read_test_data
+from fmnist.gate.corruptions import CORRUPTIONS
+from fmnist.gate.data import DataFacts
+from fmnist.gate.evidence import Evidence, to_bytes
+from fmnist.gate.measure import compare, measure
 from fmnist.gate.policy import read_policy
-from fmnist.gate.tables import Answers
-from fmnist.metrics import score
 from fmnist.settings import PROJECT
-from tests.support.blocks import block_images, block_weights, put_test_data
+from tests.support.blocks import block_images, block_weights
 from tests.support.bundles import make_bundle
 
 _POLICY = read_policy(PROJECT / "gate.yaml")
-_LABELS = np.arange(10, dtype=np.uint8)
-
-
-def _right() -> Answers:
-    return np.eye(10, dtype=np.float32)
+_FACTS = DataFacts(commits_ahead=None, shared_images=0, synthetic=False)
+_NUMBERS = np.arange(10)
 
 
 def test_a_model_that_knows_every_image(tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "bundle", weights=block_weights())
-    data = block_images(per_class=120)
-    measured, _ = measure(bundle, data, _POLICY)
-    assert (measured.accuracy, measured.macro_f1, measured.recall) == (1.0, 1.0, (1.0,) * 10)
-    assert (measured.images, measured.unusable, measured.classes) == (1200, 0, CLASSES)
-    assert measured.size_bytes == bundle.onnx.stat().st_size
-    assert 0 < measured.latency_ms < 100
+    measured = measure(bundle, bundle.sha256, block_images(per_class=120), _FACTS, _POLICY)
+    found = measured.measurement
+    assert (found.accuracy.value, found.macro_f1.value) == (1.0, 1.0)
+    assert [recall.value for recall in found.recall] == [1.0] * 10
+    assert (found.images, found.unusable, found.altered_files, found.classes) == (1200, 0, 0, CLASSES)
+    assert found.size_bytes == bundle.onnx.stat().st_size
+    assert 0 < found.latency_ms < 100
+    assert found.steadiness.value == 1.0
+    assert found.drops[list(CORRUPTIONS).index("blur")].value == 0.0
+    assert measured.right.all()
+    assert measured.evidence.errors == ()
 
 
 def test_a_model_that_always_says_the_same(tmp_path: Path) -> None:
     bundle = make_bundle(
-        tmp_path / "bundle", weights=np.zeros((784, 10), np.float32), bias=-_LABELS.astype("f4")
+        tmp_path / "bundle", weights=np.zeros((784, 10), np.float32), bias=-_NUMBERS.astype("f4")
     )
-    measured, _ = measure(bundle, block_images(per_class=7), _POLICY)
-    assert measured.accuracy == 0.1
-    assert measured.recall == (1.0, *(0.0,) * 9)
+    measured = measure(bundle, bundle.sha256, block_images(per_class=7), _FACTS, _POLICY)
+    found = measured.measurement
+    assert found.accuracy.value == 0.1
+    assert [recall.value for recall in found.recall] == [1.0, *(0.0,) * 9]
+    assert [drop.value for drop in found.drops] == [0.0] * 5
+    assert measured.evidence.confusion == tuple((7, *(0,) * 9) for _ in CLASSES)
+    assert len(measured.evidence.errors) == 60
 
 
-def test_usable_answers_stay_as_they_are() -> None:
-    answers, unusable = checked(_right(), _LABELS)
-    assert unusable == 0
-    assert np.array_equal(answers, _right())
+def test_intervals_hold_their_values(tmp_path: Path) -> None:
+    weights = block_weights()
+    weights[:, :4] *= 0.01
+    bundle = make_bundle(tmp_path / "bundle", weights=weights)
+    found = measure(bundle, bundle.sha256, block_images(per_class=30), _FACTS, _POLICY).measurement
+    assert 0.1 < found.accuracy.value < 1
+    for estimate in (
+        *(found.accuracy, found.macro_precision, found.macro_recall, found.macro_f1, *found.recall),
+        *(found.steadiness, *found.drops),
+    ):
+        assert estimate.uncertainty is not None
+        assert estimate.uncertainty.low <= estimate.value <= estimate.uncertainty.high
 
 
-@pytest.mark.parametrize(
-    "row",
-    [[np.nan] * 10, [np.inf] + [0] * 9, [1, 1] + [0] * 8, [0] * 10, [2, -1] + [0] * 8, [0.9] + [0] * 9],
-)
-def test_an_unusable_answer_is_counted_and_never_right(row: list[float]) -> None:
-    for label in range(10):
-        answers = _right()
-        answers[label] = row
-        mended, unusable = checked(answers, _LABELS)
-        assert unusable == 1
-        assert score(mended, _LABELS).accuracy == 0.9
+def test_a_file_that_changed_after_it_was_opened_is_counted(tmp_path: Path) -> None:
+    bundle = make_bundle(tmp_path / "bundle", weights=block_weights())
+    (bundle.folder / "model.keras").write_bytes(b"another")
+    found = measure(bundle, "0" * 64, block_images(per_class=3), _FACTS, _POLICY).measurement
+    assert found.altered_files == 2
 
 
-def test_answers_of_another_shape_are_all_unusable() -> None:
-    mended, unusable = checked(np.full((10, 3), 1 / 3, np.float32), _LABELS)
-    assert unusable == 10
-    assert score(mended, _LABELS).accuracy == 0
+def test_two_versions_are_compared_image_by_image(tmp_path: Path) -> None:
+    data = block_images(per_class=10)
+    blind = {}
+    for name, classes in (("candidate", [0, 1]), ("champion", [1, 2, 3])):
+        weights = block_weights()
+        weights[:, classes] = 0
+        blind[name] = make_bundle(tmp_path / name, weights=weights)
+    candidate = measure(blind["candidate"], blind["candidate"].sha256, data, _FACTS, _POLICY)
+    comparison = compare(4, blind["champion"], candidate, data)
+    assert (comparison.version, comparison.images) == (4, 100)
+    assert (comparison.lost, comparison.gained) == (10, 20)
+    assert comparison.accuracy == pytest.approx(0.7)
+    assert comparison.recall == (1, 0, 0, 0, 1, 1, 1, 1, 1, 1)
 
 
-def test_test_data_come_from_the_store(tmp_path: Path) -> None:
-    store = DvcStore(tmp_path / "data")
-    data = block_images(per_class=3)
-    read = read_test_data(store, put_test_data(store, data, tmp_path / "files"))
-    assert np.array_equal(read.images, data.images)
-    assert np.array_equal(read.labels, data.labels)
+def test_evidence_is_written_and_read_back(tmp_path: Path) -> None:
+    import json
 
-
-def test_a_class_without_a_test_image_cannot_be_judged(tmp_path: Path) -> None:
-    store = DvcStore(tmp_path / "data")
-    data = block_images(per_class=3)
-    kept = data.labels != 6
-    commit = put_test_data(store, Dataset(data.images[kept], data.labels[kept]), tmp_path / "files")
-    with pytest.raises(DataError, match="no test image of Shirt"):
-        read_test_data(store, commit)
-
-
-def test_an_empty_test_set_is_an_error(tmp_path: Path) -> None:
-    store = DvcStore(tmp_path / "data")
-    nothing = Dataset(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.uint8))
-    with pytest.raises(DataError):
-        read_test_data(store, put_test_data(store, nothing, tmp_path / "files"))
+    bundle = make_bundle(tmp_path / "bundle")
+    data = block_images(per_class=8)
+    measured = measure(bundle, bundle.sha256, data, _FACTS, _POLICY)
+    written = to_bytes(measured.evidence)
+    assert Evidence.from_document(json.loads(written), "here") == measured.evidence
+    assert to_bytes(measure(bundle, bundle.sha256, data, _FACTS, _POLICY).evidence) == written

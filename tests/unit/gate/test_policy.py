@@ -9,13 +9,20 @@ from fmnist.gate.policy import ACCURACY_FLOOR, read_policy
 from fmnist.settings import PROJECT
 
 _GOOD: dict[str, Any] = {
-    "schema_version": 1,
+    "schema_version": 2,
     "accuracy": 0.9,
+    "macro_precision": 0.9,
+    "macro_recall": 0.9,
     "macro_f1": 0.9,
     "recall": {"every_class": 0.7, "exceptions": {"Shirt": 0.5}},
-    "least_images": 100,
+    "champion": {"significance": 0.045},
+    "best": {"margin": 0.005, "significance": 0.005},
+    "calibration_error": 0.06,
+    "drop": dict.fromkeys(("noise", "blur", "brightness", "shift", "contrast"), 0.1),
+    "steadiness": 0.9,
     "latency_ms": 1.0,
     "size_bytes": 1000,
+    "least_images": 100,
 }
 
 
@@ -57,7 +64,12 @@ def test_the_sum_is_of_the_values_not_of_the_text(tmp_path: Path) -> None:
         ({"least_images": 0}, "least_images"),
         ({"latency_ms": 0}, "latency_ms"),
         ({"size_bytes": 1.5}, "size_bytes"),
-        ({"schema_version": 2}, "schema_version"),
+        ({"schema_version": 1}, "schema_version"),
+        ({"champion": {"significance": 0.06}}, "champion.significance"),
+        ({"best": {"significance": 0.005}}, "best.margin: Field required"),
+        ({"best": {"margin": 0.0, "significance": 0.01}}, "the whole file: .*sum to 0.055, at most 0.05"),
+        ({"drop": {**_GOOD["drop"], "fog": 0.1}}, "drop.fog: Extra inputs"),
+        ({"test_data_commit": "master"}, "test_data_commit: .*got 'master'"),
     ],
 )
 def test_an_error_names_the_file_and_the_field(tmp_path: Path, change: dict[str, Any], field: str) -> None:

@@ -2,48 +2,81 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fmnist.fashion_mnist import CLASSES
-from fmnist.gate.measurement import Measurement
-from fmnist.gate.policy import Policy, RecallPolicy
+from fmnist.gate.corruptions import CORRUPTIONS
+from fmnist.gate.evidence import Comparison
+from fmnist.gate.measurement import Estimate, Measurement
+from fmnist.gate.policy import BestPolicy, ChampionPolicy, DropPolicy, Policy, RecallPolicy
 from fmnist.gate.rules import RULES, decide
+from fmnist.gate.verdict import Interval, Outcome
 
 _POLICY = Policy(
-    schema_version=1,
+    schema_version=2,
     accuracy=0.9,
-    macro_f1=0.89,
+    macro_precision=0.89,
+    macro_recall=0.88,
+    macro_f1=0.87,
     recall=RecallPolicy(every_class=0.7, exceptions={"Shirt": 0.55}),
-    least_images=1000,
+    champion=ChampionPolicy(significance=0.04),
+    best=BestPolicy(margin=0.005, significance=0.01),
+    calibration_error=0.05,
+    drop=DropPolicy(noise=0.1, blur=0.2, brightness=0.3, shift=0.4, contrast=0.5),
+    steadiness=0.8,
     latency_ms=1.0,
     size_bytes=5000,
+    least_images=1000,
 )
+
+
+def _sure(value: float) -> Estimate:
+    return Estimate(value, Interval(value, value))
+
+
 # Every value is exactly at its bound.
 _JUST = Measurement(
+    altered_files=0,
     classes=CLASSES,
-    images=1000,
     unusable=0,
-    accuracy=0.9,
-    macro_f1=0.89,
-    recall=tuple(0.55 if name == "Shirt" else 0.7 for name in CLASSES),
+    images=1000,
+    commits_ahead=0,
+    shared_images=0,
+    synthetic=False,
+    accuracy=_sure(0.9),
+    macro_precision=_sure(0.89),
+    macro_recall=_sure(0.88),
+    macro_f1=_sure(0.87),
+    recall=tuple(_sure(0.55 if name == "Shirt" else 0.7) for name in CLASSES),
+    calibration_error=_sure(0.05),
+    drops=tuple(map(_sure, (0.1, 0.2, 0.3, 0.4, 0.5))),
+    steadiness=_sure(0.8),
     latency_ms=1.0,
     size_bytes=5000,
 )
 
 
-def _recall(name: str, value: float) -> tuple[float, ...]:
-    return tuple(value if other == name else 0.95 for other in CLASSES)
+def _against(lost: int, gained: int, version: int = 3) -> Comparison:
+    return Comparison(version, 0.92, 10_000, lost, gained, (0.92,) * len(CLASSES))
+
+
+def _recall(name: str, value: float) -> tuple[Estimate, ...]:
+    return tuple(_sure(value if other == name else 0.95) for other in CLASSES)
+
+
+def _drop(name: str, value: float) -> tuple[Estimate, ...]:
+    return tuple(_sure(value if other == name else 0.0) for other in CORRUPTIONS)
 
 
 def test_bounds_may_just_be_met() -> None:
-    verdict = decide(_JUST, _POLICY)
+    verdict = decide(_JUST, None, None, _POLICY)
     assert verdict.passed
     assert verdict.broken == ()
 
 
 def test_every_rule_is_always_there_in_order() -> None:
-    assert tuple(rule.name for rule in decide(_JUST, _POLICY).rules) == RULES
+    assert tuple(rule.name for rule in decide(_JUST, None, None, _POLICY).rules) == RULES
     assert len(set(RULES)) == len(RULES)
 
 
@@ -51,65 +84,152 @@ def test_every_rule_is_always_there_in_order() -> None:
     ("change", "broken", "says"),
     [
         (
-            {"accuracy": 0.8999},
+            {"accuracy": _sure(0.8999)},
             "accuracy",
-            "0.8999 of the images are named right, at least 0.9000 asked",
+            "0.8999 of the images are named right (0.8999 to 0.8999), at least 0.9000 asked",
         ),
-        ({"accuracy": float("nan")}, "accuracy", "nan"),
-        ({"macro_f1": 0.8899}, "macro F1", "0.8899"),
+        ({"accuracy": _sure(float("nan"))}, "accuracy", "nan"),
+        ({"macro_precision": _sure(0.8899)}, "macro precision", "0.8899"),
+        ({"macro_recall": _sure(0.8799)}, "macro recall", "0.8799"),
+        ({"macro_f1": _sure(0.8699)}, "macro F1", "0.8699"),
         ({"recall": _recall("Shirt", 0.5499)}, "recall of Shirt", "at least 0.5500"),
         ({"recall": _recall("Trouser", 0.6999)}, "recall of Trouser", "at least 0.7000"),
+        ({"calibration_error": _sure(0.0501)}, "calibration error", "at most 0.0500"),
+        ({"drops": _drop("noise", 0.1001)}, "drop by noise", "at most 0.1000"),
+        ({"drops": _drop("contrast", 0.5001)}, "drop by contrast", "0.5001 less accuracy"),
+        ({"steadiness": _sure(0.7999)}, "steadiness", "when moved by a pixel"),
         ({"images": 999}, "test images", "999 images, at least 1,000 asked"),
         ({"unusable": 1}, "usable answers", "1 answers are not ten finite shares"),
+        ({"altered_files": 1}, "bundle", "1 files are not those registered"),
+        ({"shared_images": 2}, "test images in training", "2 test images are in the training data"),
+        ({"commits_ahead": -2}, "test data commit", "2 commits older than those that the policy names"),
         ({"latency_ms": 1.001}, "latency", "1.0010 ms"),
         ({"latency_ms": float("inf")}, "latency", "inf"),
         ({"size_bytes": 5001}, "size", "5,001 bytes"),
-        ({"classes": (CLASSES[1], CLASSES[0], *CLASSES[2:])}, "class order", "Trouser, T-shirt/top"),
-        ({"classes": CLASSES[:9]}, "class order", "expected T-shirt/top"),
-        ({"classes": (*CLASSES, "Hat")}, "class order", "Hat"),
-        ({"classes": ()}, "class order", "expected"),
+        ({"classes": (CLASSES[1], CLASSES[0], *CLASSES[2:])}, "schema", "Trouser, T-shirt/top"),
+        ({"classes": CLASSES[:9]}, "schema", "expected T-shirt/top"),
+        ({"classes": (*CLASSES, "Hat")}, "schema", "Hat"),
+        ({"classes": ()}, "schema", "expected"),
     ],
 )
 def test_one_broken_rule_refuses_and_is_explained(change: dict[str, Any], broken: str, says: str) -> None:
-    verdict = decide(replace(_JUST, **change), _POLICY)
+    verdict = decide(replace(_JUST, **change), None, None, _POLICY)
     assert not verdict.passed
     assert [rule.name for rule in verdict.broken] == [broken]
     assert says in verdict.rule(broken).explanation
 
 
-_share = st.floats(0, 1)
+@pytest.mark.parametrize(
+    ("change", "name", "says"),
+    [
+        ({}, "champion", "no champion yet"),
+        ({}, "best version", "no version was ever promoted"),
+        ({"commits_ahead": None}, "test data commit", "the policy names no commit"),
+        ({"synthetic": True}, "real pictures", "never goes to a cluster"),
+    ],
+)
+def test_a_rule_without_anything_to_judge_says_so(change: dict[str, Any], name: str, says: str) -> None:
+    verdict = decide(replace(_JUST, **change), None, None, _POLICY)
+    rule = verdict.rule(name)
+    assert verdict.passed
+    assert (rule.outcome, rule.measured, rule.bound) == (Outcome.NOT_APPLICABLE, None, None)
+    assert says in rule.explanation
+
+
+def test_every_rule_tells_of_its_uncertainty_or_is_a_count() -> None:
+    exact = {rule.name for rule in decide(_JUST, None, None, _POLICY).rules if rule.uncertainty is None}
+    assert exact == {
+        *("bundle", "schema", "usable answers", "test images", "test data commit", "real pictures"),
+        *("test images in training", "latency", "size", "champion", "best version"),
+    }
+
+
+_share = st.floats(0, 1).map(_sure)
 _measurements = st.builds(
     Measurement,
+    altered_files=st.integers(0, 2),
     classes=st.just(CLASSES),
-    images=st.integers(1, 20_000),
     unusable=st.integers(0, 3),
+    images=st.integers(1, 20_000),
+    commits_ahead=st.integers(-3, 3),
+    shared_images=st.integers(0, 2),
+    synthetic=st.booleans(),
     accuracy=_share,
+    macro_precision=_share,
+    macro_recall=_share,
     macro_f1=_share,
     recall=st.tuples(*[_share] * len(CLASSES)),
+    calibration_error=_share,
+    drops=st.tuples(*[st.floats(-1, 1).map(_sure)] * len(CORRUPTIONS)),
+    steadiness=_share,
     latency_ms=st.floats(0.001, 10),
     size_bytes=st.integers(1, 10_000),
 )
+_counts = st.tuples(st.integers(0, 700), st.integers(0, 700))
+
+_HIGHER_IS_BETTER = (
+    *("images", "commits_ahead", "accuracy", "macro_precision", "macro_recall", "macro_f1"),
+    *("recall", "steadiness"),
+)
+_LOWER_IS_BETTER = (
+    *("altered_files", "unusable", "shared_images", "synthetic", "calibration_error"),
+    *("drops", "latency_ms", "size_bytes"),
+)
 
 
-@given(_measurements, _measurements)
-def test_better_values_never_turn_a_pass_into_a_refusal(one: Measurement, other: Measurement) -> None:
+def _value(measured: Any) -> Any:
+    return measured.value if isinstance(measured, Estimate) else measured
+
+
+def _of_both(one: Measurement, other: Measurement, name: str, choose: Any) -> Any:
+    first, second = getattr(one, name), getattr(other, name)
+    if isinstance(first, tuple):
+        return tuple(choose(pair, key=_value) for pair in zip(first, second, strict=True))
+    return choose((first, second), key=_value)
+
+
+@settings(deadline=None)
+@given(_measurements, _measurements, _counts, _counts, _counts, _counts)
+def test_better_values_never_turn_a_pass_into_a_refusal(
+    one: Measurement,
+    other: Measurement,
+    champion: tuple[int, int],
+    less_than_champion: tuple[int, int],
+    best: tuple[int, int],
+    less_than_best: tuple[int, int],
+) -> None:
     better = Measurement(
         classes=CLASSES,
-        images=max(one.images, other.images),
-        unusable=min(one.unusable, other.unusable),
-        accuracy=max(one.accuracy, other.accuracy),
-        macro_f1=max(one.macro_f1, other.macro_f1),
-        recall=tuple(map(max, one.recall, other.recall)),
-        latency_ms=min(one.latency_ms, other.latency_ms),
-        size_bytes=min(one.size_bytes, other.size_bytes),
+        **{name: _of_both(one, other, name, max) for name in _HIGHER_IS_BETTER},
+        **{name: _of_both(one, other, name, min) for name in _LOWER_IS_BETTER},
     )
-    for before, after in zip(decide(one, _POLICY).rules, decide(better, _POLICY).rules, strict=True):
-        assert before.broken or not after.broken
+    before = decide(one, _against(*champion), _against(*best), _POLICY)
+    after = decide(
+        better,
+        _against(min(champion[0], less_than_champion[0]), max(champion[1], less_than_champion[1])),
+        _against(min(best[0], less_than_best[0]), max(best[1], less_than_best[1])),
+        _POLICY,
+    )
+    for earlier, later in zip(before.rules, after.rules, strict=True):
+        assert earlier.broken or not later.broken
+    assert after.passed or not before.passed
 
 
-@given(_measurements)
-def test_the_verdict_is_that_of_its_rules(measurement: Measurement) -> None:
-    verdict = decide(measurement, _POLICY)
-    assert verdict == decide(measurement, _POLICY)
+@settings(deadline=None)
+@given(_measurements, _counts)
+def test_the_verdict_is_that_of_its_rules(measurement: Measurement, counts: tuple[int, int]) -> None:
+    verdict = decide(measurement, _against(*counts), None, _POLICY)
+    assert verdict == decide(measurement, _against(*counts), None, _POLICY)
     assert verdict.passed is not any(rule.broken for rule in verdict.rules)
     assert all(rule.explanation for rule in verdict.rules)
+
+
+@settings(deadline=None)
+@given(_counts)
+def test_comparisons_meet_their_bound_just_when_they_pass(counts: tuple[int, int]) -> None:
+    verdict = decide(_JUST, _against(*counts), _against(*counts), _POLICY)
+    for name in ("champion", "best version"):
+        rule = verdict.rule(name)
+        assert rule.measured is not None
+        assert rule.bound is not None
+        assert rule.broken is (rule.measured < rule.bound)
