@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -50,6 +50,7 @@ def test_scalars_name_every_group() -> None:
     assert {"accuracy", "macro_precision", "macro_recall", "macro_f1"} < names
 
 
+@settings(deadline=None)  # a busy machine is no error
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=60))
 def test_agrees_with_counting_by_hand(pairs: list[tuple[int, int]]) -> None:
     scores = score(certain([predicted for _, predicted in pairs]), labels([true for true, _ in pairs]))
