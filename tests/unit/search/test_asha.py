@@ -1,31 +1,20 @@
-import math
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fmnist.search.asha import FAILED, Bracket, Plan, goes_on, places, plan_of, rungs
 from fmnist.settings import PROJECT
-from fmnist.training.experiment import AdaptiveAsha, Experiment
+from fmnist.training.experiment import AdaptiveAsha, load_experiment
+from tests.unit.search.experiments import ASHA, RANDOM, experiment
 
 METRICS = st.floats(0, 1)
 DIVISORS = st.floats(1.1, 8)
 
 
 def plan(**searcher: Any) -> Plan:
-    content = yaml.safe_load(Path(PROJECT / "adaptive.yaml").read_text())
-    content["searcher"] = {
-        "name": "adaptive_asha",
-        "metric": "accuracy",
-        "smaller_is_better": False,
-        "time_metric": "epochs",
-        **searcher,
-    }
-    content["hyperparameters"]["epochs"] = searcher["max_time"]
-    return plan_of(Experiment.model_validate(content))
+    return plan_of(experiment({**ASHA, **searcher}))
 
 
 @pytest.mark.parametrize(
@@ -95,14 +84,7 @@ def test_brackets_take_turns_until_they_are_full() -> None:
 
 
 def test_random_runs_every_trial_to_its_end() -> None:
-    content = yaml.safe_load(Path(PROJECT / "adaptive.yaml").read_text())
-    content["searcher"] = {
-        "name": "random",
-        "metric": "accuracy",
-        "smaller_is_better": False,
-        "max_trials": 3,
-    }
-    made = plan_of(Experiment.model_validate(content))
+    made = plan_of(experiment({**RANDOM, "max_trials": 3}, epochs=16))
     assert made.brackets == (Bracket((16,), 3),)
     assert made.preview() == {16: 3}
 
@@ -149,8 +131,6 @@ def test_never_more_than_the_best_are_let_through_when_they_come_best_first(
 
 
 def test_the_shipped_file_is_planned() -> None:
-    experiment = Experiment.model_validate(yaml.safe_load((PROJECT / "adaptive.yaml").read_text()))
-    assert isinstance(experiment.searcher, AdaptiveAsha)
-    made = plan_of(experiment)
-    assert made.trials == experiment.searcher.max_trials
-    assert math.isclose(made.divisor, experiment.searcher.divisor)
+    shipped = load_experiment(PROJECT / "adaptive.yaml")
+    assert isinstance(shipped.searcher, AdaptiveAsha)
+    assert plan_of(shipped).trials == shipped.searcher.max_trials

@@ -3,25 +3,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from fmnist.search.asha import Plan, goes_on, plan_of
 from fmnist.search.base import TrialState
 from fmnist.search.optuna.study import Study
-from fmnist.settings import PROJECT
 from fmnist.training.base import Decision
-from fmnist.training.experiment import Experiment
-
-
-def experiment(**searcher: Any) -> Experiment:
-    content = yaml.safe_load((PROJECT / "adaptive.yaml").read_text())
-    content["searcher"] |= searcher
-    content["hyperparameters"]["epochs"] = content["searcher"]["max_time"]
-    return Experiment.model_validate(content)
+from tests.unit.search.experiments import ASHA, experiment
 
 
 def opened(folder: Path, **searcher: Any) -> tuple[Study, Plan]:
-    made = experiment(**searcher)
+    made = experiment({**ASHA, **searcher})
     plan = plan_of(made)
     return Study(folder / "journal.log", made, plan), plan
 

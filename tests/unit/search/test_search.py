@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from rich.console import Console
 
 from fmnist.bundle import DataReference, open_bundle
@@ -17,20 +16,18 @@ from fmnist.search.progress import Lines, ranking
 from fmnist.search.resources import Shares, share_machine
 from fmnist.search.search import search
 from fmnist.search.workers import Workers, share
-from fmnist.settings import PROJECT, Settings, from_environment
+from fmnist.settings import Settings, from_environment
 from fmnist.training.experiment import Experiment
-from tests.unit.search import fake
+from tests.unit.search import experiments, fake
+from tests.unit.search.experiments import RANDOM as ALL
 from tests.unit.search.runs import Tracker
 
 DATA = DataReference("fmnist-train-raw", "0" * 40, "synthetic", {})
-ALL = {"name": "random", "metric": "accuracy", "smaller_is_better": False, "max_trials": 4}
-ASHA = {**ALL, "name": "adaptive_asha", "time_metric": "epochs", "max_time": 4, "mode": "aggressive"}
+ASHA = {**experiments.ASHA, "max_time": 4, "max_trials": 4, "mode": "aggressive"}
 
 
-def experiment(searcher: dict[str, Any], **changes: Any) -> Experiment:
-    content = yaml.safe_load((PROJECT / "adaptive.yaml").read_text()) | {"searcher": searcher} | changes
-    content["hyperparameters"]["epochs"] = 4
-    return Experiment.model_validate(content)
+def experiment(searcher: dict[str, Any], seed: int = 7) -> Experiment:
+    return experiments.experiment(searcher, epochs=4, seed=seed)
 
 
 @pytest.fixture
@@ -137,7 +134,7 @@ def test_a_finished_study_is_refused_and_fresh_sets_it_aside(settings: Settings)
     [
         (experiment({**ALL, "max_trials": 5}), DATA, "another searcher"),
         (experiment(ALL), replace(DATA, commit="1" * 40), "another data commit"),
-        (experiment(ALL, reproducibility={"experiment_seed": 1}), DATA, "another experiment_seed"),
+        (experiment(ALL, seed=1), DATA, "another experiment_seed"),
     ],
 )
 def test_a_study_belongs_to_its_configuration_and_data(

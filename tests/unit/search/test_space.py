@@ -1,31 +1,22 @@
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fmnist.errors import ConfigError
 from fmnist.search.optuna.space import points
-from fmnist.settings import PROJECT
-from fmnist.training.experiment import Experiment
-
-
-def experiment(seed: int = 7, **hyperparameters: Any) -> Experiment:
-    content = yaml.safe_load((PROJECT / "adaptive.yaml").read_text())
-    content["hyperparameters"] |= hyperparameters
-    content["reproducibility"]["experiment_seed"] = seed
-    return Experiment.model_validate(content)
+from tests.unit.search.experiments import experiment
 
 
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**31 - 1), few=st.integers(1, 5))
 def test_points_follow_from_seed_and_number(seed: int, few: int) -> None:
-    assert points(experiment(seed), 8)[:few] == points(experiment(seed), few)
+    assert points(experiment(seed=seed), 8)[:few] == points(experiment(seed=seed), few)
 
 
 def test_another_seed_gives_other_points() -> None:
-    assert points(experiment(1), 1) != points(experiment(2), 1)
+    assert points(experiment(seed=1), 1) != points(experiment(seed=2), 1)
 
 
 def test_trials_differ() -> None:
@@ -40,7 +31,7 @@ def test_a_point_does_not_depend_on_the_other_ranges() -> None:
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**31 - 1))
 def test_points_lie_in_their_ranges(seed: int) -> None:
-    for point in points(experiment(seed), 3):
+    for point in points(experiment(seed=seed), 3):
         assert point["batch_size"] in (64, 128, 256)
         assert 1e-3 <= point["learning_rate"] <= 10**-1.8
         assert 0 <= point["dropout"] <= 0.3
