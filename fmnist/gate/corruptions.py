@@ -13,7 +13,7 @@ from fmnist.data.dataset import Images
 _SEED = 20170825
 _NOISE = 20.0
 _BRIGHTNESS = 0.7
-_CONTRAST = 0.6
+_CONTRAST = 0.75
 _SHIFT = 2
 
 
@@ -42,7 +42,7 @@ def _shift(images: Images) -> Images:
 
 
 def _contrast(images: Images) -> Images:
-    """Grey levels drawn together by 40 % around the image's mean."""
+    """Grey levels drawn together by 25 % around the image's mean."""
     mean = images.mean(axis=(1, 2), keepdims=True)
     return _pixels(mean + (images - mean) * _CONTRAST)
 
