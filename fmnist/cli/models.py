@@ -1,5 +1,6 @@
 """``fmnist models``: the registry."""
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fmnist import settings
-from fmnist.cli.console import as_json, print_json, print_table, working
+from fmnist.cli.console import as_json, print_json, print_table, say, working
 from fmnist.fashion_mnist import MODEL_NAME
 
 if TYPE_CHECKING:
     from fmnist.registry.base import ModelRegistry, ModelVersion
+    from fmnist.registry.gitlab import GitlabProject, Pipeline
+    from fmnist.registry.pipelines import Pipelines
 
 _model = click.option("--model", default=MODEL_NAME, show_default=True)
 _MARKS = {None: "untested", True: "passed", False: "refused"}
@@ -19,7 +22,7 @@ _MARKS = {None: "untested", True: "passed", False: "refused"}
 
 @click.group()
 def models() -> None:
-    """Register, list, describe and download model versions.
+    """Register, list, describe, download and watch model versions.
 
     \b
     Examples:
@@ -27,31 +30,41 @@ def models() -> None:
       fmnist models list
       fmnist models describe 3
       fmnist models download 3 --to served
+      fmnist models watch
     """
 
 
 @models.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--trigger-pipeline", is_flag=True, help="Start the GitLab pipeline that tests the version.")
 @_model
 @as_json
-def register(checkpoint: Path, model: str, as_json: bool) -> None:
+def register(checkpoint: Path, trigger_pipeline: bool, model: str, as_json: bool) -> None:
     """Copy the bundle in folder CHECKPOINT into the registry and number it.
 
-    The same bundle again is the same version.
+    The same bundle again is the same version, with the same pipeline.
 
     \b
-    Example:
+    Examples:
       fmnist models register .fmnist/checkpoints/4f1d
+      fmnist models register .fmnist/checkpoints/4f1d --trigger-pipeline
+
+    --trigger-pipeline reads GITLAB_URL, GITLAB_PROJECT, GITLAB_TRIGGER_TOKEN and GITLAB_BRANCH
+    (default: master) from the environment.
     """
     from fmnist.bundle import open_bundle
 
+    project = _gitlab_project() if trigger_pipeline else None
     bundle = open_bundle(checkpoint)
     with working("Registering the checkpoint"):
         version = _registry().register(model, bundle)
+    if project:
+        with working(f"Starting its pipeline in GitLab project {project.project}"):
+            version = _pipelines(project).ensure(version)
     if as_json:
         print_json(_document(version))
     else:
-        click.echo(f"{version.model} {version.number}, dataset={_origin(version)}")
+        click.echo(_line(version))
 
 
 @models.command("list")
@@ -117,18 +130,84 @@ def download(version: int, folder: Path, model: str, as_json: bool) -> None:
         click.echo(f"{bundle.folder}: {model} {version}, bundle {bundle.sha256}")
 
 
+@models.command()
+@click.option(
+    "--every", "seconds", type=click.IntRange(min=1), default=30, show_default=True, help="Seconds."
+)
+@click.option("--from", "first", type=click.IntRange(min=1), help="Begin with this version.")
+@click.option("--once", is_flag=True, help="Look once and end.")
+@_model
+@as_json
+def watch(seconds: int, first: int | None, once: bool, model: str, as_json: bool) -> None:
+    """Start a GitLab pipeline for each version that appears in the registry.
+
+    For versions that are registered by other means than fmnist models register --trigger-pipeline.
+    Goes on where the last watch stopped; the first one begins with the latest version. A version that
+    has its pipeline gets no second one.
+
+    \b
+    Examples:
+      fmnist models watch
+      fmnist models watch --from 1 --once
+      fmnist models watch --every 300 --json    # one line for each pipeline
+
+    Reads GITLAB_URL, GITLAB_PROJECT, GITLAB_TRIGGER_TOKEN and GITLAB_BRANCH (default: master) from the
+    environment.
+    """
+    from fmnist.registry.watch import Cursor, begin, poll
+    from fmnist.registry.watch import watch as watch_registry
+
+    registry, pipelines = _registry(), _pipelines(_gitlab_project())
+    cursor = Cursor(_pipelines_folder(), model)
+    say(f"Watching {model} after version {begin(registry, model, cursor, first)}")
+    if once:
+        found = poll(registry, pipelines, model, cursor, say)
+    else:
+        found = watch_registry(registry, pipelines, model, cursor, say, seconds)
+    for version in found:
+        click.echo(json.dumps(_document(version)) if as_json else _line(version))
+
+
 def _registry() -> "ModelRegistry":
     return settings.model_registry(settings.from_environment())
+
+
+def _gitlab_project() -> "GitlabProject":
+    from fmnist.registry.gitlab import GitlabProject
+
+    return GitlabProject.from_environment()
+
+
+def _pipelines(project: "GitlabProject") -> "Pipelines":
+    from fmnist.registry.pipelines import Pipelines
+
+    return Pipelines(_registry(), project, _pipelines_folder())
+
+
+def _pipelines_folder() -> Path:
+    return settings.from_environment().home / "pipelines"
 
 
 def _origin(version: "ModelVersion") -> str:
     return version.metadata.provenance.train_data.origin
 
 
+def _pipeline(version: "ModelVersion") -> "Pipeline | None":
+    from fmnist.registry.pipelines import pipeline_of
+
+    return pipeline_of(version)
+
+
+def _line(version: "ModelVersion") -> str:
+    pipeline = _pipeline(version)
+    where = f", pipeline {pipeline.url}" if pipeline else ""
+    return f"{version.model} {version.number}, dataset={_origin(version)}{where}"
+
+
 def _document(version: "ModelVersion") -> dict[str, Any]:
     from fmnist.gate.result import gate_result
 
-    result = gate_result(version)
+    result, pipeline = gate_result(version), _pipeline(version)
     return {
         "model": version.model,
         "version": version.number,
@@ -139,6 +218,7 @@ def _document(version: "ModelVersion") -> dict[str, Any]:
         "metrics": dict(version.metadata.metrics),
         "provenance": asdict(version.metadata.provenance),
         "gate": result.document() if result else None,
+        "pipeline": asdict(pipeline) if pipeline else None,
     }
 
 
@@ -161,4 +241,6 @@ def _description(version: "ModelVersion") -> list[tuple[str, object]]:
 
     metrics = [(f"validation {name}", f"{value:.4f}") for name, value in version.metadata.metrics.items()]
     hyperparameters = list(version.metadata.hyperparameters.items())
-    return [*chain(lineage_of(version)), *metrics, *hyperparameters]
+    pipeline = _pipeline(version)
+    page = [("pipeline", pipeline.url)] if pipeline else []
+    return [*chain(lineage_of(version)), *page, *metrics, *hyperparameters]
