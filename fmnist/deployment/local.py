@@ -113,6 +113,7 @@ class LocalPlatform:
         running = state.gateway if self._routes(state.gateway) else None
         known = {one.session for one in state.served} | ({running.session} if running else set())
         processes.stop(set(processes.sessions(self._folder)) - known, self._folder, _SWEEP_SECONDS)
+        microservice.remove_scratch(self._folder, keep=[one.scratch for one in state.served])
         if running is None:
             running = gateway.start(self._address, _backends(state), self._port, self._folder)
         return self._saved(replace(state, gateway=running)), running

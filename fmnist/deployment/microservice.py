@@ -1,8 +1,10 @@
 """One version's ``seldon-core-microservice``, run as the pod of ``deploy/deploy.yaml`` would run it."""
 
+import hashlib
 import json
 import shutil
 import tempfile
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,7 +36,7 @@ def launch(manifest: SeldonDeployment, bundle: Bundle, version: int, *, project:
     if not (commands / _SERVER).exists():
         raise ConfigError(f"{commands}: {_SERVER} is missing; run make setup")
     http, grpc, metrics = processes.free_ports(3)
-    scratch = tempfile.mkdtemp(prefix="fmnist-serving-")
+    scratch = tempfile.mkdtemp(prefix=_scratch_prefix(owner))
     log = log_of(version, owner)
     try:
         session = processes.start(
@@ -118,6 +120,17 @@ def end(served: Served, owner: Path) -> None:
     """
     processes.stop([served.session], owner, _STOP_SECONDS)
     shutil.rmtree(served.scratch, ignore_errors=True)
+
+
+def remove_scratch(owner: Path, keep: Collection[str] = ()) -> None:
+    """Remove the folders for temporary files that microservices of ``owner`` left, but for ``keep``."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_scratch_prefix(owner)}*"):
+        if str(folder) not in keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _scratch_prefix(owner: Path) -> str:
+    return f"fmnist-serving-{hashlib.sha256(str(owner.resolve()).encode()).hexdigest()[:12]}-"
 
 
 def _last_words(what: str, log: Path, since: int) -> str:

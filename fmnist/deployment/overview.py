@@ -1,14 +1,12 @@
 """What runs on this machine, as processes: for people who look, and to end all of it."""
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fmnist.data.lock import only_writer
-from fmnist.deployment import processes
+from fmnist.deployment import microservice, processes
 from fmnist.deployment.state import forget_state, load_state
-from fmnist.errors import IntegrityError
 
 _LOCK_SECONDS = 90.0
 _STOP_SECONDS = 5.0
@@ -46,17 +44,9 @@ def stop_all(folder: Path) -> Sequence[int]:
     with only_writer(folder / "lock", _LOCK_SECONDS, "serving"):
         running = processes.sessions(folder)
         processes.stop(running, folder, _STOP_SECONDS)
-        for scratch in _scratch(folder):
-            shutil.rmtree(scratch, ignore_errors=True)
+        microservice.remove_scratch(folder)
         forget_state(folder)
     return running
-
-
-def _scratch(folder: Path) -> list[str]:
-    try:
-        return [one.scratch for one in load_state(folder).served]
-    except IntegrityError:
-        return []
 
 
 def _server(name: str, session: int, log: str, folder: Path) -> Server:

@@ -77,13 +77,25 @@ def stop(stopped: Iterable[int], owner: Path, seconds: float) -> None:
     Raises:
         FmnistError: a process is still there.
     """
-    left = {session for session in stopped if _signal(session, owner, signal.SIGTERM)}
-    if not _have_ended(left, owner, seconds):
+    left, seen = set(stopped), set[psutil.Process]()
+
+    def have_ended() -> bool:
+        # Seen ones are asked for too: one that is ending has no environment any more, but may still
+        # have its ports.
         for session in left:
-            _signal(session, owner, signal.SIGKILL)
-        if not _have_ended(left, owner, _KILL_SECONDS):
-            pids = [process.pid for session in left for process in members(session, owner)]
-            raise FmnistError(f"processes {pids} do not end, not even by SIGKILL; look with ps")
+            seen.update(members(session, owner))
+        return not any(_lives(process) for process in seen)
+
+    for number, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, _KILL_SECONDS)):
+        if have_ended():
+            return
+        for session in left:
+            _signal(session, owner, number)
+        with suppress(TimedOut):
+            wait_until(have_ended, patience, "")
+            return
+    pids = sorted(process.pid for process in seen if _lives(process))
+    raise FmnistError(f"processes {pids} do not end, not even by SIGKILL; look with ps")
 
 
 def memory(processes: Iterable[psutil.Process]) -> int:
@@ -173,17 +185,14 @@ def _mark(owner: Path) -> str:
     return str(owner.resolve())
 
 
-def _signal(session: int, owner: Path, number: signal.Signals) -> bool:
-    if not members(session, owner):
-        return False
-    with suppress(ProcessLookupError):
-        os.killpg(session, number)
-    return True
+def _signal(session: int, owner: Path, number: signal.Signals) -> None:
+    if members(session, owner):
+        with suppress(ProcessLookupError):
+            os.killpg(session, number)
 
 
-def _have_ended(stopped: set[int], owner: Path, seconds: float) -> bool:
+def _lives(process: psutil.Process) -> bool:
     try:
-        wait_until(lambda: not stopped & set(sessions(owner)), seconds, "not ended")
-    except TimedOut:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    return True

@@ -304,10 +304,13 @@ def test_a_server_that_nobody_remembers_is_stopped_by_the_next_command(
         cwd=serving.folder,
         log=serving.folder / "log",
     )
-    processes.wait_until(lambda: processes.is_running(forgotten, serving.folder), 10.0, "not started")
+    served = Path(load_state(serving.folder).served[0].scratch)
+    left = served.with_name(f"{served.name}-left")
+    left.mkdir()
     assert [one.name for one in servers(serving.folder)] == ["gateway", "version 1", "forgotten"]
     serving.platform.apply(1, bundles[1])
     assert not processes.is_running(forgotten, serving.folder)
+    assert (left.exists(), served.exists()) == (False, True)
 
 
 def test_a_taken_port_is_named_with_its_holder_and_nothing_starts(
@@ -367,9 +370,12 @@ def test_the_verbs_from_up_to_down(home: Path, bundles: list[Bundle], tmp_path: 
         assert "fashion-classifier 3, dataset=synthetic" in _run(deploy)
         _check_predict(tmp_path, bundles[2])
         _check_status(home)
+        scratch = Path(load_state(home / "serving").served[0].scratch)
+        assert scratch.exists()
     finally:
         stopped = _run(down)
     assert "stopped 2 servers" in stopped
+    assert not scratch.exists()
     assert "nothing was running" in _run(down)
     assert processes.sessions(home / "serving") == []
     assert "nothing runs" in _run(status)

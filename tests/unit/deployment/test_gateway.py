@@ -71,6 +71,7 @@ def running(services: tuple[Service, Service], tmp_path: Path) -> Iterator[Runni
     yield started
     gateway.end(started, tmp_path)
     assert processes.sessions(tmp_path) == []
+    assert processes.is_free(started.port)
 
 
 def _get(running: RunningGateway, path: str) -> requests.Response:
