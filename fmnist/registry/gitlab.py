@@ -86,8 +86,7 @@ class GitlabProject:
                 time.sleep(min(max(pause, outcome.seconds), LONGEST_PAUSE_SECONDS))
                 pause *= 2
         raise UnavailableError(
-            f"GitLab project {self.project} on {self.server}: no pipeline after {ATTEMPTS} attempts: "
-            f"{reason}"
+            f"GitLab project {self.project} on {self.server}: no pipeline after {ATTEMPTS} attempts: {reason}"
         )
 
     def _attempt(self, variables: Mapping[str, str]) -> Pipeline | _Again:
