@@ -1,6 +1,5 @@
 """``fmnist gate``: the decision that GitLab takes, on this machine."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,41 +25,43 @@ if TYPE_CHECKING:
     default=settings.PROJECT / "gate.yaml",
     help="The bounds [default: gate.yaml of the checkout].",
 )
+@click.option("--override", metavar="REASON", help="Let it pass whatever the rules say; kept with your name.")
 @as_json
-def gate(number: int | None, model: str, ref: str, policy: Path, as_json: bool) -> None:
-    """Test a version against gate.yaml and write the result into its metadata.
+def gate(number: int | None, model: str, ref: str, policy: Path, override: str | None, as_json: bool) -> None:
+    """Test a version against gate.yaml and write the signed result into its metadata.
 
-    A refused version ends with exit code 8; its result is written all the same.
+    A refused version ends with exit code 8; its result is written all the same. An override is
+    written down with who and why, and everything that shows the version shows it.
 
     \b
     Examples:
       fmnist gate
       fmnist gate --version 3
       fmnist gate --version 3 --policy strict.yaml --json
+      fmnist gate --version 3 --override "the new shirts are not in the test data yet"
     """
-    from fmnist.gate.examine import examine
-    from fmnist.gate.keys import Keys
-    from fmnist.gate.policy import read_policy
+    from fmnist.gate.run import Order, run
 
-    bounds = read_policy(policy)
-    own = settings.from_environment()
-    registry, store = settings.model_registry(own), settings.data_store(own)
     with working("Testing the model version"):
-        version = registry.get(model, number)
-        key = Keys.at(own.home).signing()
-        result = examine(registry, store, version, store.get(TEST.repo, ref), bounds, key, datetime.now(UTC))
-    _show(version, result, as_json)
+        version, result = run(settings.from_environment(), Order(model, number, ref, policy, override))
+    print_json(_document(version, result)) if as_json else _show(version, result)
+    if not result.passed:
+        raise GateRefused(f"version {version.number} of {version.model} is refused: {_reasons(result)}")
 
 
-def _show(version: "ModelVersion", result: "GateResult", as_json: bool) -> None:
-    if as_json:
-        print_json({"model": version.model, "version": version.number, **result.document()})
-    else:
-        rows = [(rule.name, rule.outcome, rule.explanation) for rule in result.verdict.rules]
-        print_table(("rule", "result", "measured"), rows, title=_title(version, result))
-    if broken := result.verdict.broken:
-        rules = "; ".join(f"{rule.name} ({rule.explanation})" for rule in broken)
-        raise GateRefused(f"version {version.number} of {version.model} is refused: {rules}")
+def _document(version: "ModelVersion", result: "GateResult") -> dict[str, object]:
+    return {"model": version.model, "version": version.number, **result.document()}
+
+
+def _show(version: "ModelVersion", result: "GateResult") -> None:
+    rows = [(rule.name, rule.outcome, rule.explanation) for rule in result.verdict.rules]
+    print_table(("rule", "outcome", "measured"), rows, title=_title(version, result))
+    if result.override:
+        click.echo(f"forced by {result.override.who}: {result.override.reason}")
+
+
+def _reasons(result: "GateResult") -> str:
+    return "; ".join(f"{rule.name} ({rule.explanation})" for rule in result.verdict.broken)
 
 
 def _title(version: "ModelVersion", result: "GateResult") -> str:

@@ -1,0 +1,154 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fmnist.bundle import DataReference
+from fmnist.errors import GateRefused, IntegrityError
+from fmnist.gate.keys import Key, Keys
+from fmnist.gate.result import ANNOTATION, Override
+from fmnist.gate.signature import verify
+from fmnist.gate.verdict import Interval, Outcome
+from fmnist.registry.base import ModelVersion
+from tests.support.bundles import make_bundle
+from tests.support.results import make_rule, with_verdict
+
+_CI = {"FMNIST_GATE_KEY": "a key of CI's, of forty characters or so"}
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Keys:
+    return Keys.at(tmp_path / "home", _CI)
+
+
+@pytest.fixture
+def ci(keys: Keys) -> Key:
+    return keys.signing()
+
+
+@pytest.fixture
+def local(keys: Keys) -> Key:
+    return replace(keys, ci=None).signing()
+
+
+@pytest.fixture
+def version(tmp_path: Path) -> ModelVersion:
+    bundle = make_bundle(tmp_path / "bundle")
+    return ModelVersion("m", 3, "2026-01-01T00:00:00+00:00", bundle.sha256, bundle.metadata, {})
+
+
+def _altered(version: ModelVersion, change: Callable[[dict[str, Any]], object]) -> ModelVersion:
+    document = json.loads(version.annotations[ANNOTATION])
+    change(document)
+    return replace(version, annotations={ANNOTATION: json.dumps(document)})
+
+
+def test_a_pass_signed_by_ci_goes_anywhere(version: ModelVersion, keys: Keys, ci: Key) -> None:
+    signed = with_verdict(version, ci)
+    assert verify(signed, "local", keys).passed
+    assert verify(signed, "cluster", keys).version == 3
+
+
+def test_a_pass_signed_here_stays_here(version: ModelVersion, keys: Keys, local: Key) -> None:
+    signed = with_verdict(version, local)
+    assert verify(signed, "local", keys).key == "local"
+    with pytest.raises(GateRefused, match="a cluster takes CI's only"):
+        verify(signed, "cluster", keys)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"dataset": "synthetic"},
+        {"test_data": DataReference("fmnist-test-raw", "d" * 40, "synthetic", {})},
+        {"dataset": "synthetic", "override": Override("ada", "they look real")},
+    ],
+)
+def test_drawn_images_never_go_to_a_cluster(
+    version: ModelVersion, keys: Keys, ci: Key, changes: dict[str, Any]
+) -> None:
+    signed = with_verdict(version, ci, **changes)
+    assert verify(signed, "local", keys).synthetic
+    with pytest.raises(GateRefused, match="drawn images"):
+        verify(signed, "cluster", keys)
+
+
+def test_an_untested_version_goes_nowhere(version: ModelVersion, keys: Keys) -> None:
+    with pytest.raises(GateRefused, match="version 3 of m was never tested; run fmnist gate --version 3"):
+        verify(version, "local", keys)
+
+
+def test_a_refused_version_goes_nowhere_unless_forced(version: ModelVersion, keys: Keys, ci: Key) -> None:
+    rules = (make_rule("accuracy"), make_rule("size", outcome=Outcome.FAIL))
+    with pytest.raises(GateRefused, match="version 3 of m was refused by the gate: size"):
+        verify(with_verdict(version, ci, *rules), "local", keys)
+    forced = with_verdict(version, ci, *rules, override=Override("ada", "it fits"))
+    assert verify(forced, "cluster", keys).forced
+
+
+def _pass_all(document: dict[str, Any]) -> None:
+    document["passed"] = True
+    for rule in document["rules"]:
+        rule["outcome"] = "pass"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _pass_all,
+        lambda document: document.update(override={"who": "ada", "reason": "please"}, passed=True),
+        lambda document: document.update(key="ci"),
+        lambda document: document.update(dataset="official"),
+        lambda document: document.update(evidence_sha256="0" * 64),
+        lambda document: document.update(time="2027-01-01T00:00:00+00:00"),
+        lambda document: document["rules"][0].update(measured=0.99),
+        lambda document: document.update(signature="0" * 64),
+        lambda document: document.update(signature=None),
+        lambda document: document.pop("signature"),
+    ],
+)
+def test_an_altered_verdict_goes_nowhere(
+    version: ModelVersion, keys: Keys, local: Key, change: Callable[[dict[str, Any]], object]
+) -> None:
+    rules = (
+        make_rule("accuracy", uncertainty=Interval(0.1, 0.9)),
+        make_rule("size", outcome=Outcome.FAIL),
+    )
+    refused = with_verdict(version, local, *rules, dataset="synthetic")
+    with pytest.raises((IntegrityError, GateRefused), match=r"altered|signed by the ci key"):
+        verify(_altered(refused, change), "local", keys)
+
+
+def test_a_verdict_of_another_bundle_goes_nowhere(version: ModelVersion, keys: Keys, ci: Key) -> None:
+    other = with_verdict(replace(version, bundle_sha256="0" * 64), ci)
+    with pytest.raises(IntegrityError, match="is about bundle 0000"):
+        verify(replace(version, annotations=other.annotations), "local", keys)
+
+
+@pytest.mark.parametrize("change", [{"number": 4}, {"model": "other"}])
+def test_a_verdict_of_another_version_goes_nowhere(
+    version: ModelVersion, keys: Keys, ci: Key, change: dict[str, Any]
+) -> None:
+    other = with_verdict(replace(version, **change), ci)
+    with pytest.raises(IntegrityError, match="carries the verdict on version"):
+        verify(replace(version, annotations=other.annotations), "local", keys)
+
+
+def test_a_key_that_is_not_here_is_told(
+    version: ModelVersion, keys: Keys, ci: Key, local: Key, tmp_path: Path
+) -> None:
+    elsewhere = Keys.at(tmp_path / "elsewhere", {})
+    with pytest.raises(GateRefused, match=f"signed by the ci key {ci.id}, there is none here"):
+        verify(with_verdict(version, ci), "local", elsewhere)
+    own = elsewhere.signing()
+    with pytest.raises(GateRefused, match=f"signed by the local key {local.id}, the one here is {own.id}"):
+        verify(with_verdict(version, local), "local", elsewhere)
+
+
+def test_layout_does_not_matter_to_the_signature(version: ModelVersion, keys: Keys, ci: Key) -> None:
+    document = json.loads(with_verdict(version, ci).annotations[ANNOTATION])
+    turned = json.dumps(dict(reversed(document.items())), indent=3)
+    assert verify(replace(version, annotations={ANNOTATION: turned}), "cluster", keys).passed
