@@ -8,6 +8,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -132,9 +133,10 @@ class History:
     def head_file(self) -> Path:
         """The file that holds master's newest commit id, also after ``git pack-refs`` took it away."""
         file = Path(self._git.controldir()) / REF.decode()
-        if not file.is_file():
-            head = self.get(BRANCH).id
-            self.advance(head, head)
+        head = self.get(BRANCH).id
+        # A writer that comes between makes the file itself, with a newer id.
+        with suppress(FileExistsError), file.open("x") as stream:
+            stream.write(f"{head}\n")
         return file
 
     def pack(self) -> bytes:

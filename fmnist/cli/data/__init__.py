@@ -2,9 +2,11 @@
 
 import click
 
+from fmnist.cli.data.audit import audit
 from fmnist.cli.data.commits import checkout, diff, fetch, log, put
 from fmnist.cli.data.ensure import ensure
 from fmnist.cli.data.remote import pull, push
+from fmnist.cli.data.show import show
 
 
 @click.group()
@@ -21,5 +23,5 @@ def data() -> None:
     """
 
 
-for _verb in (fetch, ensure, put, log, diff, checkout, push, pull):
+for _verb in (fetch, ensure, put, log, diff, show, audit, checkout, push, pull):
     data.add_command(_verb)

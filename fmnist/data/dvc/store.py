@@ -101,7 +101,10 @@ class DvcStore:
         folder = self.folder(repo)
         if not History.exists(folder):
             known = ", ".join(sorted(path.parent.name for path in self._root.glob("*/.git"))) or "none"
-            raise NotFoundError(f"no data repo {repo} in {self._root}; there are: {known}")
+            raise NotFoundError(
+                f"no data repo {repo} in {self._root} (there are: {known}); "
+                "fmnist data fetch, put or pull makes one"
+            )
         return History(repo, folder)
 
     def head_file(self, repo: str) -> Path:

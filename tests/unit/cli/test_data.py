@@ -1,10 +1,12 @@
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from fmnist.cli.data import data
 from fmnist.errors import DataError, NotFoundError
@@ -89,6 +91,56 @@ def test_what_is_not_there_is_not_found(run: Run, tmp_path: Path) -> None:
     assert run("put", "shoes", tmp_path / "missing").exit_code == 2
 
 
-@pytest.mark.parametrize("verb", ["fetch", "put", "log", "diff", "checkout"])
+def test_push_and_pull(run: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commits = document(run("fetch", "--source", source, "--json"))
+    monkeypatch.setenv("FMNIST_DATA_REMOTE", str(tmp_path / "shared"))
+    assert [item["commits"] for item in document(run("push", "--json"))] == [1, 1]
+    monkeypatch.setenv("FMNIST_HOME", str(tmp_path / "other"))
+    assert "fmnist-test-raw" in run("pull", "fmnist-test-raw").stdout
+    (pulled,) = document(run("log", "fmnist-test-raw", "--json"))
+    assert pulled == commits[1]
+
+
+def test_ensure_keeps_what_is_there_and_the_link_reads_as_the_newest_commit(
+    run: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FMNIST_SOURCE", str(source))
+    link = tmp_path / "new/train_data"
+    first = run("ensure", "train", "--head", link).stdout.strip()
+    assert first == f"fmnist-train-raw@{link.read_text().strip()}"
+    with pytest.raises(NotFoundError, match="no data repo fmnist-test-raw"):
+        run("log", "fmnist-test-raw")
+    mine = tmp_path / "fashion-mnist_train.csv"
+    mine.write_bytes(csv_of(some_data(3)))
+    (commit,) = document(run("put", "fmnist-train-raw", mine, "--json"))
+    assert link.read_text().strip() == commit["id"]
+    assert run("ensure", "train", "--head", link).stdout.strip() == f"fmnist-train-raw@{commit['id']}"
+    repo = tmp_path / "home/data/fmnist-train-raw"
+    subprocess.run(["git", "-C", str(repo), "pack-refs", "--all"], check=True)
+    assert not link.exists()
+    run("ensure", "train", "--head", link)
+    assert link.read_text().strip() == commit["id"]
+
+
+def test_show_draws_a_commit_and_its_augmentation(run: Run, source: Path, tmp_path: Path) -> None:
+    run("fetch", "--source", source)
+    run("show", "--out", tmp_path / "some.png")
+    run("show", "fmnist-train-raw", "--augment", "--out", tmp_path / "augmented.png")
+    with Image.open(tmp_path / "some.png") as some, Image.open(tmp_path / "augmented.png") as augmented:
+        assert some.width == augmented.width
+        assert some.height < augmented.height
+
+
+def test_audit_reports_to_a_folder(run: Run, source: Path, tmp_path: Path) -> None:
+    run("fetch", "--source", source)
+    result = run("audit", "--out", tmp_path / "audit", "--json")
+    assert document(result)["images"] == 12
+    assert json.loads((tmp_path / "audit/audit.json").read_text())["near_duplicates"]["exact"] == 5
+    assert "Likely mislabelled" in run("audit", "--out", tmp_path / "audit").stdout
+
+
+@pytest.mark.parametrize(
+    "verb", ["fetch", "ensure", "put", "log", "diff", "show", "audit", "checkout", "push", "pull"]
+)
 def test_every_verb_shows_examples(run: Run, verb: str) -> None:
     assert f"fmnist data {verb}" in run(verb, "--help").output

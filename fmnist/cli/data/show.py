@@ -1,0 +1,45 @@
+"""``fmnist data show``: images to look at."""
+
+from pathlib import Path
+
+import click
+
+from fmnist.cli.console import working
+from fmnist.data.changes import commit_of
+from fmnist.fashion_mnist import TRAIN
+from fmnist.settings import PROJECT, data_store, from_environment
+
+
+@click.command()
+@click.argument("repo", default=TRAIN.repo)
+@click.argument("ref", default="master")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="PNG file to write."
+)
+@click.option("--augment", is_flag=True, help="One image of each class, and what training makes of it.")
+@click.option(
+    "--experiment",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=PROJECT / "const.yaml",
+    help="Experiment file with the augmentation. Default: const.yaml.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Which images.")
+def show(repo: str, ref: str, out: Path, augment: bool, experiment: Path, seed: int) -> None:
+    """Draw images of a commit, ten of each class, as one picture.
+
+    \b
+    Examples:
+      fmnist data show --out garments.png
+      fmnist data show --augment --out augmented.png
+      fmnist data show fmnist-test-raw 1f3a9c --seed 7 --out test.png
+    """
+    from fmnist.cli.data.sheets import augmented_images, some_images
+    from fmnist.data.fetch import load
+    from fmnist.files import write_atomically
+
+    store = data_store(from_environment())
+    with working(f"drawing images of {repo}"):
+        dataset = load(store, commit_of(store, repo, ref))
+        sheet = augmented_images(dataset, experiment, seed) if augment else some_images(dataset, seed)
+        write_atomically(out, sheet)
+    click.echo(out)

@@ -1,0 +1,1 @@
+"""What may be wrong with a data set: labels that its other images speak against, images seen twice."""
