@@ -43,7 +43,7 @@ down: ## Stop everything that runs
 	@if [ -x $(BIN)/fmnist ]; then $(BIN)/fmnist down; fi
 
 gate: setup ## Test the latest model version (or MODEL_VERSION=n) against gate.yaml
-	@$(BIN)/pytest fmnist/test/test_model_accuracy.py
+	@$(BIN)/pytest --junitxml=reports/gate.xml fmnist/test/test_model_accuracy.py
 
 ci-local: setup .node/.ready ## Run the pipeline that GitLab runs on master (or JOBS="lint unit"), without Docker
 	@scripts/ci-local $(JOBS)
