@@ -51,13 +51,13 @@ def test_an_image_does_not_vouch_for_itself() -> None:
     assert right.mean() < 0.2
 
 
-def test_planted_labels_are_the_first_suspects(
+def test_planted_labels_are_suspect_and_no_others(
     train: Dataset, probabilities: np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 ) -> None:
     suspects = likely_mislabelled(probabilities, train.labels)
-    first = {suspect.index for suspect in suspects[: len(_PLANTED)]}
-    assert len(first & set(_PLANTED.tolist())) >= 0.75 * len(_PLANTED)
-    assert len(suspects) < 2 * len(_PLANTED)
+    found = {suspect.index for suspect in suspects}
+    assert found <= set(_PLANTED.tolist())
+    assert len(found) >= len(_PLANTED) / 2
     for suspect in suspects:
         assert train.labels[suspect.index] == suspect.label != suspect.suggested
         assert suspect.suggested_probability > suspect.label_probability
