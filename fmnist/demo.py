@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from fmnist import settings as engines
 from fmnist.bundle import Bundle, DataReference
-from fmnist.data.base import Commit, DataStore
+from fmnist.data.base import Commit
 from fmnist.data.dataset import Dataset
 from fmnist.data.fetch import fetch, load
 from fmnist.deployment.base import Deployment
@@ -22,9 +21,7 @@ from fmnist.deployment.rollout import serve_alone
 from fmnist.errors import GateRefused, IntegrityError
 from fmnist.fashion_mnist import CLASSES, MODEL_NAME
 from fmnist.files import write_atomically
-from fmnist.gate.examine import examine
-from fmnist.gate.keys import Keys
-from fmnist.gate.policy import read_policy
+from fmnist.gate.run import Order, run
 from fmnist.git import code_version
 from fmnist.lineage import Lineage, lineage_of
 from fmnist.registry.base import ModelRegistry, ModelVersion
@@ -130,7 +127,7 @@ def walk(settings: Settings, say: Say) -> Report:
         version = registry.register(MODEL_NAME, bundle)
         outcome(f"{version.model} {version.number}, bundle {version.bundle_sha256[:12]}")
     with steps.take("Gate") as outcome:
-        outcome(_gated(settings, registry, store, version, test_data))
+        outcome(_gated(settings, version, test_data))
     with steps.take("Deploy") as outcome:
         deployment = _deployed(settings, registry, version)
         outcome(f"version {deployment.version} takes {deployment.weight} % of the traffic")
@@ -231,15 +228,10 @@ def _continued(
         return workers.run(job, run, progress)
 
 
-def _gated(
-    settings: Settings, registry: ModelRegistry, store: DataStore, version: ModelVersion, test_data: Commit
-) -> str:
-    policy = read_policy(PROJECT / "gate.yaml")
-    key = Keys.at(settings.home).signing()
-    result = examine(registry, store, version, test_data, policy, key, datetime.now(UTC))
+def _gated(settings: Settings, version: ModelVersion, test_data: Commit) -> str:
+    _, result = run(settings, Order(model=version.model, number=version.number, data=test_data.id))
     if not result.passed:
-        broken = "; ".join(f"{rule.name} ({rule.explanation})" for rule in result.verdict.broken)
-        raise GateRefused(f"version {version.number} of {version.model} is refused: {broken}")
+        raise GateRefused(f"version {version.number} of {version.model} is refused: {result.reasons}")
     return f"passed {len(result.verdict.rules)} rules"
 
 

@@ -46,7 +46,7 @@ def gate(number: int | None, model: str, ref: str, policy: Path, override: str |
         version, result = run(settings.from_environment(), Order(model, number, ref, policy, override))
     print_json(_document(version, result)) if as_json else _show(version, result)
     if not result.passed:
-        raise GateRefused(f"version {version.number} of {version.model} is refused: {_reasons(result)}")
+        raise GateRefused(f"version {version.number} of {version.model} is refused: {result.reasons}")
 
 
 def _document(version: "ModelVersion", result: "GateResult") -> dict[str, object]:
@@ -58,10 +58,6 @@ def _show(version: "ModelVersion", result: "GateResult") -> None:
     print_table(("rule", "outcome", "measured"), rows, title=_title(version, result))
     if result.override:
         click.echo(f"forced by {result.override.who}: {result.override.reason}")
-
-
-def _reasons(result: "GateResult") -> str:
-    return "; ".join(f"{rule.name} ({rule.explanation})" for rule in result.verdict.broken)
 
 
 def _title(version: "ModelVersion", result: "GateResult") -> str:

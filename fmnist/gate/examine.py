@@ -1,22 +1,34 @@
 """The whole gate: fetch the versions and the data, measure, decide, sign, write the result down."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from fmnist.bundle import Bundle, DataReference
 from fmnist.data.base import Commit, DataStore
+from fmnist.data.dataset import Dataset
 from fmnist.gate.data import data_facts, read_test_data
-from fmnist.gate.evidence import to_bytes
-from fmnist.gate.incumbents import NOBODY, Incumbents, best_of, champion_of
+from fmnist.gate.evidence import Comparison, to_bytes
+from fmnist.gate.incumbents import Incumbents, best_of, champion_of
 from fmnist.gate.keys import Key
-from fmnist.gate.measure import compare, measure
+from fmnist.gate.measure import Measured, compare, measure
 from fmnist.gate.policy import Policy
 from fmnist.gate.result import ANNOTATION, GateResult, Override
 from fmnist.gate.rules import decide
 from fmnist.gate.signature import sign
 from fmnist.registry.base import ModelRegistry, ModelVersion
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """Whose key signs, when, on whose order and in which CI pipeline the gate is run."""
+
+    key: Key
+    time: datetime
+    override: Override | None = None
+    pipeline: str | None = None
 
 
 def examine(
@@ -25,16 +37,14 @@ def examine(
     version: ModelVersion,
     test_data: Commit,
     policy: Policy,
-    key: Key,
-    now: datetime,
-    incumbents: Incumbents = NOBODY,
-    override: Override | None = None,
-    pipeline: str | None = None,
+    incumbents: Incumbents,
+    occasion: Occasion,
 ) -> GateResult:
     """Test ``version`` on ``test_data``; the result is kept with the version, also a refusal.
 
-    Done again, nothing but times changes: when it was, and how long an image took. A result is
-    written last and in one piece: whoever reads finds the earlier one or this one.
+    Done again, nothing but times changes: when it was, and how long an image took. The result is
+    written last and in one piece, after the evidence that it names: whoever reads finds the earlier
+    result or this one, and whatever dies before leaves the earlier one.
 
     Raises:
         NotFoundError: the champion or the training data no longer exist.
@@ -44,42 +54,53 @@ def examine(
     champion = champion_of(registry, version.model, incumbents)
     best = best_of(registry, version.model, incumbents)
     data = read_test_data(store, test_data)
-    facts = data_facts(
-        store, test_data, data, version.metadata.provenance.train_data, policy.test_data_commit
-    )
+    trained_on = version.metadata.provenance.train_data
+    facts = data_facts(store, test_data, data, trained_on, policy.test_data_commit)
     with TemporaryDirectory(prefix="fmnist-gate-") as scratch:
 
-        def fetched(wanted: ModelVersion) -> Bundle:
+        def bundle_of(wanted: ModelVersion) -> Bundle:
             return registry.download(wanted, Path(scratch) / str(wanted.number))
 
-        measured = measure(fetched(version), version.bundle_sha256, data, facts, policy)
-        comparisons = {
-            earlier.number: compare(earlier.number, fetched(earlier), measured, data)
-            for earlier in (champion, best)
-            if earlier
-        }
-    against_champion = comparisons[champion.number] if champion else None
-    against_best = comparisons[best.number] if best else None
+        measured = measure(bundle_of(version), version.bundle_sha256, data, facts, policy)
+        against_champion, against_best = _compared(champion, best, bundle_of, measured, data)
     evidence = replace(measured.evidence, champion=against_champion, best=against_best)
     result = GateResult(
         verdict=decide(measured.measurement, against_champion, against_best, policy),
         model=version.model,
         version=version.number,
         bundle_sha256=version.bundle_sha256,
-        dataset=version.metadata.provenance.train_data.origin,
+        dataset=trained_on.origin,
         policy_sha256=policy.sha256(),
         test_data=_reference(test_data),
         champion=champion.number if champion else None,
         best=best.number if best else None,
-        override=override,
+        override=occasion.override,
         evidence_sha256=registry.attach(version, to_bytes(evidence)),
-        time=now.isoformat(timespec="seconds"),
-        pipeline=pipeline,
-        key=key.kind,
-        key_id=key.id,
+        time=occasion.time.isoformat(timespec="seconds"),
+        pipeline=occasion.pipeline,
+        key=occasion.key.kind,
+        key_id=occasion.key.id,
     )
-    registry.annotate(version, ANNOTATION, sign(result, key))
+    registry.annotate(version, ANNOTATION, sign(result, occasion.key))
     return result
+
+
+def _compared(
+    champion: ModelVersion | None,
+    best: ModelVersion | None,
+    bundle_of: Callable[[ModelVersion], Bundle],
+    candidate: Measured,
+    data: Dataset,
+) -> tuple[Comparison | None, Comparison | None]:
+    """The candidate against either; measured once if they are the same."""
+    against = {
+        earlier.number: compare(earlier.number, bundle_of(earlier), candidate, data)
+        for earlier in {earlier.number: earlier for earlier in (champion, best) if earlier}.values()
+    }
+    return (
+        against[champion.number] if champion else None,
+        against[best.number] if best else None,
+    )
 
 
 def _reference(commit: Commit) -> DataReference:

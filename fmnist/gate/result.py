@@ -71,6 +71,11 @@ class GateResult:
         """Share of test images named right, 0-1."""
         return self.verdict.rule("accuracy").measured or 0.0
 
+    @property
+    def reasons(self) -> str:
+        """The broken rules with what they found, on one line."""
+        return "; ".join(f"{rule.name} ({rule.explanation})" for rule in self.verdict.broken)
+
     def document(self) -> dict[str, Any]:
         """What is signed, and written as JSON."""
         fields = asdict(self)

@@ -10,7 +10,7 @@ from pathlib import Path
 from fmnist import settings as engines
 from fmnist.errors import InputError
 from fmnist.fashion_mnist import MODEL_NAME, TEST
-from fmnist.gate.examine import examine
+from fmnist.gate.examine import Occasion, examine
 from fmnist.gate.incumbents import NOBODY
 from fmnist.gate.keys import Keys
 from fmnist.gate.policy import read_policy
@@ -53,18 +53,14 @@ def run(
     version = registry.get(order.model, order.number)
     # Not before: asking a home that does not exist leaves none behind.
     key = Keys.at(own.home, environ).signing()
-    result = examine(
-        registry,
-        store,
-        version,
-        store.get(TEST.repo, order.data),
-        policy,
+    occasion = Occasion(
         key,
         datetime.now(UTC),
-        NOBODY,
-        override=_override(order.override, environ),
-        pipeline=environ.get("CI_PIPELINE_URL"),
+        _override(order.override, environ),
+        environ.get("CI_PIPELINE_URL") or None,
     )
+    test_data = store.get(TEST.repo, order.data)
+    result = examine(registry, store, version, test_data, policy, NOBODY, occasion)
     return version, result
 
 

@@ -10,7 +10,6 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-import yaml
 from click.testing import CliRunner
 
 from fmnist import settings
@@ -19,77 +18,24 @@ from fmnist.cli.gate import gate
 from fmnist.data.base import Commit
 from fmnist.errors import GateRefused, InputError, IntegrityError, NotFoundError
 from fmnist.fashion_mnist import CLASSES, MODEL_NAME
-from fmnist.gate.corruptions import CORRUPTIONS
-from fmnist.gate.examine import examine
+from fmnist.gate.examine import Occasion, examine
+from fmnist.gate.incumbents import NOBODY, Incumbents
 from fmnist.gate.keys import Keys
-from fmnist.gate.policy import Policy, read_policy
+from fmnist.gate.policy import Policy
 from fmnist.gate.result import ANNOTATION, GateResult, Override, gate_result
 from fmnist.gate.rules import RULES
 from fmnist.registry.base import ModelRegistry, ModelVersion
 from fmnist.settings import PROJECT, Settings
 from fmnist.test.test_model_accuracy import NO_VERDICT
-from tests.support.blocks import block_images, block_weights, put_test_data, put_train_data, trained_on
+from tests.support.blocks import block_weights, trained_on
 from tests.support.bundles import make_bundle
-from tests.support.homes import make_home
+from tests.unit.gate.versions import GOOD, POOR
 
 _NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-_GOOD, _POOR = 1, 2
 _BROKEN_BY_THE_POOR = (
     *("accuracy", "macro precision", "macro recall", "macro F1"),
     *(f"recall of {name}" for name in CLASSES[1:]),
 )
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A home with 1,000 test images, a good version 1 and a version 2 that is right in 1 of 10."""
-    folder = tmp_path_factory.mktemp("gate")
-    own = make_home(folder / "home")
-    put_test_data(settings.data_store(own), block_images(per_class=100), folder / "files")
-    train = put_train_data(settings.data_store(own), block_images(per_class=2, seed=1), folder / "train")
-    registry = settings.model_registry(own)
-    for name, weights in (("good", block_weights()), ("poor", np.zeros((784, 10), np.float32))):
-        registry.register(MODEL_NAME, trained_on(make_bundle(folder / name, weights=weights), train))
-    return own
-
-
-@pytest.fixture(scope="module")
-def registry(home: Settings) -> ModelRegistry:
-    return settings.model_registry(home)
-
-
-@pytest.fixture(scope="module")
-def test_data(home: Settings) -> Commit:
-    return settings.data_store(home).get("fmnist-test-raw")
-
-
-@pytest.fixture(scope="module")
-def train(home: Settings) -> Commit:
-    return settings.data_store(home).get("fmnist-train-raw")
-
-
-@pytest.fixture
-def policy_file(tmp_path: Path) -> Path:
-    """The project's own, but for what depends on the machine or on real pictures."""
-    path = tmp_path / "gate.yaml"
-    path.write_text(
-        yaml.safe_dump(
-            {
-                **yaml.safe_load((PROJECT / "gate.yaml").read_text()),
-                "latency_ms": 1e3,
-                # A linear model falls for any shift of its blocks.
-                "drop": dict.fromkeys(CORRUPTIONS, 1.0),
-                "steadiness": 0.0,
-                "calibration_error": 1.0,
-            }
-        )
-    )
-    return path
-
-
-@pytest.fixture
-def policy(policy_file: Path) -> Policy:
-    return read_policy(policy_file)
 
 
 @pytest.fixture
@@ -109,32 +55,38 @@ def environment(home: Settings, policy_file: Path, monkeypatch: pytest.MonkeyPat
     return monkeypatch
 
 
-def _examined(home: Settings, version: ModelVersion, test_data: Commit, policy: Policy) -> GateResult:
+def _examined(
+    home: Settings,
+    version: ModelVersion,
+    test_data: Commit,
+    policy: Policy,
+    incumbents: Incumbents = NOBODY,
+) -> GateResult:
     registry = settings.model_registry(home)
-    key = Keys.at(home.home, {}).signing()
-    return examine(registry, settings.data_store(home), version, test_data, policy, key, _NOW)
+    occasion = Occasion(Keys.at(home.home, {}).signing(), _NOW)
+    return examine(registry, settings.data_store(home), version, test_data, policy, incumbents, occasion)
 
 
 def test_the_result_is_kept_with_the_version(
     home: Settings, registry: ModelRegistry, test_data: Commit, policy: Policy
 ) -> None:
-    result = _examined(home, registry.get(MODEL_NAME, _GOOD), test_data, policy)
+    result = _examined(home, registry.get(MODEL_NAME, GOOD), test_data, policy)
     assert result.passed
     assert result.accuracy == 1.0
     assert (result.test_data.commit, result.test_data.origin) == (test_data.id, "custom")
     assert result.policy_sha256 == policy.sha256()
     assert result.time == "2026-01-02T03:04:05+00:00"
-    assert gate_result(registry.get(MODEL_NAME, _GOOD)) == result
+    assert gate_result(registry.get(MODEL_NAME, GOOD)) == result
 
 
 def test_a_refusal_is_kept_too(
     home: Settings, registry: ModelRegistry, test_data: Commit, policy: Policy
 ) -> None:
-    result = _examined(home, registry.get(MODEL_NAME, _POOR), test_data, policy)
+    result = _examined(home, registry.get(MODEL_NAME, POOR), test_data, policy)
     assert [rule.name for rule in result.verdict.broken] == [
         *_BROKEN_BY_THE_POOR,
     ]
-    assert gate_result(registry.get(MODEL_NAME, _POOR)) == result
+    assert gate_result(registry.get(MODEL_NAME, POOR)) == result
 
 
 def test_classes_in_another_order_are_refused(
@@ -173,15 +125,15 @@ def test_an_altered_model_gets_no_verdict(
 def test_the_verb_prints_the_rules_of_a_good_version(
     environment: pytest.MonkeyPatch, registry: ModelRegistry, policy_file: Path
 ) -> None:
-    arguments = ["--version", str(_GOOD), "--policy", str(policy_file)]
+    arguments = ["--version", str(GOOD), "--policy", str(policy_file)]
     shown = CliRunner().invoke(gate, arguments, catch_exceptions=False)
     assert shown.exit_code == 0
     assert "accuracy" in shown.stdout
     printed = CliRunner().invoke(gate, [*arguments, "--json"], catch_exceptions=False)
     document = json.loads(printed.stdout)
-    assert (document["version"], document["passed"]) == (_GOOD, True)
+    assert (document["version"], document["passed"]) == (GOOD, True)
     assert [rule["name"] for rule in document["rules"]] == list(RULES)
-    assert json.loads(registry.get(MODEL_NAME, _GOOD).annotations[ANNOTATION])["time"] == document["time"]
+    assert json.loads(registry.get(MODEL_NAME, GOOD).annotations[ANNOTATION])["time"] == document["time"]
 
 
 def test_the_verb_refuses_the_latest_with_its_reasons(
@@ -198,11 +150,11 @@ def test_an_override_passes_and_is_kept_with_who_and_why(
 ) -> None:
     environment.setenv("GITLAB_USER_LOGIN", "ada")
     environment.setenv("CI_PIPELINE_URL", "https://gitlab.example/p/1")
-    arguments = ["--version", str(_POOR), "--policy", str(policy_file)]
+    arguments = ["--version", str(POOR), "--policy", str(policy_file)]
     shown = CliRunner().invoke(gate, [*arguments, "--override", "a demonstration"], catch_exceptions=False)
     assert shown.exit_code == 0
     assert "forced by ada: a demonstration" in shown.stdout
-    result = gate_result(registry.get(MODEL_NAME, _POOR))
+    result = gate_result(registry.get(MODEL_NAME, POOR))
     assert result is not None
     assert result.override == Override("ada", "a demonstration")
     assert (result.passed, result.forced, result.verdict.passed) == (True, True, False)
@@ -213,7 +165,7 @@ def test_an_override_passes_and_is_kept_with_who_and_why(
     assert {f"test_rule[{name}]" for name in _BROKEN_BY_THE_POOR} < _named(cases, "skipped")
     assert "forced by ada (again)" in str(cases["test_rule[accuracy]"].find("skipped").attrib)  # type: ignore[union-attr]
     CliRunner().invoke(gate, arguments)
-    again = gate_result(registry.get(MODEL_NAME, _POOR))
+    again = gate_result(registry.get(MODEL_NAME, POOR))
     assert again is not None
     assert (again.passed, again.override) == (False, None)
 
@@ -232,8 +184,8 @@ def test_the_verb_names_a_missing_commit(environment: pytest.MonkeyPatch, policy
 def test_gitlabs_entry_passes_a_good_version(
     environment: pytest.MonkeyPatch, registry: ModelRegistry, tmp_path: Path
 ) -> None:
-    environment.setenv("MODEL_VERSION", str(_GOOD))
-    registry.annotate(registry.get(MODEL_NAME, _GOOD), ANNOTATION, "{}")
+    environment.setenv("MODEL_VERSION", str(GOOD))
+    registry.annotate(registry.get(MODEL_NAME, GOOD), ANNOTATION, "{}")
     code, cases = _entry_here(tmp_path)
     assert code == 0
     assert {f"test_rule[{name}]" for name in RULES} == set(cases)
@@ -241,7 +193,7 @@ def test_gitlabs_entry_passes_a_good_version(
     assert _named(cases, "skipped") == {
         f"test_rule[{name}]" for name in ("champion", "best version", "test data commit")
     }
-    result = gate_result(registry.get(MODEL_NAME, _GOOD))
+    result = gate_result(registry.get(MODEL_NAME, GOOD))
     assert result is not None
     assert result.passed
 
@@ -262,7 +214,7 @@ def test_gitlabs_entry_shows_each_broken_rule_of_the_latest_without_tensorflow(
     assert failed == {f"test_rule[{name}]" for name in _BROKEN_BY_THE_POOR}
     assert set(cases) - failed >= {"test_tensorflow_is_not_needed", "test_rule[latency]"}
     assert "0.1000 of the images are named right (0.0829 to 0.1202), at least 0.9000 asked" in outcome.stdout
-    result = gate_result(registry.get(MODEL_NAME, _POOR))
+    result = gate_result(registry.get(MODEL_NAME, POOR))
     assert result is not None
     assert result.time > _NOW.isoformat()
 

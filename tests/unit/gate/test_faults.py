@@ -1,0 +1,249 @@
+"""What goes wrong between two systems, and the end it comes to."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Barrier, Thread
+
+import pytest
+
+from fmnist import settings
+from fmnist.bundle import Bundle
+from fmnist.data.base import Commit
+from fmnist.errors import IntegrityError, NotFoundError, UnavailableError
+from fmnist.gate.evidence import Evidence
+from fmnist.gate.examine import Occasion, examine
+from fmnist.gate.incumbents import NOBODY, Incumbents, best_of
+from fmnist.gate.keys import Keys
+from fmnist.gate.policy import Policy
+from fmnist.gate.result import ANNOTATION, GateResult, gate_result
+from fmnist.gate.signature import verify
+from fmnist.gate.verdict import Outcome
+from fmnist.registry.base import ModelRegistry, ModelVersion
+from fmnist.settings import Settings
+from tests.support.blocks import block_weights, trained_on
+from tests.support.bundles import make_bundle
+from tests.support.results import make_rule, with_verdict
+
+_NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+Gate = Callable[..., GateResult]
+
+
+@pytest.fixture
+def gate(home: Settings, registry: ModelRegistry, test_data: Commit, policy: Policy) -> Gate:
+    def run(version: ModelVersion, incumbents: Incumbents = NOBODY, **changes: object) -> GateResult:
+        values = {"registry": registry, "policy": policy, "time": _NOW, **changes}
+        occasion = Occasion(Keys.at(home.home, {}).signing(), values.pop("time"))  # type: ignore[arg-type]
+        return examine(
+            store=settings.data_store(home),
+            version=version,
+            test_data=test_data,
+            incumbents=incumbents,
+            occasion=occasion,
+            **values,  # type: ignore[arg-type]
+        )
+
+    return run
+
+
+@pytest.fixture
+def register(registry: ModelRegistry, train: Commit, tmp_path: Path) -> Callable[..., ModelVersion]:
+    """A version that names all classes right but those that are ``blind``."""
+
+    def make(model: str, *blind: int) -> ModelVersion:
+        weights = block_weights()
+        weights[:, list(blind)] = 0
+        folder = tmp_path / f"{model}-{'-'.join(map(str, blind))}"
+        return registry.register(model, trained_on(make_bundle(folder, weights=weights), train))
+
+    return make
+
+
+def test_run_again_nothing_but_times_changes(
+    gate: Gate, register: Callable[..., ModelVersion], registry: ModelRegistry
+) -> None:
+    version = register("again", 4)
+    documents = []
+    for time in (_NOW, _NOW.replace(year=2027)):
+        result = gate(version, time=time)
+        evidence = json.loads(registry.attachment(version, result.evidence_sha256))
+        documents.append({**result.document(), "evidence": evidence})
+    first, second = documents
+    assert first.pop("time") != second.pop("time")
+    for document in documents:
+        document["rules"] = [rule for rule in document["rules"] if rule["name"] != "latency"]
+    assert first == second
+
+
+def test_the_evidence_is_found_by_the_verdict_and_read_back(
+    gate: Gate, register: Callable[..., ModelVersion], registry: ModelRegistry
+) -> None:
+    version = register("evidence", 4)
+    result = gate(version)
+    content = registry.attachment(version, result.evidence_sha256)
+    evidence = Evidence.from_document(json.loads(content), "here")
+    assert evidence.confusion[4][4] < 100
+    assert all(evidence.confusion[truth][truth] == 100 for truth in range(10) if truth != 4)
+    assert evidence.policy["accuracy"] == 0.9
+
+
+def test_the_champion_and_the_best_ever_promoted_are_compared_with(
+    gate: Gate, register: Callable[..., ModelVersion]
+) -> None:
+    best, champion, candidate = register("series"), register("series", 1), register("series", 1, 2)
+    for version in (best, champion):
+        gate(version)
+    result = gate(candidate, Incumbents(champion.number, (best.number, champion.number)))
+    assert (result.champion, result.best) == (champion.number, best.number)
+    for name, lost in (("champion", 100), ("best version", 200)):
+        rule = result.verdict.rule(name)
+        assert rule.broken
+        assert f"{lost} only in version" in rule.explanation
+    back = gate(best, Incumbents(champion.number, (best.number, champion.number)))
+    assert back.verdict.rule("champion").outcome is Outcome.PASS
+    assert back.verdict.rule("best version").outcome is Outcome.PASS
+
+
+def test_the_best_is_of_those_promoted_that_still_exist(
+    register: Callable[..., ModelVersion], registry: ModelRegistry, home: Settings
+) -> None:
+    key = Keys.at(home.home, {}).signing()
+    accuracies = [0.91, 0.94, 0.97, 0.94]
+    for number, accuracy in enumerate(accuracies, 1):
+        version = with_verdict(register("best", number), key, make_rule("accuracy", measured=accuracy))
+        registry.annotate(version, ANNOTATION, version.annotations[ANNOTATION])
+
+    def best(*promoted: int, champion: int | None = None) -> int | None:
+        found = best_of(registry, "best", Incumbents(champion, promoted))
+        return found.number if found else None
+
+    assert best() is None
+    assert best(1, 2, 4) == 2
+    assert best(1, 99, champion=3) == 3
+
+
+def test_a_champion_that_is_gone_is_told_and_nothing_is_written(
+    gate: Gate, register: Callable[..., ModelVersion], registry: ModelRegistry
+) -> None:
+    version = register("orphan", 4)
+    with pytest.raises(NotFoundError, match="the champion, version 7 of orphan, no longer exists"):
+        gate(version, Incumbents(7, (7,)))
+    assert registry.get("orphan").annotations == {}
+
+
+def test_a_champion_that_is_damaged_is_told(
+    gate: Gate, register: Callable[..., ModelVersion], home: Settings
+) -> None:
+    champion, version = register("damaged"), register("damaged", 4)
+    stored = home.artifacts / "models" / "damaged" / champion.bundle_sha256 / "model.onnx"
+    stored.write_bytes(b"another")
+    with pytest.raises(IntegrityError, match=r"model\.onnx"):
+        gate(version, Incumbents(champion.number, (champion.number,)))
+
+
+def test_a_verdict_whose_bundle_was_exchanged_lets_nothing_pass(
+    gate: Gate, register: Callable[..., ModelVersion], registry: ModelRegistry, home: Settings
+) -> None:
+    good, other = register("exchanged"), register("exchanged", 4)
+    gate(good)
+    annotation = registry.get("exchanged", good.number).annotations[ANNOTATION]
+    registry.annotate(other, ANNOTATION, annotation)
+    with pytest.raises(IntegrityError, match="is about bundle"):
+        verify(registry.get("exchanged", other.number), "local", Keys.at(home.home, {}))
+
+
+class _Registry:
+    """One whose other side fails or waits when it comes to writing."""
+
+    def __init__(self, real: ModelRegistry, before: Callable[[str], None]) -> None:
+        self._real = real
+        self._before = before
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+    def download(self, version: ModelVersion, folder: Path) -> Bundle:
+        return self._real.download(version, folder)
+
+    def attach(self, version: ModelVersion, content: bytes) -> str:
+        self._before("attach")
+        return self._real.attach(version, content)
+
+    def annotate(self, version: ModelVersion, key: str, value: str) -> ModelVersion:
+        self._before("annotate")
+        return self._real.annotate(version, key, value)
+
+
+@pytest.mark.parametrize("dies_at", ["attach", "annotate"])
+def test_a_registry_that_dies_before_the_end_keeps_the_earlier_verdict(
+    gate: Gate, register: Callable[..., ModelVersion], registry: ModelRegistry, home: Settings, dies_at: str
+) -> None:
+    version = register(f"dying-{dies_at}", 4)
+    earlier = gate(version)
+
+    def die(step: str) -> None:
+        if step == dies_at:
+            raise UnavailableError("registry: connection lost")
+
+    with pytest.raises(UnavailableError, match="connection lost"):
+        gate(version, registry=_Registry(registry, die), time=_NOW.replace(year=2027))
+    kept = registry.get(version.model)
+    assert gate_result(kept) == earlier
+    assert registry.attachment(kept, earlier.evidence_sha256)
+    assert not list((home.artifacts / "models" / version.model).glob("*/.*"))
+
+
+def test_two_gates_on_one_version_do_not_mix(
+    gate: Gate,
+    register: Callable[..., ModelVersion],
+    registry: ModelRegistry,
+    policy: Policy,
+    home: Settings,
+) -> None:
+    version = register("raced")
+    both_measured = Barrier(2, timeout=60)
+
+    def meet(step: str) -> None:
+        if step == "annotate":
+            both_measured.wait()
+
+    racing = _Registry(registry, meet)
+    policies = [policy, policy.model_copy(update={"accuracy": 0.75})]
+    results: list[GateResult] = []
+
+    def run(own: Policy) -> None:
+        results.append(gate(version, registry=racing, policy=own))
+
+    threads = [Thread(target=run, args=(own,)) for own in policies]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(results) == 2
+    kept = registry.get("raced")
+    winner = gate_result(kept)
+    assert winner in results
+    assert verify(kept, "local", Keys.at(home.home, {})) == winner
+    evidence = json.loads(registry.attachment(kept, winner.evidence_sha256))
+    (own,) = [one for one in policies if one.sha256() == winner.policy_sha256]
+    assert evidence["policy"] == own.model_dump()
+
+
+def test_a_disk_that_is_full_is_told(
+    gate: Gate,
+    register: Callable[..., ModelVersion],
+    registry: ModelRegistry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    version = register("full", 4)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("fmnist.registry.mlflow.write_atomically", full)
+    with pytest.raises(UnavailableError, match="No space left"):
+        gate(version)
+    assert registry.get("full") == replace(version, annotations={})
