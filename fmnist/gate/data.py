@@ -7,7 +7,7 @@ from fmnist.data.base import Commit, DataStore
 from fmnist.data.dataset import Dataset
 from fmnist.data.formats import read_dataset
 from fmnist.data.validation import inspect
-from fmnist.errors import ConfigError, DataError
+from fmnist.errors import ConfigError, DataError, NotFoundError
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,13 @@ def data_facts(
         NotFoundError: the training data's commit is not in this store.
         ConfigError: ``named`` is neither before nor after the test data.
     """
-    train = store.get(trained_on.repo, trained_on.commit)
+    try:
+        train = store.get(trained_on.repo, trained_on.commit)
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"the data that the version was trained on are not in this store, so nobody can say whether "
+            f"test images are among them: {error}"
+        ) from error
     return DataFacts(
         commits_ahead=None if named is None else _commits_ahead(store, test, named),
         shared_images=_shared_images(dataset, _read(store, train)),

@@ -1,6 +1,7 @@
 """How sure a measured value is: exact tests and intervals, seeded resampling."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ CONFIDENCE = 0.95
 _Z = 1.959964
 _RESAMPLES = 1000
 _BISECTIONS = 30
+_REMEMBERED = 4096
 _SEED = 20170825
 
 
@@ -61,6 +63,7 @@ def resampled_sums(values: NDArray[np.float64], group: NDArray[np.int64], groups
     return sums
 
 
+@lru_cache(_REMEMBERED)
 def most_lost(pairs: int, significance: float) -> int:
     """The exact one-sided McNemar test: how many of ``pairs`` images may be lost.
 
@@ -77,6 +80,7 @@ def chance_of_at_least(lost: int, pairs: int) -> float:
     return float(_tails(pairs, 0.5)[lost])
 
 
+@lru_cache(_REMEMBERED)
 def noticed_loss(pairs: int, given: int, images: int, significance: float, power: float) -> float:
     """The power of the test: the true loss, a share of ``images``, that it refuses with chance ``power``.
 
