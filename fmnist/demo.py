@@ -21,7 +21,7 @@ from fmnist.deployment.rollout import serve_alone
 from fmnist.errors import GateRefused, IntegrityError
 from fmnist.fashion_mnist import CLASSES, MODEL_NAME
 from fmnist.files import write_atomically
-from fmnist.gate.run import Order, run
+from fmnist.gate.run import POLICY, Order, run
 from fmnist.git import code_version
 from fmnist.lineage import Lineage, lineage_of
 from fmnist.registry.base import ModelRegistry, ModelVersion
@@ -105,10 +105,10 @@ class Report:
         return asdict(self)
 
 
-def walk(settings: Settings, say: Say) -> Report:
+def walk(settings: Settings, say: Say, policy: Path = POLICY) -> Report:
     """Walk the path from raw files to a served prediction; ``say`` gets lines of progress.
 
-    The model is left serving.
+    The model is left serving. ``policy`` is the gate's, a file like ``gate.yaml``.
 
     Raises:
         GateRefused: the trained version did not pass; it is registered, but not served.
@@ -127,7 +127,7 @@ def walk(settings: Settings, say: Say) -> Report:
         version = registry.register(MODEL_NAME, bundle)
         outcome(f"{version.model} {version.number}, bundle {version.bundle_sha256[:12]}")
     with steps.take("Gate") as outcome:
-        outcome(_gated(settings, version, test_data))
+        outcome(_gated(settings, version, test_data, policy))
     with steps.take("Deploy") as outcome:
         deployment = _deployed(settings, registry, version)
         outcome(f"version {deployment.version} takes {deployment.weight} % of the traffic")
@@ -228,8 +228,8 @@ def _continued(
         return workers.run(job, run, progress)
 
 
-def _gated(settings: Settings, version: ModelVersion, test_data: Commit) -> str:
-    _, result = run(settings, Order(model=version.model, number=version.number, data=test_data.id))
+def _gated(settings: Settings, version: ModelVersion, test_data: Commit, policy: Path) -> str:
+    _, result = run(settings, Order(version.model, version.number, test_data.id, policy))
     if not result.passed:
         raise GateRefused(f"version {version.number} of {version.model} is refused: {result.reasons}")
     return f"passed {len(result.verdict.rules)} rules"

@@ -2,22 +2,35 @@
 
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from fmnist.cli.console import as_json, print_json, say
+from fmnist.settings import PROJECT, from_environment
 
 if TYPE_CHECKING:
     from fmnist.demo import Report
 
 
 @click.command()
+@click.option(
+    "--policy",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=PROJECT / "gate.yaml",
+    help="The gate's bounds [default: gate.yaml of the checkout].",
+)
+@click.option(
+    "--report",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=PROJECT / "reports" / "demo.json",
+    help="Where the report goes [default: reports/demo.json of the checkout].",
+)
 @as_json
-def demo(as_json: bool) -> None:
+def demo(policy: Path, file: Path, as_json: bool) -> None:
     """Walk the whole path once, and leave the model serving.
-
-    Writes reports/demo.json.
 
     \b
     Examples:
@@ -28,10 +41,9 @@ def demo(as_json: bool) -> None:
     # An orderly end, so that no training goes on alone.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     from fmnist.demo import walk, write_report
-    from fmnist.settings import PROJECT, from_environment
 
-    report = walk(from_environment(), say)
-    write_report(report, PROJECT / "reports" / "demo.json")
+    report = walk(from_environment(), say, policy)
+    write_report(report, file)
     if as_json:
         print_json(report.document())
     else:
