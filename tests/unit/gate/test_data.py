@@ -104,5 +104,5 @@ def test_a_policy_that_names_another_history_is_an_error(
 
 def test_missing_training_data_is_an_error(store: DataStore, commits: list[Commit]) -> None:
     gone = DataReference("fmnist-train-raw", "0" * 40, "official", {})
-    with pytest.raises(NotFoundError, match="trained on are not in this store.*fmnist-train-raw"):
+    with pytest.raises(NotFoundError, match=r"trained on are not in this store.*fmnist-train-raw"):
         data_facts(store, commits[-1], _TEST, gone, None)
