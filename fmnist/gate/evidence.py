@@ -1,4 +1,4 @@
-"""What a verdict rests on: the tables and samples that a report shows, kept beside the bundle."""
+"""The whole verdict with the tables and samples that a report shows, kept beside the bundle."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fmnist.errors import IntegrityError
-from fmnist.gate.verdict import Interval
+from fmnist.gate.verdict import Interval, Rule
+from fmnist.registry.base import ModelRegistry, ModelVersion
 
 _SCHEMA = 1
 
@@ -76,12 +77,14 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Evidence:
-    """``confusion`` counts images, rows the truth; ``errors`` are the surest wrong answers first.
+    """``rules`` are the whole verdict, empty before there is one. ``confusion`` counts images, rows
+    the truth; ``errors`` are the surest wrong answers first.
 
     ``champion`` and ``best`` are None where there was none to compare with; ``expected_calibration_error``
     is 0-1; ``policy`` holds the values of gate.yaml.
     """
 
+    rules: tuple[Rule, ...]
     classes: tuple[ClassScores, ...]
     confusion: tuple[tuple[int, ...], ...]
     reliability: tuple[ReliabilityBin, ...]
@@ -106,6 +109,7 @@ class Evidence:
                     "run the gate again"
                 )
             return cls(
+                rules=tuple(map(Rule.from_document, raw["rules"])),
                 classes=tuple(ClassScores(**item) for item in raw["classes"]),
                 confusion=tuple(tuple(row) for row in raw["confusion"]),
                 reliability=tuple(ReliabilityBin(**item) for item in raw["reliability"]),
@@ -119,7 +123,7 @@ class Evidence:
                 best=_comparison(raw["best"]),
                 policy=raw["policy"],
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError(f"{where}: not a gate's evidence ({error!r}); run the gate again") from error
 
 
@@ -130,3 +134,18 @@ def _comparison(raw: Mapping[str, Any] | None) -> Comparison | None:
 def to_bytes(evidence: Evidence) -> bytes:
     """The document as it is stored: equal evidence gives equal bytes."""
     return json.dumps(evidence.document(), sort_keys=True, allow_nan=False).encode() + b"\n"
+
+
+def read_evidence(registry: ModelRegistry, version: ModelVersion, sha256: str) -> Evidence:
+    """What a version's verdict names as its evidence.
+
+    Raises:
+        NotFoundError: it is not kept with this version.
+        IntegrityError: it is not what was attached, or no evidence.
+    """
+    content = registry.attachment(version, sha256)
+    where = f"version {version.number} of {version.model}, attachment {sha256}"
+    try:
+        return Evidence.from_document(json.loads(content), where)
+    except ValueError as error:
+        raise IntegrityError(f"{where}: not a gate's evidence ({error}); run the gate again") from error

@@ -63,9 +63,10 @@ def examine(
 
         measured = measure(bundle_of(version), version.bundle_sha256, data, facts, policy)
         against_champion, against_best = _compared(champion, best, bundle_of, measured, data)
-    evidence = replace(measured.evidence, champion=against_champion, best=against_best)
+    verdict = decide(measured.measurement, against_champion, against_best, policy)
+    evidence = replace(measured.evidence, rules=verdict.rules, champion=against_champion, best=against_best)
     result = GateResult(
-        verdict=decide(measured.measurement, against_champion, against_best, policy),
+        verdict=verdict,
         model=version.model,
         version=version.number,
         bundle_sha256=version.bundle_sha256,

@@ -67,6 +67,7 @@ def measure(bundle: Bundle, registered: str, data: Dataset, facts: DataFacts, po
         size_bytes=bundle.onnx.stat().st_size,
     )
     evidence = Evidence(
+        rules=(),
         classes=class_table(scores.confusion),
         confusion=tuple(tuple(row) for row in scores.confusion.tolist()),
         reliability=reliability(answers, data.labels),

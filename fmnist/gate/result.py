@@ -8,7 +8,7 @@ from typing import Any
 from fmnist.bundle import DataReference
 from fmnist.errors import IntegrityError
 from fmnist.gate.keys import KeyKind
-from fmnist.gate.verdict import Interval, Outcome, Relation, Rule, Verdict
+from fmnist.gate.verdict import Rule, Verdict
 from fmnist.registry.base import ModelVersion
 
 ANNOTATION = "fmnist.gate"
@@ -116,7 +116,7 @@ def _from_document(raw: Mapping[str, Any], where: str) -> GateResult:
             "run the gate again"
         )
     fields = {name: value for name, value in raw.items() if name not in _NOT_FIELDS}
-    fields["verdict"] = Verdict(tuple(map(_rule, raw["rules"])))
+    fields["verdict"] = Verdict(tuple(map(Rule.from_document, raw["rules"])))
     fields["test_data"] = DataReference(**raw["test_data"])
     fields["override"] = None if raw["override"] is None else Override(**raw["override"])
     result = GateResult(**fields)
@@ -126,15 +126,3 @@ def _from_document(raw: Mapping[str, Any], where: str) -> GateResult:
 
 
 _NOT_FIELDS = ("schema_version", "passed", "rules", SIGNATURE)
-
-
-def _rule(raw: Mapping[str, Any]) -> Rule:
-    uncertainty = raw["uncertainty"]
-    return Rule(
-        **{
-            **raw,
-            "outcome": Outcome(raw["outcome"]),
-            "relation": Relation(raw["relation"]),
-            "uncertainty": None if uncertainty is None else Interval(**uncertainty),
-        }
-    )

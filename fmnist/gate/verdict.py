@@ -1,7 +1,9 @@
 """The gate's answer: each rule with what was measured, how surely, and what was asked."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Outcome(StrEnum):
@@ -51,6 +53,19 @@ class Rule:
     @property
     def broken(self) -> bool:
         return self.outcome is Outcome.FAIL
+
+    @classmethod
+    def from_document(cls, raw: Mapping[str, Any]) -> "Rule":
+        """The rule that ``asdict`` and JSON made this of; TypeError, KeyError or ValueError if none."""
+        uncertainty = raw["uncertainty"]
+        return cls(
+            **{
+                **raw,
+                "outcome": Outcome(raw["outcome"]),
+                "relation": Relation(raw["relation"]),
+                "uncertainty": None if uncertainty is None else Interval(**uncertainty),
+            }
+        )
 
 
 @dataclass(frozen=True)

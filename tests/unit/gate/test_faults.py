@@ -13,7 +13,7 @@ from fmnist import settings
 from fmnist.bundle import Bundle
 from fmnist.data.base import Commit
 from fmnist.errors import IntegrityError, NotFoundError, UnavailableError
-from fmnist.gate.evidence import Evidence
+from fmnist.gate.evidence import read_evidence
 from fmnist.gate.examine import Occasion, examine
 from fmnist.gate.incumbents import NOBODY, Incumbents, best_of
 from fmnist.gate.keys import Keys
@@ -66,16 +66,15 @@ def test_run_again_nothing_but_times_changes(
     gate: Gate, register: Callable[..., ModelVersion], registry: ModelRegistry
 ) -> None:
     version = register("again", 4)
-    documents = []
+    documents, artifacts = [], []
     for time in (_NOW, _NOW.replace(year=2027)):
-        result = gate(version, time=time)
-        evidence = json.loads(registry.attachment(version, result.evidence_sha256))
-        documents.append({**result.document(), "evidence": evidence})
-    first, second = documents
-    assert first.pop("time") != second.pop("time")
-    for document in documents:
+        documents.append(gate(version, time=time).document())
+        artifacts.append(json.loads(registry.attachment(version, documents[-1].pop("evidence_sha256"))))
+    assert documents[0].pop("time") != documents[1].pop("time")
+    for document in (*documents, *artifacts):
         document["rules"] = [rule for rule in document["rules"] if rule["name"] != "latency"]
-    assert first == second
+    assert documents[0] == documents[1]
+    assert artifacts[0] == artifacts[1]
 
 
 def test_the_evidence_is_found_by_the_verdict_and_read_back(
@@ -83,11 +82,20 @@ def test_the_evidence_is_found_by_the_verdict_and_read_back(
 ) -> None:
     version = register("evidence", 4)
     result = gate(version)
-    content = registry.attachment(version, result.evidence_sha256)
-    evidence = Evidence.from_document(json.loads(content), "here")
+    evidence = read_evidence(registry, version, result.evidence_sha256)
     assert evidence.confusion[4][4] < 100
     assert all(evidence.confusion[truth][truth] == 100 for truth in range(10) if truth != 4)
     assert evidence.policy["accuracy"] == 0.9
+    assert evidence.rules == result.verdict.rules
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"schema_version": 0}'])
+def test_an_attachment_that_is_no_evidence_is_told(
+    register: Callable[..., ModelVersion], registry: ModelRegistry, content: bytes
+) -> None:
+    version = register("no-evidence", 4)
+    with pytest.raises(IntegrityError, match="version 1 of no-evidence"):
+        read_evidence(registry, version, registry.attach(version, content))
 
 
 def test_the_champion_and_the_best_ever_promoted_are_compared_with(
