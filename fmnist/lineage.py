@@ -3,15 +3,19 @@
 from dataclasses import dataclass
 
 from fmnist.bundle import DataReference
-from fmnist.gate.result import gate_result
+from fmnist.gate.result import Override, gate_result
 from fmnist.registry.base import ModelVersion
 
 
 @dataclass(frozen=True)
 class GateSummary:
-    """How the version did in the gate. ``accuracy`` is 0-1 on the images of ``test_data``."""
+    """How the version did in the gate. ``accuracy`` is 0-1 on the images of ``test_data``.
+
+    ``passed`` is also true where ``override`` tells who forced it, and why, although rules are ``broken``.
+    """
 
     passed: bool
+    override: Override | None
     broken: tuple[str, ...]
     accuracy: float
     test_data: DataReference
@@ -86,6 +90,7 @@ def _gate_summary(version: ModelVersion) -> GateSummary | None:
         return None
     return GateSummary(
         passed=result.passed,
+        override=result.override,
         broken=tuple(rule.name for rule in result.verdict.broken),
         accuracy=result.accuracy,
         test_data=result.test_data,
@@ -97,8 +102,16 @@ def _gate_summary(version: ModelVersion) -> GateSummary | None:
 def _gate_line(gate: GateSummary | None) -> str:
     if gate is None:
         return "not tested yet; run fmnist gate"
-    outcome = "passed" if gate.passed else f"refused ({', '.join(gate.broken)})"
-    return f"{outcome}, accuracy {gate.accuracy:.4f} on {_data_line(gate.test_data)}, {gate.time}"
+    return f"{_outcome(gate)}, accuracy {gate.accuracy:.4f} on {_data_line(gate.test_data)}, {gate.time}"
+
+
+def _outcome(gate: GateSummary) -> str:
+    if not gate.broken:
+        return "passed"
+    broken = f"({', '.join(gate.broken)})"
+    if gate.override:
+        return f"forced by {gate.override.who}, because {gate.override.reason}, although refused {broken}"
+    return f"refused {broken}"
 
 
 def _data_line(data: DataReference) -> str:

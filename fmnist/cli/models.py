@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from fmnist.registry.pipelines import Pipelines
 
 _model = click.option("--model", default=MODEL_NAME, show_default=True)
-_MARKS = {None: "untested", True: "passed", False: "refused"}
 
 
 @click.group()
@@ -228,7 +227,7 @@ def _row(version: "ModelVersion") -> tuple[object, ...]:
     result = gate_result(version)
     return (
         version.number,
-        _MARKS[result.passed if result else None],
+        result.outcome if result else "untested",
         f"{result.accuracy:.4f}" if result else "",
         _origin(version),
         version.metadata.provenance.experiment,

@@ -62,6 +62,13 @@ class GateResult:
         return not self.verdict.passed and self.override is not None
 
     @property
+    def outcome(self) -> str:
+        """``passed``, ``refused`` or ``forced``, for people."""
+        if self.forced:
+            return "forced"
+        return "passed" if self.passed else "refused"
+
+    @property
     def synthetic(self) -> bool:
         """Whether trained or tested on drawn images: such a version never goes to a cluster."""
         return "synthetic" in (self.dataset, self.test_data.origin)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fmnist.errors import IntegrityError
-from fmnist.gate.result import ANNOTATION
+from fmnist.gate.result import ANNOTATION, Override
 from fmnist.gate.verdict import Outcome
 from fmnist.lineage import chain, lineage_of
 from fmnist.registry.base import ModelVersion
@@ -63,6 +63,17 @@ def test_the_chain_leads_from_version_to_code(version: ModelVersion) -> None:
 
 def test_a_refusal_names_the_broken_rules(version: ModelVersion) -> None:
     assert dict(chain(lineage_of(_tested(version, passed=False))))["gate"].startswith("refused (size)")
+
+
+def test_a_forced_pass_is_shown_with_who_and_why(version: ModelVersion) -> None:
+    result = make_result(
+        version, make_rule("accuracy", outcome=Outcome.FAIL), override=Override("ada", "it is a test")
+    )
+    found = lineage_of(replace(version, annotations={ANNOTATION: json.dumps(result.document())}))
+    assert found.gate is not None
+    assert (found.gate.passed, found.gate.broken) == (True, ("accuracy",))
+    line = dict(chain(found))["gate"]
+    assert line.startswith("forced by ada, because it is a test, although refused (accuracy), accuracy 0.95")
 
 
 def test_an_untested_version_says_so(version: ModelVersion) -> None:

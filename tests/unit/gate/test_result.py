@@ -45,11 +45,12 @@ def test_a_forced_pass_says_so_and_keeps_what_the_rules_said(
     read = gate_result(_with(version, forced.document()))
     assert read == forced
     assert (forced.passed, forced.forced, forced.verdict.passed) == (True, True, False)
+    assert (result.outcome, forced.outcome) == ("refused", "forced")
 
 
 def test_an_override_that_was_not_needed_forces_nothing(version: ModelVersion) -> None:
     result = make_result(version, override=Override("ada", "just in case"))
-    assert (result.passed, result.forced) == (True, False)
+    assert (result.passed, result.forced, result.outcome) == (True, False, "passed")
 
 
 def test_an_untested_version_has_none(version: ModelVersion) -> None:
