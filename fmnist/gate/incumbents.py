@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from fmnist.errors import NotFoundError
 from fmnist.gate.result import gate_result
-from fmnist.promotion.history import History
 from fmnist.registry.base import ModelRegistry, ModelVersion
 
 
@@ -17,15 +16,6 @@ class Incumbents:
 
     champion: int | None = None
     promoted: tuple[int, ...] = ()
-
-
-def incumbents_of(history: History) -> Incumbents:
-    """Those of a promotion log."""
-    champion = history.champion
-    return Incumbents(
-        champion.version if champion else None,
-        tuple(sorted({tenure.version for tenure in history.tenures})),
-    )
 
 
 NOBODY = Incumbents()
