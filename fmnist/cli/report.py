@@ -1,0 +1,35 @@
+"""``fmnist report``: all model versions and how they did, as files."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from fmnist import settings
+from fmnist.cli.console import as_json, print_json, working
+from fmnist.fashion_mnist import MODEL_NAME
+
+
+@click.command()
+@click.option("--version", "number", type=click.IntRange(min=1), help="Version to open [default: latest].")
+@click.option("--model", default=MODEL_NAME, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
+@as_json
+def report(number: int | None, model: str, out: Path, as_json: bool) -> None:
+    """Write a report on all versions of a model: HTML, Markdown, JSON, metrics and a note.
+
+    Nothing is tested again; the gate's results are read from the registry.
+
+    \b
+    Examples:
+      fmnist report
+      fmnist report --version 3 --out /tmp/report
+    """
+    from fmnist.report.gather import gather
+    from fmnist.report.write import write
+
+    own = settings.from_environment()
+    with working("Writing the report"):
+        registry, store = settings.model_registry(own), settings.data_store(own)
+        files = write(gather(registry, store, model, datetime.now(UTC), number), out)
+    print_json({"files": files}) if as_json else click.echo("\n".join(map(str, files)))

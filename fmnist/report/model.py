@@ -1,0 +1,62 @@
+"""What a report is made of: every version of a model with what is known of it."""
+
+from dataclasses import dataclass
+
+from fmnist.gate.evidence import Evidence, SampleError
+from fmnist.gate.result import GateResult
+from fmnist.registry.base import ModelVersion
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A test image that was named wrong; ``pixels`` are 784 bytes (28x28 uint8), None if not to be had."""
+
+    error: SampleError
+    pixels: bytes | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One version. ``result`` is None if it was never tested, or if what it carries is broken;
+    ``troubles`` tell what could not be read, for people.
+    """
+
+    version: ModelVersion
+    result: GateResult | None
+    evidence: Evidence | None
+    pictures: tuple[Picture, ...]
+    troubles: tuple[str, ...]
+
+    @property
+    def status(self) -> str:
+        """``passed``, ``forced``, ``refused``, ``not tested`` or ``unreadable``."""
+        if self.result is None:
+            return "unreadable" if self.troubles else "not tested"
+        if self.result.forced:
+            return "forced"
+        return "passed" if self.result.passed else "refused"
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether trained or tested on drawn images."""
+        trained_on = self.version.metadata.provenance.train_data.origin
+        return trained_on == "synthetic" or (self.result is not None and self.result.synthetic)
+
+
+@dataclass(frozen=True)
+class Report:
+    """All versions of ``model``, newest first; ``made`` is ISO 8601 in UTC.
+
+    ``subject`` is the version that the report was made for: the one just tested, else the newest.
+    """
+
+    model: str
+    made: str
+    entries: tuple[Entry, ...]
+    subject: int
+    classes: tuple[str, ...]
+
+    @property
+    def entry(self) -> Entry:
+        """The subject's."""
+        return next(entry for entry in self.entries if entry.version.number == self.subject)

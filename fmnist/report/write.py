@@ -1,0 +1,33 @@
+"""Write a report's files."""
+
+from pathlib import Path
+
+from fmnist.errors import ConfigError
+from fmnist.files import write_atomically
+from fmnist.report.html import to_html
+from fmnist.report.machine import to_json, to_metrics
+from fmnist.report.markdown import to_markdown, to_note
+from fmnist.report.model import Report
+
+
+def write(report: Report, folder: Path) -> list[Path]:
+    """Each file whole or not at all, in the order they are of use to a person.
+
+    Raises:
+        ConfigError: the folder cannot be written.
+    """
+    contents = {
+        "model-versions.html": to_html(report),
+        "model-versions.md": to_markdown(report),
+        "model-versions.json": to_json(report),
+        "note.md": to_note(report),
+        "metrics.txt": to_metrics(report),
+    }
+    try:
+        for name, content in contents.items():
+            write_atomically(folder / name, content)
+    except OSError as error:
+        raise ConfigError(
+            f"{folder}: the report cannot be written: {error}; choose another folder"
+        ) from error
+    return [folder / name for name in contents]
