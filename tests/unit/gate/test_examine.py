@@ -206,7 +206,7 @@ def test_gitlabs_entry_shows_each_broken_rule_of_the_latest_without_tensorflow(
         cwd=PROJECT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
     )
     assert outcome.returncode == 1
     cases = _cases(tmp_path)
