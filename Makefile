@@ -36,7 +36,7 @@ requirements/%-$(PLATFORM).txt:
 demo: setup ## Walk the whole path: data commit, search, training, gate, served prediction
 	@$(BIN)/fmnist demo
 
-up: setup ## Serve the newest version that passed the gate
+up: setup ## Serve the champion, at first the newest version that passed the gate
 	@$(BIN)/fmnist up
 
 down: ## Stop everything that runs

@@ -4,6 +4,7 @@ This module alone knows which engine stands behind a port; an engine's library i
 when its port is asked for.
 """
 
+import getpass
 import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -63,6 +64,10 @@ class Settings:
         return self.home / "serving"
 
     @property
+    def promotions(self) -> Path:
+        return self.home / "promotions"
+
+    @property
     def gateway(self) -> str:
         return f"http://127.0.0.1:{self.gateway_port}"
 
@@ -81,6 +86,11 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         tracking_uri=_database(environ.get("FMNIST_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}"),
         gateway_port=_port(environ.get("FMNIST_GATEWAY_PORT") or "8080"),
     )
+
+
+def user(environ: Mapping[str, str] = os.environ) -> str:
+    """Who acts: the one who started GitLab's pipeline, else this machine's user."""
+    return environ.get("GITLAB_USER_LOGIN") or getpass.getuser()
 
 
 def _port(text: str) -> int:

@@ -9,7 +9,7 @@ from fmnist.fashion_mnist import MODEL_NAME
 @click.command()
 @as_json
 def up(as_json: bool) -> None:
-    """Serve the newest version that passed the gate, and keep it running.
+    """Serve the champion, or before the first promotion the newest version that passed the gate.
 
     \b
     Examples:
@@ -17,9 +17,11 @@ def up(as_json: bool) -> None:
       fmnist up --json
     """
     from fmnist.cli.serving import serve
-    from fmnist.deployment.choice import newest_passed
+    from fmnist.deployment.choice import champion_or_newest
     from fmnist.gate.keys import Keys
+    from fmnist.promotion.log import PromotionLog
     from fmnist.settings import from_environment
 
-    keys = Keys.at(from_environment().home)
-    serve(lambda registry: newest_passed(registry, MODEL_NAME, "local", keys), as_json)
+    own = from_environment()
+    keys, history = Keys.at(own.home), PromotionLog(own.promotions, MODEL_NAME).read()
+    serve(lambda registry: champion_or_newest(registry, history, MODEL_NAME, "local", keys), as_json)

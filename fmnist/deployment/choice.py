@@ -3,7 +3,31 @@
 from fmnist.errors import GateRefused, NotFoundError
 from fmnist.gate.keys import Keys
 from fmnist.gate.signature import Target, verify
+from fmnist.promotion.history import History
 from fmnist.registry.base import ModelRegistry, ModelVersion
+
+
+def champion_or_newest(
+    registry: ModelRegistry, history: History, model: str, target: Target, keys: Keys
+) -> ModelVersion:
+    """The version that should serve: the champion once there is one, else the newest that passed.
+
+    Raises:
+        NotFoundError: the champion no longer exists, or no version passed.
+        GateRefused: the champion's verdict no longer lets it go to ``target``.
+        IntegrityError: a verdict was altered.
+    """
+    if history.champion is None:
+        return newest_passed(registry, model, target, keys)
+    try:
+        champion = registry.get(model, history.champion.version)
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"the champion no longer exists: {error}; fmnist rollback returns to one that served well, "
+            "fmnist promote VERSION serves another that passed the gate"
+        ) from error
+    verify(champion, target, keys)
+    return champion
 
 
 def newest_passed(registry: ModelRegistry, model: str, target: Target, keys: Keys) -> ModelVersion:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from fmnist.errors import NotFoundError
 from fmnist.gate.result import gate_result
+from fmnist.promotion.history import History
 from fmnist.registry.base import ModelRegistry, ModelVersion
 
 
@@ -16,6 +17,15 @@ class Incumbents:
 
     champion: int | None = None
     promoted: tuple[int, ...] = ()
+
+
+def incumbents_of(history: History) -> Incumbents:
+    """Those of a promotion log."""
+    champion = history.champion
+    return Incumbents(
+        champion.version if champion else None,
+        tuple(sorted({tenure.version for tenure in history.tenures})),
+    )
 
 
 NOBODY = Incumbents()

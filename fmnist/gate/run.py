@@ -1,6 +1,5 @@
 """The gate as a person or a pipeline calls it: everything by name, from this machine's settings."""
 
-import getpass
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,10 +10,11 @@ from fmnist import settings as engines
 from fmnist.errors import InputError
 from fmnist.fashion_mnist import MODEL_NAME, TEST
 from fmnist.gate.examine import Occasion, examine
-from fmnist.gate.incumbents import NOBODY
+from fmnist.gate.incumbents import incumbents_of
 from fmnist.gate.keys import Keys
 from fmnist.gate.policy import read_policy
 from fmnist.gate.result import GateResult, Override
+from fmnist.promotion.log import PromotionLog
 from fmnist.registry.base import ModelVersion
 from fmnist.settings import PROJECT, Settings
 
@@ -60,7 +60,8 @@ def run(
         environ.get("CI_PIPELINE_URL") or None,
     )
     test_data = store.get(TEST.repo, order.data)
-    result = examine(registry, store, version, test_data, policy, NOBODY, occasion)
+    incumbents = incumbents_of(PromotionLog(own.promotions, version.model).read())
+    result = examine(registry, store, version, test_data, policy, incumbents, occasion)
     return version, result
 
 
@@ -69,4 +70,4 @@ def _override(reason: str | None, environ: Mapping[str, str]) -> Override | None
         return None
     if not reason.strip():
         raise InputError("an override needs a reason that others will understand")
-    return Override(environ.get("GITLAB_USER_LOGIN") or getpass.getuser(), reason.strip())
+    return Override(engines.user(environ), reason.strip())

@@ -61,6 +61,20 @@ class ModelRegistry(Protocol):
         """
         ...
 
+    def set_champion(self, model: str, number: int) -> None:
+        """Let the registry call that version the model's champion, and no other.
+
+        It only mirrors the promotion log, for who looks at the registry; the last writer wins.
+
+        Raises:
+            NotFoundError: there is no such version.
+        """
+        ...
+
+    def champion(self, model: str) -> int | None:
+        """The version that is called champion, None if none is."""
+        ...
+
     def download(self, version: ModelVersion, folder: Path) -> Bundle:
         """Copy the bundle out, verified.
 

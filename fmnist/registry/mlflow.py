@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _ANNOTATION = re.compile(r"fmnist(\.[a-z0-9_-]+)+")
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_CHAMPION = "champion"
 _LONGEST_TAG = 100_000
 _PAGE = 100
 _LOCK_SECONDS = 120.0
@@ -93,6 +94,18 @@ class MlflowRegistry:
         if hashlib.sha256(content).hexdigest() != sha256:
             raise IntegrityError(f"{path}: is not what was attached; its SHA-256 differs from its name")
         return content
+
+    def set_champion(self, model: str, number: int) -> None:
+        self.get(model, number)
+        with self._errors_mapped():
+            self._client.set_registered_model_alias(model, _CHAMPION, str(number))
+
+    def champion(self, model: str) -> int | None:
+        if not self.versions(model):
+            return None
+        with self._errors_mapped():
+            found = self._client.get_registered_model(model).aliases.get(_CHAMPION)
+        return None if found is None else int(found)
 
     def download(self, version: ModelVersion, folder: Path) -> Bundle:
         stored = open_stored(self._folder(version.model, version.bundle_sha256), version.bundle_sha256)

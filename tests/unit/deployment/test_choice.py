@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from fmnist.bundle import Metadata
-from fmnist.deployment.choice import newest_passed
-from fmnist.errors import IntegrityError, NotFoundError
+from fmnist.deployment.choice import champion_or_newest, newest_passed
+from fmnist.errors import GateRefused, IntegrityError, NotFoundError
 from fmnist.gate.keys import Keys
 from fmnist.gate.result import ANNOTATION
 from fmnist.gate.signature import Target, sign
 from fmnist.gate.verdict import Outcome
+from fmnist.promotion.history import Entry, Event, History, Takeover
 from fmnist.registry.base import ModelVersion
 from tests.support.bundles import make_bundle
 from tests.support.results import make_result, make_rule
@@ -24,6 +25,12 @@ class Versions:
 
     def versions(self, model: str) -> Sequence[ModelVersion]:
         return sorted(self._versions, key=lambda one: -one.number)
+
+    def get(self, model: str, number: int) -> ModelVersion:
+        for version in self._versions:
+            if version.number == number:
+                return version
+        raise NotFoundError(f"no version {number}")
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +93,26 @@ def test_an_altered_verdict_is_an_alarm_not_a_miss(metadata: Metadata, keys: Key
     )
     with pytest.raises(IntegrityError, match="altered"):
         _chosen(keys, _tested(1, metadata, keys), replace(refused, annotations={ANNOTATION: altered}))
+
+
+def _to_serve(keys: Keys, champion: int | None, *versions: ModelVersion) -> int:
+    history = History()
+    if champion:
+        history = History((Entry("t", Event.SERVES, Takeover(champion, "a" * 64, "ada", None, None)),))
+    registry = Versions(*versions)
+    return champion_or_newest(registry, history, "m", "local", keys).number  # type: ignore[arg-type]
+
+
+def test_the_champion_serves_and_before_there_is_one_the_newest_that_passed(
+    metadata: Metadata, keys: Keys
+) -> None:
+    versions = [_tested(number, metadata, keys) for number in (1, 2)]
+    assert _to_serve(keys, None, *versions) == 2
+    assert _to_serve(keys, 1, *versions) == 1
+
+
+def test_a_champion_that_may_not_serve_is_not_replaced_in_silence(metadata: Metadata, keys: Keys) -> None:
+    with pytest.raises(NotFoundError, match=r"champion no longer exists.*rollback"):
+        _to_serve(keys, 7, _tested(1, metadata, keys))
+    with pytest.raises(GateRefused, match="version 2 of m was refused"):
+        _to_serve(keys, 2, _tested(1, metadata, keys), _tested(2, metadata, keys, Outcome.FAIL))

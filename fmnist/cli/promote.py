@@ -1,0 +1,69 @@
+"""``fmnist promote`` and ``fmnist rollback``: which version serves, and the log of it."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from fmnist import settings
+from fmnist.cli.console import as_json, print_json, say, working
+from fmnist.fashion_mnist import MODEL_NAME
+
+if TYPE_CHECKING:
+    from fmnist.deployment.promote import Promotion
+
+_model = click.option("--model", default=MODEL_NAME, show_default=True)
+_reason = click.option("--reason", metavar="TEXT", help="Why; kept in the promotion log with your name.")
+
+
+@click.command()
+@click.argument("version", type=click.IntRange(min=1))
+@_reason
+@_model
+@as_json
+def promote(version: int, reason: str | None, model: str, as_json: bool) -> None:
+    """Make VERSION the champion: it gets all traffic, is seen to serve, and is written down as such.
+
+    Only a version that passed the gate, by a verdict whose signature is checked again.
+
+    \b
+    Examples:
+      fmnist promote 3
+      fmnist promote 3 --reason "knows the new shirts" --json
+    """
+    from fmnist.deployment.promote import By, promoter
+
+    with working(f"Promoting version {version}"):
+        done = promoter(settings.from_environment(), model).promote(version, By(settings.user(), reason))
+    _show(done, as_json)
+
+
+@click.command()
+@_reason
+@_model
+@as_json
+def rollback(reason: str | None, model: str, as_json: bool) -> None:
+    """Return to the last version that served well: one that was replaced, not rolled back or dead.
+
+    \b
+    Examples:
+      fmnist rollback
+      fmnist rollback --reason "takes coats for shirts" --json
+    """
+    from fmnist.deployment.promote import By, promoter
+
+    with working("Rolling back"):
+        done = promoter(settings.from_environment(), model).rollback(By(settings.user(), reason))
+    _show(done, as_json)
+
+
+def _show(done: "Promotion", as_json: bool) -> None:
+    for note in done.notes:
+        say(note)
+    if as_json:
+        print_json(asdict(done))
+        return
+    click.echo(f"{done.deployment.model} {done.champion.version}: champion since {done.champion.since}")
+    if done.before:
+        click.echo(f"  version {done.before.version}, since {done.before.since}, was {done.before.ended}")
+    click.echo(f"  {done.deployment.url}/api/v1.0/predictions")

@@ -1,0 +1,310 @@
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fmnist.bundle import Bundle
+from fmnist.deployment.base import Deployment
+from fmnist.deployment.promote import By, Promoter
+from fmnist.errors import FmnistError, GateRefused, IntegrityError, NotFoundError, UnavailableError
+from fmnist.gate.keys import Keys
+from fmnist.gate.result import ANNOTATION
+from fmnist.gate.verdict import Outcome
+from fmnist.promotion.history import End, Event
+from fmnist.promotion.log import PromotionLog
+from fmnist.registry.base import ModelVersion
+from tests.support.bundles import make_bundle
+from tests.support.results import make_rule, with_verdict
+
+BY = By("ada", "better")
+
+
+class Machine:
+    """A platform in memory; ``fault`` is the step that fails, ``killed`` the one that ends the process."""
+
+    def __init__(self) -> None:
+        self.weights: dict[int, int] = {}
+        self.dead: set[int] = set()
+        self.fault = self.killed = ""
+        self.answers: int | None = None
+
+    def apply(self, version: int, bundle: Bundle) -> Deployment:
+        self._step("apply")
+        self.weights.setdefault(version, 0)
+        self.dead.discard(version)
+        return self._deployment(version)
+
+    def set_weights(self, weights: Mapping[int, int]) -> None:
+        self._step("weights")
+        self.weights = {version: weights.get(version, 0) for version in self.weights}
+
+    def deployments(self) -> list[Deployment]:
+        return [self._deployment(one) for one in sorted(self.weights, key=lambda one: -self.weights[one])]
+
+    def remove(self, version: int) -> None:
+        self._step("remove")
+        del self.weights[version]
+
+    def ask(self, url: str) -> int:
+        self._step("ask")
+        return self.answers or self.serving
+
+    @property
+    def serving(self) -> int:
+        return next(one for one, weight in self.weights.items() if weight)
+
+    def _step(self, name: str) -> None:
+        if name == self.killed:
+            raise KeyboardInterrupt
+        if name == self.fault:
+            raise UnavailableError(f"{name} fails")
+
+    def _deployment(self, version: int) -> Deployment:
+        return Deployment("m", version, self.weights[version], version not in self.dead, "http://here")
+
+
+class Registry:
+    """A registry as far as promotion goes."""
+
+    def __init__(self, bundle: Bundle, versions: list[ModelVersion]) -> None:
+        self.bundle = bundle
+        self.of = {version.number: version for version in versions}
+        self.alias: int | None = None
+        self.race: int | None = None
+        self.gone = False
+
+    def get(self, model: str, number: int) -> ModelVersion:
+        if number not in self.of:
+            raise NotFoundError(f"no version {number}")
+        return self.of[number]
+
+    def download(self, version: ModelVersion, folder: Path) -> Bundle:
+        return self.bundle
+
+    def set_champion(self, model: str, number: int) -> None:
+        if self.gone:
+            raise UnavailableError("registry is gone")
+        self.alias = self.race or number
+
+    def champion(self, model: str) -> int | None:
+        return self.alias
+
+
+class Site:
+    """Versions 1-4 passed, 5 was refused, 6 never tested, 7 altered after it was refused."""
+
+    def __init__(self, folder: Path, bundle: Bundle) -> None:
+        keys = Keys.at(folder, {})
+        key = keys.signing()
+        versions = [
+            ModelVersion("m", number, "2026-01-01", f"{number:064}", bundle.metadata, {})
+            for number in range(1, 8)
+        ]
+        fail = make_rule("accuracy", outcome=Outcome.FAIL)
+        for at, version in enumerate(versions):
+            if version.number in (1, 2, 3, 4):
+                versions[at] = with_verdict(version, key)
+            if version.number in (5, 7):
+                versions[at] = with_verdict(version, key, fail)
+        text = versions[6].annotations[ANNOTATION]
+        text = text.replace('"fail"', '"pass"').replace('"passed": false', '"passed": true')
+        versions[6] = replace(versions[6], annotations={ANNOTATION: text})
+        self.machine, self.registry = Machine(), Registry(bundle, versions)
+        self.log = PromotionLog(folder / "promotions", "m")
+        self.promoter = Promoter(
+            self.registry,  # type: ignore[arg-type]
+            self.machine,
+            self.log,
+            keys,
+            folder / "bundles",
+            ask=self.machine.ask,
+        )
+
+    def promote(self, *numbers: int) -> None:
+        for number in numbers:
+            self.promoter.promote(number, BY)
+
+    @property
+    def champion(self) -> int | None:
+        champion = self.log.read().champion
+        return champion.version if champion else None
+
+    @property
+    def events(self) -> list[tuple[int, Event]]:
+        return [(entry.takeover.version, entry.event) for entry in self.log.read().entries]
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return make_bundle(tmp_path_factory.mktemp("promote") / "bundle")
+
+
+@pytest.fixture
+def site(tmp_path: Path, bundle: Bundle) -> Site:
+    return Site(tmp_path, bundle)
+
+
+def test_a_promoted_version_serves_alone_and_is_written_down(site: Site) -> None:
+    first = site.promoter.promote(2, BY)
+    assert (first.before, first.notes, first.deployment.version) == (None, (), 2)
+    second = site.promoter.promote(1, By("bob"))
+    assert site.machine.weights == {1: 100}
+    assert site.registry.alias == 1
+    assert second.before is not None
+    assert (second.before.version, second.before.ended, second.before.until) == (
+        2,
+        End.REPLACED,
+        second.champion.since,
+    )
+    assert (second.champion.version, second.champion.who, second.champion.reason) == (1, "bob", None)
+    assert (second.before.who, second.before.reason) == ("ada", "better")
+
+
+@pytest.mark.parametrize(
+    ("number", "error", "says"),
+    [
+        (5, GateRefused, "refused by the gate"),
+        (6, GateRefused, "never tested"),
+        (7, IntegrityError, "altered"),
+        (9, NotFoundError, "no version 9"),
+    ],
+)
+def test_what_the_gate_did_not_let_pass_changes_nothing(
+    site: Site, number: int, error: type[FmnistError], says: str
+) -> None:
+    site.promote(1)
+    before = site.log.read()
+    with pytest.raises(error, match=says):
+        site.promote(number)
+    assert (site.machine.weights, site.registry.alias, site.log.read()) == ({1: 100}, 1, before)
+
+
+@pytest.mark.parametrize("fault", ["apply", "weights"])
+def test_a_version_that_does_not_take_over_failed_and_the_champion_stays(site: Site, fault: str) -> None:
+    site.promote(1)
+    site.machine.fault = fault
+    with pytest.raises(UnavailableError, match=f"{fault} fails"):
+        site.promote(2)
+    assert (site.machine.serving, site.champion, site.registry.alias) == (1, 1, 1)
+    assert site.events[-1] == (2, Event.FAILED)
+    assert site.log.read().entries[-1].note == f"{fault} fails"
+
+
+def test_another_answer_than_the_new_versions_is_no_promotion(site: Site) -> None:
+    site.promote(1)
+    site.machine.answers = 1
+    with pytest.raises(UnavailableError, match="version 2 should serve, but version 1 answers"):
+        site.promote(2)
+    assert (site.champion, site.machine.serving) == (1, 1)
+
+
+def test_the_champion_again_is_served_again_and_its_time_goes_on(site: Site) -> None:
+    site.promote(1)
+    before = site.log.read()
+    site.machine.weights = {}
+    assert site.promoter.promote(1, BY).before is None
+    assert (site.machine.weights, site.log.read()) == ({1: 100}, before)
+
+
+def test_a_rollback_returns_to_what_served_well(site: Site) -> None:
+    site.promote(1, 4, 2)
+    done = site.promoter.rollback(By("bob", "coats"))
+    assert (done.champion.version, done.champion.reason, site.machine.weights) == (4, "coats", {4: 100})
+    assert done.before is not None
+    assert (done.before.version, done.before.ended) == (2, End.ROLLED_BACK)
+    site.promote(3)
+    assert site.promoter.rollback(BY).champion.version == 4
+    assert site.promoter.rollback(BY).champion.version == 1
+    with pytest.raises(NotFoundError, match="no other version served well"):
+        site.promoter.rollback(BY)
+    assert site.machine.weights == {1: 100}
+
+
+def test_without_a_promotion_there_is_nothing_to_roll_back(site: Site) -> None:
+    with pytest.raises(NotFoundError, match="was ever promoted"):
+        site.promoter.rollback(BY)
+
+
+def test_a_champion_that_died_is_not_returned_to(site: Site) -> None:
+    site.promote(1, 2)
+    site.machine.dead = {2}
+    site.promote(3)
+    assert [tenure.ended for tenure in site.log.read().tenures] == [End.REPLACED, End.FAILED, None]
+    assert site.promoter.rollback(BY).champion.version == 1
+
+
+def test_a_target_that_no_longer_exists_is_named_with_the_others(site: Site) -> None:
+    site.promote(1, 2, 3)
+    del site.registry.of[2]
+    with pytest.raises(NotFoundError, match=r"version 2 served well last, but no longer exists.*well: 1;"):
+        site.promoter.rollback(BY)
+    assert site.champion == 3
+
+
+@pytest.mark.parametrize(("step", "served"), [("apply", 1), ("weights", 1), ("remove", 2), ("ask", 2)])
+def test_after_a_kill_the_next_command_reads_back_what_serves(site: Site, step: str, served: int) -> None:
+    site.promote(1)
+    site.machine.killed = step
+    with pytest.raises(KeyboardInterrupt):
+        site.promote(2)
+    assert site.events[-1] == (2, Event.BEGUN)
+    site.machine.killed = ""
+    done = site.promoter.promote(3, BY)
+    outcome = Event.SERVES if served == 2 else Event.FAILED
+    assert (2, outcome) in site.events
+    assert done.notes == (f"ada's promotion of version 2 was interrupted; now written down: {outcome}",)
+    assert done.before is not None
+    assert done.before.version == served
+
+
+def test_what_serves_without_a_promotion_is_noticed(site: Site) -> None:
+    site.promote(1)
+    site.machine.weights = {6: 100}
+    assert site.promoter.promote(2, BY).notes == (
+        "version 6 served, but not by promotion; the log's champion is version 1",
+    )
+
+
+def test_a_lost_race_for_the_registrys_champion_is_told(site: Site) -> None:
+    site.registry.race = 4
+    assert "calls version 4 champion, not 1" in site.promoter.promote(1, BY).notes[0]
+    site.registry.race, site.registry.gone = None, True
+    assert "registry is gone" in site.promoter.promote(2, BY).notes[0]
+    assert site.champion == 2
+
+
+_STEPS = st.tuples(
+    st.sampled_from(["promote", "rollback"]),
+    st.integers(1, 7),
+    st.sampled_from(["", "", "apply", "weights", "remove", "ask"]),
+    st.booleans(),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(steps=st.lists(_STEPS, max_size=10))
+def test_whatever_happens_the_log_says_what_serves(
+    steps: list[tuple[str, int, str, bool]], bundle: Bundle, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    site = Site(tmp_path_factory.mktemp("site"), bundle)
+    for verb, number, fault, kill in steps:
+        before = site.log.read()
+        site.machine.killed, site.machine.fault = (fault, "") if kill else ("", fault)
+        with suppress(FmnistError, KeyboardInterrupt):
+            site.promoter.promote(number, BY) if verb == "promote" else site.promoter.rollback(BY)
+        after = site.log.read()
+        assert after.entries[: len(before.entries)] == before.entries
+    site.machine.killed = site.machine.fault = ""
+    if site.log.read().pending:
+        with pytest.raises(NotFoundError):
+            site.promote(9)
+    history = site.log.read()
+    assert history.pending is None
+    assert {tenure.version for tenure in history.tenures} <= {1, 2, 3, 4}
+    assert all(tenure.ended for tenure in history.tenures[:-1])
+    if history.champion:
+        assert site.machine.weights[site.champion or 0] == 100
