@@ -40,7 +40,7 @@ from fmnist.training.train import reference_to, usable_cores
 
 SEARCH = (
     "name=fmnist-demo",
-    "searcher.max_trials=4",
+    "searcher.max_trials=3",
     "searcher.max_time=2",
     "searcher.divisor=2",
     "searcher.mode=aggressive",
@@ -52,7 +52,7 @@ SEARCH = (
 Shifting images pays off only after many epochs.
 """
 
-EPOCHS = 7
+EPOCHS = 6
 """Of the best trial in the end, the search's included."""
 
 PICTURES = 10
