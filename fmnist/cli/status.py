@@ -31,7 +31,7 @@ def status(as_json: bool) -> None:
     if as_json:
         _print_json(deployments, found)
     elif not found:
-        click.echo("nothing runs; make up serves the champion, or at first the newest version that passed the gate")
+        click.echo("nothing runs; make up serves the champion")
     else:
         _print_tables(deployments, found)
 
