@@ -46,8 +46,12 @@ def _row(entry: Entry) -> tuple[Html, ...]:
         number(interval(rule.uncertainty, "share") if rule else ""),
         cell(version.metadata.provenance.train_data.origin),
         number(moment(version.created)),
-        cell(", ".join(rule.name for rule in entry.result.verdict.broken) if entry.result else ""),
+        cell(_broken(entry), kind="last"),
     )
+
+
+def _broken(entry: Entry) -> str:
+    return ", ".join(rule.name for rule in entry.result.verdict.broken) if entry.result else ""
 
 
 def _accuracy(entry: Entry) -> Rule | None:
@@ -74,9 +78,9 @@ def _version(entry: Entry, report: Report) -> Html:
     return element(
         "details",
         summary,
-        element("div", *_inside(entry, report), class_="inside"),
+        # Browsers open what is closed when a link leads inside it.
+        element("div", *_inside(entry, report), class_="inside", id=f"version-{version.number}"),
         class_="version",
-        id=f"version-{version.number}",
         **opened,
     )
 

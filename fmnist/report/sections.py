@@ -22,13 +22,15 @@ def badge(text: str) -> Html:
 
 
 def badges(entry: Entry) -> Html:
-    """The verdict, and that drawn images were used."""
-    return join([badge(entry.status), badge("synthetic") if entry.synthetic else ""])
+    """The verdict, that drawn images were used, and that something about it cannot be shown."""
+    marks = {"synthetic": entry.synthetic, "incomplete": bool(entry.result and entry.troubles)}
+    words = [entry.status, *(word for word, holds in marks.items() if holds)]
+    return join([part for word in words for part in (badge(word), " ")])
 
 
 def verdict_box(entry: Entry) -> Html:
     """The verdict at a glance: broken rules, override, what could not be read."""
-    inside: list[str] = [element("strong", _HEADLINES[entry.status]), *_override(entry)]
+    inside: list[Html] = [element("strong", _HEADLINES[entry.status]), *_override(entry)]
     if entry.result is not None and entry.result.verdict.broken:
         broken = [
             element("li", element("b", rule.name), f": {rule.explanation}")
@@ -39,8 +41,15 @@ def verdict_box(entry: Entry) -> Html:
         inside.append(
             element("p", "Test it: ", element("code", f"fmnist gate --version {entry.version.number}"))
         )
-    inside.extend(element("p", trouble) for trouble in entry.troubles)
-    return element("div", *inside, class_=f"verdict {entry.status.replace(' ', '-')}")
+    troubles = [element("p", trouble) for trouble in entry.troubles]
+    if entry.result is None:
+        return _box(entry.status, [*inside, *troubles])
+    missing = _box("incomplete", [element("strong", "Not all can be shown"), *troubles]) if troubles else ""
+    return join([_box(entry.status, inside), missing])
+
+
+def _box(kind: str, inside: list[Html]) -> Html:
+    return element("div", *inside, class_=f"verdict {kind.replace(' ', '-')}")
 
 
 _HEADLINES = {

@@ -22,7 +22,7 @@ code{font:13px/1.4 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
   white-space:nowrap;overflow-wrap:normal}
 .passed,.pass{color:var(--pass);background:var(--pass-bg)}
 .refused,.fail,.unreadable{color:var(--fail);background:var(--fail-bg)}
-.forced,.synthetic{color:var(--warn);background:var(--warn-bg)}
+.forced,.synthetic,.incomplete{color:var(--warn);background:var(--warn-bg)}
 .not-tested,.not-applicable{color:var(--none);background:var(--none-bg)}
 .verdict{border-left:5px solid;border-radius:8px;padding:16px 20px;margin:16px 0}
 .verdict>*{color:var(--ink)}
@@ -38,7 +38,8 @@ details.version>summary::before{content:"";width:7px;height:7px;border:solid var
   border-width:0 2px 2px 0;transform:rotate(-45deg);margin-right:2px}
 details.version[open]>summary::before{transform:rotate(45deg)}
 details.version>summary .soft{font-weight:400;margin-left:auto}
-.inside{padding:0 20px 24px}
+.inside{padding:0 20px 24px;scroll-margin-top:72px}
+td.last{color:var(--soft);min-width:240px}
 details.more>summary{cursor:pointer;color:var(--accent);font-size:14px;margin:12px 0}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;font-size:14px;width:100%}
@@ -75,12 +76,17 @@ footer{margin-top:48px;border-top:1px solid var(--line);padding-top:16px}
 details.version>summary .soft{margin-left:0;flex-basis:100%}
 dl{grid-template-columns:1fr}dd{margin-bottom:6px}.errors{
   grid-template-columns:repeat(auto-fill,minmax(112px,1fr))}
-table.rules thead{display:none}table.rules,table.rules tbody{display:block}
-table.rules tr{display:flex;flex-wrap:wrap;gap:0 10px;padding:10px 0;
+table:is(.rules,.versions) thead{display:none}
+table:is(.rules,.versions),table:is(.rules,.versions) tbody{display:block}
+table:is(.rules,.versions) tr{display:flex;flex-wrap:wrap;gap:0 10px;padding:10px 0;
   border-bottom:1px solid var(--line)}
-table.rules tr.broken{padding:10px;border-radius:6px;background:var(--fail-bg)}
-table.rules tr>*{display:block;border:0;padding:0}
-table.rules th{flex:1 1 60%}table.rules td.why{flex-basis:100%}table.rules td.why,table.rules td.n{
-  font-size:13px}}
+table:is(.rules,.versions) tr.broken{padding:10px;border-radius:6px;background:var(--fail-bg)}
+table:is(.rules,.versions) tr>*{display:block;border:0;padding:0}
+table:is(.rules,.versions) td:empty{display:none}
+table.versions th{font-size:16px}table.versions th::before{content:"version "}
+table.versions td.last{flex-basis:100%}
+table.rules th{flex:1 1 calc(100% - 140px)}table.rules td:nth-child(2){flex:0 0 120px;text-align:right}
+td.why,table.versions td.last{flex-basis:100%;font-size:13px}
+table.rules td.n{font-size:13px}}
 @media print{details.version{break-inside:avoid-page;border:0}body{background:#fff}}
 """

@@ -9,6 +9,7 @@ From the environment:
     TEST_DATA_COMMIT   a commit of the test data's repo (default: the newest)
     GATE_POLICY        the bounds (default: gate.yaml of this checkout)
     GATE_OVERRIDE      a reason to let it pass whatever the rules say; kept with who gave it
+    GATE_REPORTS       where the report on all versions goes (default: reports)
     FMNIST_GATE_KEY    CI's key, a protected variable (default: this machine's own key)
     FMNIST_HOME, FMNIST_TRACKING_URI   where the data store and the registry are
 
@@ -16,12 +17,14 @@ The result is written into the version's metadata whether it passes or not. A ru
 to judge, such as that of the champion when there is none, is shown as skipped.
 
 Exit code 0: the version passes. 1: it is refused. 20: there is no verdict, because the registry, the
-version, the data or the policy could not be had; that is one error, never a pass, never a skip.
+version, the data or the policy could not be had; that is one error, never a pass, never a skip. It is
+also 20 if the report cannot be written.
 """
 
 import os
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -33,12 +36,14 @@ from fmnist.gate.result import GateResult
 from fmnist.gate.rules import RULES
 from fmnist.gate.run import POLICY, Order, run
 from fmnist.gate.verdict import Outcome
+from fmnist.report.gather import gather
+from fmnist.report.write import write
 
 NO_VERDICT = 20
 
 
 class _NoVerdict:
-    """A plugin for as long as there is no verdict: pytest would end with 1, as for a refusal."""
+    """A plugin for as long as there is no verdict or no report: pytest would end with 1, as for a refusal."""
 
     @staticmethod
     def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -75,6 +80,18 @@ def test_rule(name: str, result: GateResult, record_property: Callable[[str, obj
 
 def test_tensorflow_is_not_needed(result: GateResult) -> None:
     assert "tensorflow" not in sys.modules
+
+
+def test_report_is_written(result: GateResult, request: pytest.FixtureRequest) -> None:
+    """After the rules: it shows their outcome, and changes none."""
+    own = settings.from_environment()
+    folder = Path(os.environ.get("GATE_REPORTS") or "reports")
+    try:
+        registry, store = settings.model_registry(own), settings.data_store(own)
+        write(gather(registry, store, result.model, datetime.now(UTC), result.version), folder)
+    except FmnistError as error:
+        request.config.pluginmanager.register(_NoVerdict, "no report")
+        raise pytest.fail.Exception(f"no report: {error}", pytrace=False) from None
 
 
 def _order() -> Order:

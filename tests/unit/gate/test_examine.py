@@ -39,7 +39,9 @@ _BROKEN_BY_THE_POOR = (
 
 
 @pytest.fixture
-def environment(home: Settings, policy_file: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+def environment(
+    home: Settings, policy_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> pytest.MonkeyPatch:
     """What the verb and the pytest entry read."""
     for name in (
         "MODEL_NAME",
@@ -52,6 +54,7 @@ def environment(home: Settings, policy_file: Path, monkeypatch: pytest.MonkeyPat
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("FMNIST_HOME", str(home.home))
     monkeypatch.setenv("GATE_POLICY", str(policy_file))
+    monkeypatch.setenv("GATE_REPORTS", str(tmp_path / "reports"))
     return monkeypatch
 
 
@@ -212,11 +215,25 @@ def test_gitlabs_entry_shows_each_broken_rule_of_the_latest_without_tensorflow(
     cases = _cases(tmp_path)
     failed = _named(cases, "failure")
     assert failed == {f"test_rule[{name}]" for name in _BROKEN_BY_THE_POOR}
-    assert set(cases) - failed >= {"test_tensorflow_is_not_needed", "test_rule[latency]"}
+    assert set(cases) - failed >= {
+        "test_tensorflow_is_not_needed",
+        "test_rule[latency]",
+        "test_report_is_written",
+    }
+    assert "refused" in (tmp_path / "reports" / "note.md").read_text()
     assert "0.1000 of the images are named right (0.0829 to 0.1202), at least 0.9000 asked" in outcome.stdout
     result = gate_result(registry.get(MODEL_NAME, POOR))
     assert result is not None
     assert result.time > _NOW.isoformat()
+
+
+def test_a_report_that_cannot_be_written_is_no_refusal(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    environment.setenv("MODEL_VERSION", str(GOOD))
+    environment.setenv("GATE_REPORTS", str(tmp_path / "file"))
+    (tmp_path / "file").touch()
+    assert pytest.main(["-k", "test_report", *_options(tmp_path)]) == NO_VERDICT
 
 
 @pytest.mark.parametrize(
