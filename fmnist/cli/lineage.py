@@ -24,11 +24,16 @@ def lineage(version: int | None, model: str, as_json: bool) -> None:
       fmnist lineage 3 --json
     """
     from fmnist.lineage import chain, lineage_of
+    from fmnist.promotion.history import told
+    from fmnist.promotion.log import PromotionLog
 
+    own = settings.from_environment()
     with working("Reading the registry"):
-        found = lineage_of(settings.model_registry(settings.from_environment()).get(model, version))
+        found = lineage_of(settings.model_registry(own).get(model, version))
+    tenures = PromotionLog(own.promotions, model).read().of(found.version)
     if as_json:
-        print_json(asdict(found))
+        print_json({**asdict(found), "promotions": [asdict(tenure) for tenure in tenures]})
     else:
-        for depth, (link, text) in enumerate(chain(found)):
+        served = [("serving", told(tenures))] if tenures else []
+        for depth, (link, text) in enumerate([*served, *chain(found)]):
             click.echo(f"{'   ' * (depth - 1)}{'└─ ' if depth else ''}{link}: {text}")

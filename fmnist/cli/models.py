@@ -12,6 +12,7 @@ from fmnist.cli.console import as_json, print_json, print_table, say, working
 from fmnist.fashion_mnist import MODEL_NAME
 
 if TYPE_CHECKING:
+    from fmnist.promotion.history import Tenure
     from fmnist.registry.base import ModelRegistry, ModelVersion
     from fmnist.registry.gitlab import GitlabProject, Pipeline
     from fmnist.registry.pipelines import Pipelines
@@ -83,7 +84,7 @@ def list_versions(model: str, as_json: bool) -> None:
     elif not versions:
         click.echo(f"no versions of {model} yet; register a checkpoint with fmnist models register")
     else:
-        columns = ("version", "gate", "accuracy", "dataset", "experiment", "created")
+        columns = ("version", "gate", "serving", "accuracy", "dataset", "experiment", "created")
         print_table(columns, [_row(version) for version in versions], title=model)
 
 
@@ -218,7 +219,20 @@ def _document(version: "ModelVersion") -> dict[str, Any]:
         "provenance": asdict(version.metadata.provenance),
         "gate": result.document() if result else None,
         "pipeline": asdict(pipeline) if pipeline else None,
+        "promotions": [asdict(tenure) for tenure in _tenures(version)],
     }
+
+
+def _tenures(version: "ModelVersion") -> "tuple[Tenure, ...]":
+    from fmnist.promotion.log import PromotionLog
+
+    return PromotionLog(settings.from_environment().promotions, version.model).read().of(version.number)
+
+
+def _serving(version: "ModelVersion") -> str:
+    """In a word: champion, how its last time as champion ended, or nothing."""
+    *_, last = (None, *_tenures(version))
+    return "" if last is None else last.ended or "champion"
 
 
 def _row(version: "ModelVersion") -> tuple[object, ...]:
@@ -228,6 +242,7 @@ def _row(version: "ModelVersion") -> tuple[object, ...]:
     return (
         version.number,
         result.outcome if result else "untested",
+        _serving(version),
         f"{result.accuracy:.4f}" if result else "",
         _origin(version),
         version.metadata.provenance.experiment,
@@ -237,9 +252,12 @@ def _row(version: "ModelVersion") -> tuple[object, ...]:
 
 def _description(version: "ModelVersion") -> list[tuple[str, object]]:
     from fmnist.lineage import chain, lineage_of
+    from fmnist.promotion.history import told
 
     metrics = [(f"validation {name}", f"{value:.4f}") for name, value in version.metadata.metrics.items()]
     hyperparameters = list(version.metadata.hyperparameters.items())
     pipeline = _pipeline(version)
     page = [("pipeline", pipeline.url)] if pipeline else []
-    return [*chain(lineage_of(version)), *page, *metrics, *hyperparameters]
+    served = told(_tenures(version))
+    serving = [("serving", served)] if served else []
+    return [*serving, *chain(lineage_of(version)), *page, *metrics, *hyperparameters]

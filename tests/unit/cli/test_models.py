@@ -12,6 +12,9 @@ from fmnist.bundle import Bundle, open_bundle
 from fmnist.cli.lineage import lineage
 from fmnist.cli.models import models
 from fmnist.errors import InputError, NotFoundError
+from fmnist.fashion_mnist import MODEL_NAME
+from fmnist.promotion.history import End, Entry, Event, Takeover
+from fmnist.promotion.log import PromotionLog
 from tests.support.bundles import make_bundle
 from tests.support.homes import make_home
 
@@ -117,3 +120,27 @@ def test_lineage_prints_the_chain_indented_link_by_link(registered: Registered) 
     document = json.loads(_run(lineage, "1", "--json"))
     assert document["bundle_sha256"] == registered.first.sha256
     assert document["gate"] is None
+
+
+def test_who_is_champion_and_who_was_is_shown(registered: Registered) -> None:
+    log = PromotionLog(registered.home / "promotions", MODEL_NAME)
+    with log.held() as writer:
+        writer.append(Entry("2026-01-01", Event.SERVES, Takeover(1, "a" * 64, "ada", "first", None)))
+        writer.append(Entry("2026-01-02", Event.SERVES, Takeover(2, "b" * 64, "bob", None, End.REPLACED)))
+    try:
+        shown = _run(models, "list")
+        assert "champion" in shown
+        assert "replaced" in shown
+        second, first = json.loads(_run(models, "list", "--json"))
+        assert [tenure["ended"] for tenure in (*second["promotions"], *first["promotions"])] == [
+            None,
+            "replaced",
+        ]
+        assert "champion since 2026-01-02, by bob" in _run(models, "describe", "2")
+        top, below, *_ = _run(lineage, "1").splitlines()
+        assert top == "serving: replaced on 2026-01-02 after serving since 2026-01-01, by ada (first)"
+        assert below.startswith("└─ version")
+        (tenure,) = json.loads(_run(lineage, "2", "--json"))["promotions"]
+        assert (tenure["version"], tenure["until"]) == (2, None)
+    finally:
+        log.path.unlink()
