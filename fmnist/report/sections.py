@@ -151,7 +151,7 @@ def _corruption_table(evidence: Evidence) -> Html:
         )
         for effect in evidence.corruptions
     ]
-    return table(("corruption", "accuracy", "drop", "95 % interval of the drop"), rows, "corruptions")
+    return table(("corruption", "accuracy", "drop", "its 95 % interval"), rows, "corruptions")
 
 
 def _comparisons(evidence: Evidence, classes: tuple[str, ...]) -> list[Html]:

@@ -76,6 +76,7 @@ footer{margin-top:48px;border-top:1px solid var(--line);padding-top:16px}
 details.version>summary .soft{margin-left:0;flex-basis:100%}
 dl{grid-template-columns:1fr}dd{margin-bottom:6px}.errors{
   grid-template-columns:repeat(auto-fill,minmax(112px,1fr))}
+th,td{padding-right:10px}td.n{font-size:13px}
 table:is(.rules,.versions) thead{display:none}
 table:is(.rules,.versions),table:is(.rules,.versions) tbody{display:block}
 table:is(.rules,.versions) tr{display:flex;flex-wrap:wrap;gap:0 10px;padding:10px 0;
