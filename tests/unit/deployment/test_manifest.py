@@ -123,7 +123,7 @@ def _no_predictors(document: Any) -> None:
         (_traffic, "traffic must sum to 100, it is 80"),
         (_twice, "names must differ"),
         (_timeout, "rest-timeout: expected milliseconds"),
-        (_secret, r"containers\.0\.env\.\d\.value"),
+        (_secret, r"containers\.0\.env\.\d+\.value"),
         (_no_predictors, r"spec\.predictors"),
     ],
 )
