@@ -15,23 +15,22 @@ from fmnist.bundle import Bundle, DataReference
 from fmnist.data.base import Commit
 from fmnist.data.dataset import Dataset
 from fmnist.data.fetch import fetch, load
-from fmnist.deployment.base import Deployment
-from fmnist.deployment.rollout import fetch as fetch_bundle
-from fmnist.deployment.rollout import serve_alone
+from fmnist.deployment.promote import By, Promotion, promoter
 from fmnist.errors import GateRefused, IntegrityError
 from fmnist.fashion_mnist import CLASSES, MODEL_NAME
 from fmnist.files import write_atomically
+from fmnist.gate.result import GateResult
 from fmnist.gate.run import POLICY, Order, run
 from fmnist.git import code_version
 from fmnist.lineage import Lineage, lineage_of
-from fmnist.registry.base import ModelRegistry, ModelVersion
+from fmnist.registry.base import ModelVersion
 from fmnist.search import progress as search_progress
 from fmnist.search.base import SearchResult, Trial
 from fmnist.search.resources import share_machine
 from fmnist.search.search import search
 from fmnist.search.workers import Workers, prepare, share
 from fmnist.serving.client import Client
-from fmnist.settings import PROJECT, Settings
+from fmnist.settings import PROJECT, Settings, user
 from fmnist.training import progress as training_progress
 from fmnist.training.experiment import Experiment, load_experiment
 from fmnist.training.hyperparameters import Hyperparameters
@@ -84,6 +83,8 @@ class Answered:
 class Report:
     """What ``reports/demo.json`` holds.
 
+    ``model_version`` and ``lineage`` are the served version's: the one trained, or the champion
+    before if the gate refused that.
     ``accuracy`` is 0-1 over the whole test data, answered through the gateway; ``seconds`` are the
     whole walk's; ``calibration_seconds`` are a plain Python loop's of 20 million steps on the same
     machine, to compare machines by; ``url`` is the served model's.
@@ -111,7 +112,8 @@ def walk(settings: Settings, say: Say, policy: Path = POLICY) -> Report:
     The model is left serving. ``policy`` is the gate's, a file like ``gate.yaml``.
 
     Raises:
-        GateRefused: the trained version did not pass; it is registered, but not served.
+        GateRefused: the trained version did not pass, and there is no champion to go on with; it is
+            registered, but not served.
     """
     start = time.perf_counter()
     prepare()
@@ -127,10 +129,16 @@ def walk(settings: Settings, say: Say, policy: Path = POLICY) -> Report:
         version = registry.register(MODEL_NAME, bundle)
         outcome(f"{version.model} {version.number}, bundle {version.bundle_sha256[:12]}")
     with steps.take("Gate") as outcome:
-        outcome(_gated(settings, version, test_data, policy))
+        result = _gated(settings, version, test_data, policy)
+        outcome(_told(result))
     with steps.take("Deploy") as outcome:
-        deployment = _deployed(settings, registry, version)
+        promotion = _promoted(settings, version, result)
+        deployment = promotion.deployment
+        if not result.passed:
+            outcome(f"version {version.number} is refused, so the champion stays")
         outcome(f"version {deployment.version} takes {deployment.weight} % of the traffic")
+        for note in promotion.notes:
+            outcome(note)
     with steps.take("Predict") as outcome:
         dataset = load(store, test_data)
         with Client(deployment.url) as client:
@@ -141,8 +149,8 @@ def walk(settings: Settings, say: Say, policy: Path = POLICY) -> Report:
         dataset=train_data.origin,
         accuracy=accuracy,
         seconds=round(time.perf_counter() - start, 1),
-        model_version=version.number,
-        lineage=lineage_of(registry.get(MODEL_NAME, version.number)),
+        model_version=deployment.version,
+        lineage=lineage_of(registry.get(MODEL_NAME, deployment.version)),
         steps=tuple(steps.taken),
         answers=answers,
         cores=usable_cores(),
@@ -228,16 +236,24 @@ def _continued(
         return workers.run(job, run, progress)
 
 
-def _gated(settings: Settings, version: ModelVersion, test_data: Commit, policy: Path) -> str:
+def _gated(settings: Settings, version: ModelVersion, test_data: Commit, policy: Path) -> GateResult:
     _, result = run(settings, Order(version.model, version.number, test_data.id, policy))
-    if not result.passed:
+    return result
+
+
+def _told(result: GateResult) -> str:
+    return f"passed {len(result.verdict.rules)} rules" if result.passed else f"refused: {result.reasons}"
+
+
+def _promoted(settings: Settings, version: ModelVersion, result: GateResult) -> Promotion:
+    """The version as champion; the champion before, if there is one, where the gate refused the version."""
+    own = promoter(settings)
+    champion = own.log.read().champion
+    if result.passed:
+        return own.promote(version.number, By(user(), "make demo"))
+    if champion is None:
         raise GateRefused(f"version {version.number} of {version.model} is refused: {result.reasons}")
-    return f"passed {len(result.verdict.rules)} rules"
-
-
-def _deployed(settings: Settings, registry: ModelRegistry, version: ModelVersion) -> Deployment:
-    bundle = fetch_bundle(registry, version, settings.serving / "bundles" / f"v{version.number}")
-    return serve_alone(engines.platform(settings), version.number, bundle)
+    return own.promote(champion.version, By(user(), "make demo"))
 
 
 def _asked(client: Client, dataset: Dataset) -> Iterator[Answered]:

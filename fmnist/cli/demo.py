@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 )
 @as_json
 def demo(policy: Path, file: Path, as_json: bool) -> None:
-    """Walk the whole path once, and leave the model serving.
+    """Walk the whole path once, and leave the champion serving.
 
     \b
     Examples:
