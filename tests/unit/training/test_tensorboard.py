@@ -1,4 +1,6 @@
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -35,3 +37,10 @@ def test_tensorboard_reads_what_was_written(tmp_path: Path) -> None:
     assert (picture.image.width, picture.image.height) == (720, 720)
     assert second.summary.value[0].simple_value == pytest.approx(0.25)
     assert math.isclose(first.wall_time, second.wall_time, abs_tol=60)
+
+
+def test_the_program_itself_starts() -> None:
+    program = Path(sys.executable).with_name("tensorboard")
+    done = subprocess.run([program, "--version_tb"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("2.19")
