@@ -2,8 +2,9 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-# A company's own certificate authority is honoured by pip but not by uv unless it is told to.
+# A company's own certificate authority is honoured by pip, but by uv and Node only when told to.
 export UV_SYSTEM_CERTS := true
+export NODE_USE_SYSTEM_CA := 1
 
 PLATFORM := $(shell uname -sm | sed -e 's/Linux x86_64/linux-x86_64/' -e 's/Linux aarch64/linux-arm64/' -e 's/Darwin arm64/macos-arm64/' -e 's/ /-/')
 BIN := .venv/bin
