@@ -47,6 +47,7 @@ def page(bundle: Bundle, version: str) -> str:
     <title>{title}</title>
     <link rel="stylesheet" href="swagger-ui.css">
     <link rel="icon" href="favicon-32x32.png">
+    <style>.swagger-ui .curl {{ max-height: 12em; overflow: auto; }}</style>
   </head>
   <body>
     <div id="swagger-ui"></div>
