@@ -1,0 +1,83 @@
+"""What serving costs: time to ready, memory, and one image in ONNX Runtime, direct and through the gateway.
+
+Serves the version that `make up` would, or the latest; on a machine without one, run `make demo` first.
+Times come as ratios to ONNX Runtime alone, taken in the same run, because machines differ.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from fmnist.deployment.overview import servers, stop_all
+from fmnist.deployment.rollout import fetch, serve_alone
+from fmnist.deployment.state import load_state
+from fmnist.fashion_mnist import MODEL_NAME
+from fmnist.predictor import Predictor
+from fmnist.serving.client import Client
+from fmnist.settings import from_environment, model_registry, platform
+
+ROUNDS = 500
+PORT = 8099
+
+
+def median_ms(call: Callable[[], object]) -> float:
+    """The median of ROUNDS calls, in milliseconds; some go ahead to warm up."""
+    seconds = []
+    for number in range(ROUNDS + 50):
+        start = time.perf_counter()
+        call()
+        if number >= 50:
+            seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds) * 1000
+
+
+def main() -> None:
+    """Measure and print."""
+    own = from_environment()
+    registry = model_registry(own)
+    version = registry.get(MODEL_NAME)
+    with TemporaryDirectory(prefix="fmnist-bench-") as folder:
+        bundle = fetch(registry, version, Path(folder) / "bundle")
+        bench = replace(own, home=Path(folder), gateway_port=PORT)
+        try:
+            start = time.perf_counter()
+            deployment = serve_alone(platform(bench), version.number, bundle)
+            ready = time.perf_counter() - start
+            fresh = memory(bench.serving)
+            image = np.frombuffer(bundle.metadata.known_answer.pixels(), np.uint8).reshape(1, 28, 28)
+            predictor = Predictor(bundle)
+            alone = median_ms(lambda: predictor.predict(image))
+            direct_url = f"http://127.0.0.1:{load_state(bench.serving).served[0].http_port}"
+            with Client(direct_url) as client:
+                direct = median_ms(lambda: client.predict(image))
+            with Client(deployment.url) as client:
+                gateway = median_ms(lambda: client.predict(image))
+                many = np.repeat(image, 500, axis=0)
+                for _ in range(20):
+                    client.predict(many)
+            loaded = memory(bench.serving)
+        finally:
+            stop_all(bench.serving)
+    print(
+        f"version {version.number}, {version.metadata.network}: ready, behind the gateway, in {ready:.1f} s"
+    )
+    for name, value in fresh.items():
+        print(f"memory of {name} (PSS): {value:.0f} MB fresh, {loaded[name]:.0f} MB after 10,000 images")
+    print(f"one image in ONNX Runtime, one thread: {alone:.3f} ms")
+    print(
+        f"one image over REST: direct {direct / alone:.0f} times that, by gateway {gateway / alone:.0f} times"
+    )
+
+
+def memory(folder: Path) -> dict[str, float]:
+    """Megabytes by server."""
+    return {server.name: server.memory / 1e6 for server in servers(folder)}
+
+
+if __name__ == "__main__":
+    main()
