@@ -178,6 +178,8 @@ class Promoter:
         """Bring the log and what serves together; what had to be said about it."""
         if pending := writer.history.pending:
             event = self._settle(writer, pending, "it was interrupted before the version served")
+            if event is Event.FAILED:
+                self._give_back(writer.history.champion)
             return (
                 f"{pending.who}'s promotion of version {pending.version} was interrupted; "
                 f"now written down: {event}",
@@ -190,6 +192,12 @@ class Promoter:
                 f"the log's champion is version {champion.version}",
             )
         return ()
+
+    def _give_back(self, champion: Tenure | None) -> None:
+        """Let the log's champion serve again, if it still runs, instead of one that was not seen to."""
+        if champion and champion.version in [one.version for one in self.platform.deployments()]:
+            with suppress(FmnistError):
+                self.platform.set_weights({champion.version: 100})
 
     def _end_of(self, before: Tenure | None, planned: End) -> End | None:
         """How the champion ends: one that died did not serve well, whatever takes its place."""

@@ -261,6 +261,20 @@ def test_after_a_kill_the_next_command_reads_back_what_serves(site: Site, step: 
     assert done.before.version == served
 
 
+def test_a_killed_takeover_that_cannot_be_seen_gives_the_traffic_back(
+    site: Site,
+) -> None:
+    site.promote(1)
+    site.machine.killed = "remove"
+    with pytest.raises(KeyboardInterrupt):
+        site.promote(2)
+    site.machine.killed, site.machine.fault = "", "ask"
+    with pytest.raises(UnavailableError):
+        site.promote(1)
+    assert site.champion == 1
+    assert site.machine.weights[1] == 100
+
+
 def test_what_serves_without_a_promotion_is_noticed(site: Site) -> None:
     site.promote(1)
     site.machine.weights = {6: 100}
