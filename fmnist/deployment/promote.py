@@ -212,8 +212,7 @@ class Promoter:
     def _mirrored(self, number: int) -> tuple[str, ...]:
         """Set the registry's own sign of the champion, which nothing here relies on."""
         try:
-            self.registry.set_champion(self.log.model, number)
-            found = self.registry.champion(self.log.model)
+            found = self.registry.set_champion(self.log.model, number)
         except FmnistError as error:
             return (f"the registry's champion was not set: {error}; promote version {number} again",)
         if found != number:

@@ -26,6 +26,10 @@ class ModelRegistry(Protocol):
     Registering the same bundle (equal ``bundle.sha256``) again returns the version that exists.
     Only annotations of a version ever change; a key is replaced whole. What is too large for an
     annotation is kept beside the bundle under its SHA-256, whole or not at all, and never changes.
+
+    Eight methods where a port of the house has five: ``attach`` and ``attachment`` let two gates that
+    race on one version, or one that dies, leave each verdict with its own evidence, which keys that are
+    replaced could not; ``set_champion`` shows people in the registry's own pages who serves.
     """
 
     def register(self, model: str, bundle: Bundle) -> ModelVersion:
@@ -61,18 +65,15 @@ class ModelRegistry(Protocol):
         """
         ...
 
-    def set_champion(self, model: str, number: int) -> None:
+    def set_champion(self, model: str, number: int) -> int:
         """Let the registry call that version the model's champion, and no other.
 
-        It only mirrors the promotion log, for who looks at the registry; the last writer wins.
+        It only mirrors the promotion log, for who looks at the registry; the last writer wins. Returns
+        the number that is called champion when read back: another one if someone else was later.
 
         Raises:
             NotFoundError: there is no such version.
         """
-        ...
-
-    def champion(self, model: str) -> int | None:
-        """The version that is called champion, None if none is."""
         ...
 
     def download(self, version: ModelVersion, folder: Path) -> Bundle:

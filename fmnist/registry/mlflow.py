@@ -95,17 +95,14 @@ class MlflowRegistry:
             raise IntegrityError(f"{path}: is not what was attached; its SHA-256 differs from its name")
         return content
 
-    def set_champion(self, model: str, number: int) -> None:
+    def set_champion(self, model: str, number: int) -> int:
         self.get(model, number)
         with self._errors_mapped():
             self._client.set_registered_model_alias(model, _CHAMPION, str(number))
-
-    def champion(self, model: str) -> int | None:
-        if not self.versions(model):
-            return None
-        with self._errors_mapped():
             found = self._client.get_registered_model(model).aliases.get(_CHAMPION)
-        return None if found is None else int(found)
+        if found is None:
+            raise UnavailableError(f"model {model}: its alias {_CHAMPION} was removed as it was set")
+        return int(found)
 
     def download(self, version: ModelVersion, folder: Path) -> Bundle:
         stored = open_stored(self._folder(version.model, version.bundle_sha256), version.bundle_sha256)

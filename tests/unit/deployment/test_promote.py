@@ -85,12 +85,10 @@ class Registry:
     def download(self, version: ModelVersion, folder: Path) -> Bundle:
         return self.bundle
 
-    def set_champion(self, model: str, number: int) -> None:
+    def set_champion(self, model: str, number: int) -> int:
         if self.gone:
             raise UnavailableError("registry is gone")
         self.alias = self.race or number
-
-    def champion(self, model: str) -> int | None:
         return self.alias
 
 
