@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from fmnist.documents import read_document
 from fmnist.errors import ConfigError
 
 _NAME = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
@@ -203,18 +203,4 @@ def load_manifest(path: Path) -> SeldonDeployment:
     Raises:
         ConfigError: the file cannot be read, or a field is wrong; names file and field.
     """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: cannot be read as YAML: {error}") from error
-    try:
-        return SeldonDeployment.model_validate(content)
-    except ValidationError as error:
-        problems = "; ".join(_describe(problem["loc"], problem["msg"]) for problem in error.errors())
-        raise ConfigError(f"{path}: {problems}") from error
-
-
-def _describe(location: tuple[int | str, ...], message: str) -> str:
-    field = ".".join(str(part) for part in location)
-    message = message.removeprefix("Value error, ")
-    return f"{field}: {message}" if field else message
+    return read_document(path, SeldonDeployment, "a manifest")

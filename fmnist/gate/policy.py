@@ -4,10 +4,9 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from fmnist.errors import ConfigError
+from fmnist.documents import read_document
 from fmnist.fashion_mnist import CLASSES
 
 ACCURACY_FLOOR = 0.70
@@ -110,20 +109,4 @@ def read_policy(path: Path) -> Policy:
     Raises:
         ConfigError: the file is missing or no YAML, or a field is missing, unknown or out of range.
     """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: cannot be read as the gate's policy: {error}") from error
-    try:
-        return Policy.model_validate(content)
-    except ValidationError as error:
-        raise ConfigError(_explained(path, error)) from error
-
-
-def _explained(path: Path, error: ValidationError) -> str:
-    lines = []
-    for problem in error.errors():
-        field = ".".join(map(str, problem["loc"])) or "the whole file"
-        given = f", got {problem['input']!r}" if problem["loc"] and problem["type"] != "missing" else ""
-        lines.append(f"{path}: {field}: {problem['msg']}{given}")
-    return "\n".join(lines)
+    return read_document(path, Policy, "the gate's policy")
