@@ -21,9 +21,10 @@ class Trial:
     """One training of a search.
 
     ``id`` counts from 0; ``epochs`` are those reported so far; ``rungs`` are the epochs at whose
-    end the trial is judged, the last one its end. ``metric`` is the searcher metric (validation
-    accuracy, 0-1) of the last epoch, None before the first. ``checkpoint`` is the bundle's folder
-    once the trial is completed or stopped; ``error`` says why a trial failed.
+    end the trial is judged, the last one its end. ``hyperparameters`` are nested as in the file.
+    ``metric`` is the searcher metric (validation accuracy, 0-1) of the last epoch, None before the
+    first. ``checkpoint`` is the bundle's folder once the trial is completed or stopped; ``error``
+    says why a trial failed.
     """
 
     id: int

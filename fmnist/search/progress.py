@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 from fmnist.search.asha import Plan
 from fmnist.search.base import Trial, TrialState, ranked
 from fmnist.search.resources import Shares
+from fmnist.training.experiment import flat
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -111,13 +112,14 @@ def ranking(
     table = Table(*columns, title=title, title_justify="left", header_style="bold")
     varied = _varied(trials)
     for trial in ranked(trials):
+        values = flat(trial.hyperparameters)
         table.add_row(
             str(trial.id),
             trial.state,
             "" if trial.metric is None else f"{trial.metric:.4f}",
             f"{_epochs(trial, so_far)}/{trial.rungs[-1]}",
             _rungs(trial),
-            trial.error or " ".join(f"{name}={_short(trial.hyperparameters[name])}" for name in varied),
+            trial.error or " ".join(f"{name}={_short(values[name])}" for name in varied),
         )
     return table
 
@@ -152,8 +154,9 @@ def _rungs(trial: Trial) -> str:
 
 
 def _varied(trials: tuple[Trial, ...]) -> list[str]:
-    names = trials[0].hyperparameters if trials else ()
-    return [name for name in names if len({str(trial.hyperparameters[name]) for trial in trials}) > 1]
+    points = [flat(trial.hyperparameters) for trial in trials]
+    names = points[0] if points else ()
+    return [name for name in names if len({str(point[name]) for point in points}) > 1]
 
 
 def _short(value: object) -> str:

@@ -4,7 +4,7 @@ Keys and types follow Determined 0.38.1's experiment schema (expconf v0), as far
 uses it; an unknown key is an error here as it is at the master.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -117,7 +117,10 @@ class Reproducibility(_Strict):
 
 
 class Experiment(_Strict):
-    """A validated experiment file. Keys that only Determined's master reads are kept as they are."""
+    """A validated experiment file. Keys that only Determined's master reads are kept as they are.
+
+    ``hyperparameters`` are flat: ``optimizer: {name: adamw}`` in the file is ``optimizer.name`` here.
+    """
 
     name: str = Field(min_length=1)
     description: str | None = None
@@ -140,13 +143,8 @@ class Experiment(_Strict):
 
     @field_validator("hyperparameters", mode="before")
     @classmethod
-    def _plain_values_are_constants(cls, value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            return value
-        return {
-            name: spec if isinstance(spec, Mapping) and "type" in spec else {"type": "const", "val": spec}
-            for name, spec in value.items()
-        }
+    def _flat(cls, value: Any) -> Any:
+        return dict(_specifications(value)) if isinstance(value, Mapping) else value
 
     @model_validator(mode="after")
     def _trial_length_is_max_time(self) -> "Experiment":
@@ -161,7 +159,7 @@ class Experiment(_Strict):
         return self
 
     def constants(self) -> dict[str, Any]:
-        """The hyperparameters of a file that leaves nothing to search.
+        """The hyperparameters of a file that leaves nothing to search, nested as in the file.
 
         Raises:
             ConfigError: a hyperparameter is a range.
@@ -172,7 +170,46 @@ class Experiment(_Strict):
                 f"{self.name}: hyperparameters {', '.join(ranges)} are ranges; "
                 "use `fmnist search` for this file"
             )
-        return {name: spec.val for name, spec in self.hyperparameters.items() if isinstance(spec, Const)}
+        return nested(
+            {name: spec.val for name, spec in self.hyperparameters.items() if isinstance(spec, Const)}
+        )
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Hyperparameters by dotted name, as a file has them: ``{"a.b": 1}`` becomes ``{"a": {"b": 1}}``."""
+    tree: dict[str, Any] = {}
+    for name, value in flat.items():
+        *groups, last = name.split(".")
+        group = tree
+        for key in groups:
+            group = group.setdefault(key, {})
+        group[last] = value
+    return tree
+
+
+def flat(tree: Mapping[str, Any], group: str = "") -> dict[str, Any]:
+    """The opposite of ``nested``; an empty group is a value."""
+    leaves: dict[str, Any] = {}
+    for name, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            leaves |= flat(value, f"{group}{name}.")
+        else:
+            leaves[f"{group}{name}"] = value
+    return leaves
+
+
+def _specifications(group: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Each hyperparameter's dotted name and description; a mapping without a type is a group."""
+    for key, spec in group.items():
+        if "." in str(key):
+            raise ValueError(f"{prefix}{key}: a name must not hold a dot; nest the hyperparameters instead")
+        name = f"{prefix}{key}"
+        if not isinstance(spec, Mapping) or not spec:
+            yield name, {"type": "const", "val": spec}
+        elif "type" in spec:
+            yield name, spec
+        else:
+            yield from _specifications(spec, f"{name}.")
 
 
 def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:

@@ -15,11 +15,11 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial
 
 from fmnist.errors import ConfigError
-from fmnist.training.experiment import Categorical, Const, Double, Experiment, Hyperparameter, Int
+from fmnist.training.experiment import Categorical, Const, Double, Experiment, Hyperparameter, Int, nested
 
 
 def points(experiment: Experiment, trials: int) -> tuple[dict[str, Any], ...]:
-    """The hyperparameters of the first ``trials`` trials, constants included, in the file's order.
+    """The hyperparameters of the first ``trials`` trials, constants included, nested as in the file.
 
     Raises:
         ConfigError: a range is empty or holds what cannot be kept; names it.
@@ -28,16 +28,18 @@ def points(experiment: Experiment, trials: int) -> tuple[dict[str, Any], ...]:
     space = distributions(experiment)
     drawn = [study.ask(fixed_distributions=space).params for _ in range(trials)]
     return tuple(
-        {
-            name: spec.val if isinstance(spec, Const) else point[name]
-            for name, spec in experiment.hyperparameters.items()
-        }
+        nested(
+            {
+                name: spec.val if isinstance(spec, Const) else point[name]
+                for name, spec in experiment.hyperparameters.items()
+            }
+        )
         for point in drawn
     )
 
 
 def distributions(experiment: Experiment) -> dict[str, BaseDistribution]:
-    """The hyperparameters that vary.
+    """The hyperparameters that vary, by dotted name.
 
     Raises:
         ConfigError: a range is empty or holds what cannot be kept; names it.

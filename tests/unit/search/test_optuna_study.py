@@ -8,6 +8,7 @@ from fmnist.search.asha import Plan, goes_on, plan_of
 from fmnist.search.base import TrialState
 from fmnist.search.optuna.study import Study
 from fmnist.training.base import Decision
+from fmnist.training.hyperparameters import Hyperparameters
 from tests.unit.search.experiments import ASHA, experiment
 
 
@@ -94,7 +95,7 @@ def test_a_trial_is_told_as_it_was(tmp_path: Path) -> None:
     trial = study.trial(0)
     assert (trial.state, trial.epochs, trial.metric) == (TrialState.COMPLETED, 2, 0.25)
     assert trial.checkpoint == Path("/there")
-    assert trial.hyperparameters == study.hyperparameters[0].model_dump()
+    assert Hyperparameters.read(trial.hyperparameters) == study.hyperparameters[0]
 
 
 def test_an_interrupted_trial_is_given_out_again_and_the_finished_are_not(tmp_path: Path) -> None:
