@@ -29,12 +29,10 @@ EPOCHS = 3
 # The baseline as Keras users train it: no augmentation, no smoothing, its own rate and batch.
 BASELINE = {
     "network": "baseline",
-    "learning_rate": 0.001,
     "batch_size": 128,
-    "weight_decay": 0.0,
-    "label_smoothing": 0.0,
-    "flip": 0.0,
-    "shift": 0,
+    "optimizer": {"name": "adam", "learning_rate": 0.001},
+    "loss": {"name": "cross_entropy"},
+    "augmentation": {},
 }
 
 

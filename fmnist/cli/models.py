@@ -253,9 +253,10 @@ def _row(version: "ModelVersion") -> tuple[object, ...]:
 def _description(version: "ModelVersion") -> list[tuple[str, object]]:
     from fmnist.lineage import chain, lineage_of
     from fmnist.promotion.history import told
+    from fmnist.training.experiment import flat
 
     metrics = [(f"validation {name}", f"{value:.4f}") for name, value in version.metadata.metrics.items()]
-    hyperparameters = list(version.metadata.hyperparameters.items())
+    hyperparameters = list(flat(version.metadata.hyperparameters).items())
     pipeline = _pipeline(version)
     page = [("pipeline", pipeline.url)] if pipeline else []
     served = told(_tenures(version))

@@ -61,7 +61,7 @@ def write_bundle(
                 input="uint8 [n, 28, 28], 0-255",
                 preprocessing="none: scaling is in the graph",
                 epochs=epochs,
-                hyperparameters=job.hyperparameters.model_dump(),
+                hyperparameters=job.hyperparameters.model_dump(mode="json"),
                 metrics=dict(metrics),
                 provenance=_provenance(job, run, parent_run),
                 known_answer=known,

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.data.dataset import Dataset, Images
+from fmnist.data.dataset import Dataset, Images, Labels
 from fmnist.errors import ConfigError
 from fmnist.fashion_mnist import CLASSES
 from fmnist.training.augmentation import augment
 from fmnist.training.backend import keras
 from fmnist.training.hyperparameters import Hyperparameters
+from fmnist.training.losses import balanced_weights, loss
 from fmnist.training.network import build
+from fmnist.training.optimizers import optimizer
 
-_WARM_UP = 0.25
-_FINAL_RATE = 0.01
 _PREDICT_BATCH = 500
 
 OnStep = Callable[[int, int], None]
@@ -28,7 +28,7 @@ OnStep = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class EpochResult:
-    """Mean smoothed loss and accuracy (0-1) on the augmented images, and how quickly they went by."""
+    """Mean loss, as it is minimised, and accuracy (0-1) on the augmented images, and their pace."""
 
     loss: float
     accuracy: float
@@ -52,8 +52,8 @@ class Fitting:
         self._steps = images // self._batch
         self.model = build(hyperparameters, seed)
         self.model.compile(
-            optimizer=_optimizer(hyperparameters, self._steps * epochs),
-            loss=keras.losses.CategoricalCrossentropy(label_smoothing=hyperparameters.label_smoothing),
+            optimizer=optimizer(hyperparameters, self._steps * epochs),
+            loss=loss(hyperparameters.loss),
             metrics=["accuracy"],
             jit_compile=False,
         )
@@ -82,12 +82,13 @@ class Fitting:
         start = time.perf_counter()
         random = np.random.default_rng((self._seed, number))
         order = random.permutation(len(dataset))[: self._steps * self._batch]
-        hyperparameters = self._hyperparameters
-        images = augment(dataset.images[order], hyperparameters.flip, hyperparameters.shift, random)
+        images = augment(dataset.images[order], self._hyperparameters.augmentation, random)
+        labels = dataset.labels[order]
         self._reseed(number)
         history = self.model.fit(
             images,
-            _one_hot(dataset.labels[order]),
+            _one_hot(labels),
+            sample_weight=self._weights(labels),
             batch_size=self._batch,
             shuffle=False,
             verbose=0,
@@ -106,6 +107,9 @@ class Fitting:
         probabilities: NDArray[np.float32] = self.model.predict(images, batch_size=_PREDICT_BATCH, verbose=0)
         return probabilities
 
+    def _weights(self, labels: Labels) -> NDArray[np.float32] | None:
+        return balanced_weights(labels) if self._hyperparameters.class_weights == "balanced" else None
+
     def _reseed(self, epoch: int) -> None:
         """Dropout's state is lost in a checkpoint; set anew at each epoch, it need not be kept."""
         for number, layer in enumerate(self.model.layers):
@@ -113,21 +117,6 @@ class Fitting:
             if generator is not None:
                 sequence = np.random.SeedSequence((self._seed, number, epoch))
                 generator.state.assign(sequence.generate_state(2))
-
-
-def _optimizer(hyperparameters: Hyperparameters, steps: int) -> Any:
-    """AdamW; its rate rises for a quarter of the steps, then falls along a cosine."""
-    warm_up = max(1, int(steps * _WARM_UP))
-    rate = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=hyperparameters.learning_rate / 10,
-        warmup_target=hyperparameters.learning_rate,
-        warmup_steps=warm_up,
-        decay_steps=max(1, steps - warm_up),
-        alpha=_FINAL_RATE,
-    )
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=hyperparameters.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
 
 
 def _one_hot(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -147,6 +136,6 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         if not math.isfinite(loss):
             raise ConfigError(
                 f"epoch {self._epoch}, step {batch + 1} of {self._steps}: the loss is {loss}; "
-                "lower hyperparameters.learning_rate"
+                "lower hyperparameters.optimizer.learning_rate"
             )
         self._on_step(batch + 1, self._steps)

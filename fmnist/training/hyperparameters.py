@@ -1,40 +1,119 @@
-"""What a trial may vary, typed. Their values stand in const.yaml and adaptive.yaml only."""
+"""What a trial may vary, typed. Their values stand in const.yaml and adaptive.yaml only.
+
+A section's ``name`` chooses; fields that belong to another choice may be given and are not used, so
+that a search can vary the name. Fields that may be left out are off unless they say otherwise.
+"""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fmnist.errors import ConfigError
 
+Probability = Annotated[float, Field(ge=0, le=1)]
 
-class Hyperparameters(BaseModel):
-    """One point of the search space.
 
-    ``learning_rate`` is the peak of a warm-up and cosine schedule; ``flip`` is a probability;
-    ``shift`` is the most pixels that an image moves by; ``val_size`` is the share of the
-    training images held out for validation.
-    """
-
+class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+
+class Optimizer(_Section):
+    """What turns gradients into steps.
+
+    ``learning_rate`` is the schedule's highest. ``weight_decay`` is decoupled, for weights only, and
+    not Adam's: with it, Adam is AdamW (Loshchilov and Hutter, arXiv 1711.05101). ``momentum`` is
+    SGD's, Nesterov's kind.
+    """
+
+    name: Literal["sgd", "adam", "adamw"]
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(default=0, ge=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+
+
+class Schedule(_Section):
+    """The learning rate over a training's steps.
+
+    ``cosine`` rises from a tenth for the share ``warm_up`` of the steps, then falls along a cosine
+    to the share ``final`` of the highest. ``multi_step`` is multiplied by ``gamma`` at each of
+    ``milestones``, ascending shares of the steps.
+    """
+
+    name: Literal["cosine", "multi_step"]
+    warm_up: float = Field(default=0, ge=0, lt=1)
+    final: Probability = 0
+    milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    gamma: float = Field(default=0.1, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _steps_are_in_order(self) -> "Schedule":
+        if list(self.milestones) != sorted(set(self.milestones)):
+            raise ValueError(f"milestones: {list(self.milestones)} are not ascending")
+        if self.name == "multi_step" and not self.milestones:
+            raise ValueError("milestones: multi_step needs at least one, such as [0.5, 0.75]")
+        return self
+
+
+class Loss(_Section):
+    """What is minimised; ``gamma`` is the focal loss's (Lin et al., arXiv 1708.02002): 0 is cross-entropy."""
+
+    name: Literal["cross_entropy", "focal"]
+    label_smoothing: float = Field(default=0, ge=0, lt=1)
+    gamma: float = Field(default=2, ge=0)
+
+
+class Augmentation(_Section):
+    """The probability of each random variation of a training image, in the order of application."""
+
+    flip: Probability = 0
+    vertical_flip: Probability = 0
+    rotate: Probability = 0
+    crop: Probability = 0
+    shift: Probability = 0
+    brightness: Probability = 0
+    contrast: Probability = 0
+    posterize: Probability = 0
+    blur: Probability = 0
+    erase: Probability = 0
+
+
+class Hyperparameters(_Section):
+    """One point of the search space.
+
+    ``width`` and ``dropout`` are the network's own, which the baseline does not have. ``val_size``
+    is the share of the training images held out for validation. ``class_weights: balanced`` weighs
+    each image's loss by the inverse of its class's share.
+    """
+
     network: Literal["modern", "baseline"]
+    width: int = Field(ge=4)
+    dropout: float = Field(ge=0, lt=1)
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
-    weight_decay: float = Field(ge=0)
-    label_smoothing: float = Field(ge=0, lt=1)
-    dropout: float = Field(ge=0, lt=1)
-    width: int = Field(ge=4)
-    flip: float = Field(ge=0, le=1)
-    shift: int = Field(ge=0, le=8)
     val_size: float = Field(gt=0, le=0.5)
+    optimizer: Optimizer
+    schedule: Schedule
+    loss: Loss
+    augmentation: Augmentation = Augmentation()
+    class_weights: Literal["none", "balanced"] = "none"
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> "Hyperparameters":
-        """Raises ConfigError naming each hyperparameter that is missing, unknown or out of range."""
+        """Read a nested mapping.
+
+        Raises:
+            ConfigError: fields are missing, unknown or out of range; names each, dotted.
+        """
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise ConfigError(f"hyperparameters.{'; hyperparameters.'.join(problems)}") from error
+            problems = (_problem(e["loc"], e["msg"]) for e in error.errors())
+            raise ConfigError("; ".join(problems)) from error
+
+
+def _problem(place: tuple[int | str, ...], message: str) -> str:
+    field = ".".join(map(str, ("hyperparameters", *place)))
+    text = message.removeprefix("Value error, ")
+    # A section's own check names its field first.
+    return f"{field}.{text}" if text != message else f"{field}: {text}"

@@ -28,7 +28,7 @@ from fmnist.metrics import Probabilities, score
 from fmnist.settings import PROJECT, data_store, from_environment, open_run
 from fmnist.training.base import Decision, EpochReport, Run
 from fmnist.training.curves import Curves
-from fmnist.training.experiment import load_experiment
+from fmnist.training.experiment import flat, load_experiment
 from fmnist.training.hyperparameters import Hyperparameters
 from fmnist.training.job import TrainingJob
 from fmnist.training.names import folder_name
@@ -110,7 +110,7 @@ def _epochs_done(job: TrainingJob, parent: Metadata | None) -> int:
 
 def _parameters(job: TrainingJob) -> dict[str, Any]:
     return {
-        **job.hyperparameters.model_dump(),
+        **flat(job.hyperparameters.model_dump()),
         "seed": job.seed,
         "threads": job.threads,
         "parent": str(job.parent) if job.parent else None,
@@ -135,7 +135,8 @@ def _report(
     for name, value in (*training.items(), *validation.items()):
         if not math.isfinite(value):
             raise ConfigError(
-                f"epoch {epoch}, step {result.steps}: {name} is {value}; lower hyperparameters.learning_rate"
+                f"epoch {epoch}, step {result.steps}: {name} is {value}; "
+                "lower hyperparameters.optimizer.learning_rate"
             )
     title = f"Validation images, epoch {epoch} of {epochs}: accuracy {scores.accuracy:.4f}"
     pictures = {"confusion_matrix": confusion_matrix(scores.confusion, title)}

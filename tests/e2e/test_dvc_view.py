@@ -31,12 +31,12 @@ def stand_in(arguments):
     from tests.support.bundles import make_bundle
 
     options = dict(argument.split("=", 1) for argument in arguments[1:])
-    rate = load_experiment(Path(arguments[0])).constants()["learning_rate"]
+    dropout = load_experiment(Path(arguments[0])).constants()["dropout"]
     curves = Curves(Path(options["--curves"]), Silent())
     for epoch in (1, 2):
         figures = {"loss": 1 / epoch, "accuracy": epoch / 2}
         curves.reported(EpochReport(epoch, 2, epoch, figures, figures, {}))
-    return make_bundle(Path(options["--out"]), seed=int(rate * 1e6))
+    return make_bundle(Path(options["--out"]), seed=int(dropout * 1e6))
 
 train.train_in_child = stand_in
 main()
@@ -137,7 +137,7 @@ def test_what_changed_is_run_again_and_compared(checkout: Checkout) -> None:
     assert "workspace" in checkout.run("dvc", "metrics", "diff")
     assert checkout.run("dvc", "plots", "diff").strip().endswith("index.html")
 
-    checkout.change("learning_rate", 0.001)
+    checkout.change("dropout", 0.001)
     assert checkout.repro() == ["train_model", "evaluate"]
 
 

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from fmnist.data.dataset import Dataset
 from fmnist.data.sheet import contact_sheet
 from fmnist.fashion_mnist import CLASSES
-from fmnist.training.augmentation import augment
+from fmnist.training.augmentation import VARIATIONS, augment
 from fmnist.training.experiment import load_experiment
-from fmnist.training.hyperparameters import Hyperparameters
+from fmnist.training.hyperparameters import Augmentation, Hyperparameters
 
 _COLUMNS = 10
 
@@ -23,22 +23,22 @@ def some_images(dataset: Dataset, seed: int) -> bytes:
 
 
 def augmented_images(dataset: Dataset, experiment: Path, seed: int) -> bytes:
-    """A PNG with a row for each class: one of its images, then what training makes of it.
+    """A PNG with a row for each class: one of its images, each variation of it alone, then the experiment's.
 
     Raises:
         ConfigError: the experiment file is wrong, or searches.
     """
-    hyperparameters = Hyperparameters.read(load_experiment(experiment).constants())
+    own = Hyperparameters.read(load_experiment(experiment).constants()).augmentation
+    alone = {name: Augmentation.model_validate({name: 1}) for name in VARIATIONS}
     chosen = np.concatenate([_of_class(dataset, number, 1, seed) for number in range(len(CLASSES))])
-    images = np.repeat(dataset.images[chosen], _COLUMNS, axis=0)
-    varied = augment(images, hyperparameters.flip, hyperparameters.shift, np.random.default_rng(seed))
-    varied[::_COLUMNS] = dataset.images[chosen]
+    images = dataset.images[chosen]
+    random = np.random.default_rng(seed)
+    columns = {name: augment(images, one, random) for name, one in (alone | {experiment.name: own}).items()}
+    cells = np.stack([images, *columns.values()], axis=1).reshape(-1, *images.shape[1:])
     captions = [
-        text
-        for index in chosen
-        for text in (f"{CLASSES[dataset.labels[index]]}\n#{index}", *[""] * (_COLUMNS - 1))
+        text for index in chosen for text in (f"{CLASSES[dataset.labels[index]]}\n#{index}", *columns)
     ]
-    return contact_sheet(varied, captions, _COLUMNS)
+    return contact_sheet(cells, captions, 1 + len(columns))
 
 
 def _of_class(dataset: Dataset, number: int, count: int, seed: int) -> NDArray[np.int64]:

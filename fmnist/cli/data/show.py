@@ -16,7 +16,7 @@ from fmnist.settings import PROJECT, data_store, from_environment
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="PNG file to write."
 )
-@click.option("--augment", is_flag=True, help="One image of each class, and what training makes of it.")
+@click.option("--augment", is_flag=True, help="One image of each class, and what training may do to it.")
 @click.option(
     "--experiment",
     type=click.Path(dir_okay=False, path_type=Path),

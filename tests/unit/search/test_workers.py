@@ -12,7 +12,7 @@ from fmnist.bundle import DataReference
 from fmnist.errors import FmnistError
 from fmnist.search.workers import Workers, share
 from fmnist.settings import PROJECT
-from fmnist.training.hyperparameters import Hyperparameters
+from fmnist.training.hyperparameters import Hyperparameters, Loss, Optimizer, Schedule
 from fmnist.training.job import TrainingJob
 from tests.unit.search import fake
 from tests.unit.search.runs import RememberedRun
@@ -25,16 +25,14 @@ def job(folder: Path) -> TrainingJob:
         experiment="fake",
         hyperparameters=Hyperparameters(
             network="modern",
+            width=8,
+            dropout=0.1,
             epochs=3,
             batch_size=8,
-            learning_rate=0.001,
-            weight_decay=0,
-            label_smoothing=0,
-            dropout=0.1,
-            width=8,
-            flip=0,
-            shift=0,
             val_size=0.1,
+            optimizer=Optimizer(name="adamw", learning_rate=0.001),
+            schedule=Schedule(name="cosine"),
+            loss=Loss(name="cross_entropy"),
         ),
         train_data=DataReference("repo", "commit", "synthetic", {}),
         folder=folder,

@@ -17,7 +17,7 @@ def test_const_yaml_leaves_nothing_to_search() -> None:
 def test_adaptive_yaml_searches() -> None:
     experiment = load_experiment(PROJECT / "adaptive.yaml")
     assert isinstance(experiment.searcher, AdaptiveAsha)
-    assert isinstance(experiment.hyperparameters["learning_rate"], Log)
+    assert isinstance(experiment.hyperparameters["optimizer.learning_rate"], Log)
     with pytest.raises(ConfigError, match=r"learning_rate.* are ranges; use `fmnist search`"):
         experiment.constants()
 
@@ -58,9 +58,3 @@ def test_what_is_no_experiment_file_is_named(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(ConfigError, match=r"broken\.yaml: "):
         load_experiment(path)
-
-
-def test_hyperparameters_say_all_that_is_wrong() -> None:
-    values = load_experiment(PROJECT / "const.yaml").constants()
-    with pytest.raises(ConfigError, match=r"hyperparameters\.flip.*hyperparameters\.heigth"):
-        Hyperparameters.read({**values, "flip": 2, "heigth": 3})

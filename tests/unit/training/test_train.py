@@ -25,18 +25,18 @@ from fmnist.training.job import TrainingJob
 from fmnist.training.train import _command, train
 from tests.support.runs import RecordingRun
 
+RATE = 0.004
 SMALL = {
     "network": "modern",
+    "width": 8,
+    "dropout": 0.2,
     "epochs": 2,
     "batch_size": 32,
-    "learning_rate": 0.004,
-    "weight_decay": 0.0005,
-    "label_smoothing": 0.05,
-    "dropout": 0.2,
-    "width": 8,
-    "flip": 0.5,
-    "shift": 1,
     "val_size": 0.2,
+    "optimizer": {"name": "adamw", "learning_rate": RATE, "weight_decay": 0.0005},
+    "schedule": {"name": "cosine", "warm_up": 0.25, "final": 0.01},
+    "loss": {"name": "cross_entropy", "label_smoothing": 0.05},
+    "augmentation": {"flip": 0.5, "shift": 0.5, "erase": 0.5},
 }
 SEED = 7
 THREADS = 2
@@ -125,10 +125,11 @@ def test_a_training_leaves_a_whole_bundle(garments: Dataset, trained: Trained) -
         "recording",
         THREADS,
     )
-    assert metadata.hyperparameters == SMALL
+    assert Hyperparameters.read(metadata.hyperparameters) == Hyperparameters.read(SMALL)
     assert {"tensorflow", "tensorflow-cpu"} & set(metadata.versions)
     assert metadata.reference.images == pytest.approx(0.8 * len(garments), abs=40)
     assert run.parameters["data_commit"] == "c0ffee"
+    assert run.parameters["augmentation.flip"] == 0.5
 
     session = onnxruntime.InferenceSession(str(bundle.onnx))
     image = np.frombuffer(metadata.known_answer.pixels(), np.uint8).reshape(1, 28, 28)
@@ -149,7 +150,7 @@ def test_each_epoch_is_reported(trained: Trained) -> None:
     )
     assert last.validation == bundle.metadata.metrics
     assert last.pictures["confusion_matrix"].startswith(b"\x89PNG")
-    assert last.training["learning_rate"] < 0.1 * SMALL["learning_rate"]  # type: ignore[operator]
+    assert last.training["learning_rate"] < 0.1 * RATE
     assert last.training["loss"] < first.training["loss"]
 
 
@@ -190,7 +191,7 @@ def test_a_loss_without_bounds_ends_the_training_and_leaves_nothing(
 ) -> None:
     run = RecordingRun()
     with pytest.raises(ConfigError, match=r"epoch 1, step \d+.*learning_rate"):
-        train(changed(job, learning_rate=1e30), garments, run)
+        train(changed(job, optimizer={"name": "adamw", "learning_rate": 1e30}), garments, run)
     assert run.reports == []
     assert run.bundle is None
     assert list(job.folder.parent.iterdir()) == []
