@@ -44,7 +44,7 @@ SEARCH = (
     "searcher.divisor=2",
     "searcher.mode=aggressive",
     "hyperparameters.epochs=2",
-    "hyperparameters.augmentation.shift=0",
+    "hyperparameters.shift=0",
 )
 """How the demo makes ``adaptive.yaml`` small; ``fmnist search --config`` takes the same words.
 
@@ -237,8 +237,7 @@ def _continued(
 
 
 def _gated(settings: Settings, version: ModelVersion, test_data: Commit, policy: Path) -> GateResult:
-    _, result = run(settings, Order(version.model, version.number, test_data.id, policy))
-    return result
+    return run(settings, Order(version.model, version.number, test_data.id, policy)).result
 
 
 def _told(result: GateResult) -> str:

@@ -43,7 +43,8 @@ def gate(number: int | None, model: str, ref: str, policy: Path, override: str |
     from fmnist.gate.run import Order, run
 
     with working("Testing the model version"):
-        version, result = run(settings.from_environment(), Order(model, number, ref, policy, override))
+        examined = run(settings.from_environment(), Order(model, number, ref, policy, override))
+    version, result = examined.version, examined.result
     print_json(_document(version, result)) if as_json else _show(version, result)
     if not result.passed:
         raise GateRefused(f"version {version.number} of {version.model} is refused: {result.reasons}")

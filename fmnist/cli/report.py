@@ -1,6 +1,5 @@
 """``fmnist report``: all model versions and how they did, as files."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -25,11 +24,9 @@ def report(number: int | None, model: str, out: Path, as_json: bool) -> None:
       fmnist report
       fmnist report --version 3 --out /tmp/report
     """
-    from fmnist.report.gather import gather
+    from fmnist.report.gather import collect
     from fmnist.report.write import write
 
-    own = settings.from_environment()
     with working("Writing the report"):
-        registry, store = settings.model_registry(own), settings.data_store(own)
-        files = write(gather(registry, store, model, datetime.now(UTC), number), out)
+        files = write(collect(settings.from_environment(), model, number), out)
     print_json({"files": files}) if as_json else click.echo("\n".join(map(str, files)))

@@ -1,5 +1,6 @@
-"""The whole gate: fetch the versions and the data, measure, decide, sign, write the result down."""
+"""The whole gate: fetch the versions and the data, measure, decide, sign; and keep the result."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,12 +11,12 @@ from fmnist.bundle import Bundle, DataReference
 from fmnist.data.base import Commit, DataStore
 from fmnist.data.dataset import Dataset
 from fmnist.gate.data import data_facts, read_test_data
-from fmnist.gate.evidence import Comparison, to_bytes
+from fmnist.gate.evidence import Comparison, Evidence, to_bytes
 from fmnist.gate.incumbents import Incumbents, best_of, champion_of
 from fmnist.gate.keys import Key
 from fmnist.gate.measure import Measured, compare, measure
 from fmnist.gate.policy import Policy
-from fmnist.gate.result import ANNOTATION, GateResult, Override
+from fmnist.gate.result import GateResult, Override, annotation_of
 from fmnist.gate.rules import decide
 from fmnist.gate.signature import sign
 from fmnist.registry.base import ModelRegistry, ModelVersion
@@ -31,6 +32,16 @@ class Occasion:
     pipeline: str | None = None
 
 
+@dataclass(frozen=True)
+class Examined:
+    """A version with its signed result and the evidence that it names; ``kept`` once they are written."""
+
+    version: ModelVersion
+    result: GateResult
+    evidence: Evidence
+    kept: bool = False
+
+
 def examine(
     registry: ModelRegistry,
     store: DataStore,
@@ -39,12 +50,10 @@ def examine(
     policy: Policy,
     incumbents: Incumbents,
     occasion: Occasion,
-) -> GateResult:
-    """Test ``version`` on ``test_data``; the result is kept with the version, also a refusal.
+) -> Examined:
+    """Test ``version`` on ``test_data``; done again, nothing but times changes.
 
-    Done again, nothing but times changes: when it was, and how long an image took. The result is
-    written last and in one piece, after the evidence that it names: whoever reads finds the earlier
-    result or this one, and whatever dies before leaves the earlier one.
+    Those are when it was, and how long an image took. Nothing is written: see ``keep``.
 
     Raises:
         NotFoundError: the champion or the training data no longer exist.
@@ -76,14 +85,29 @@ def examine(
         champion=champion.number if champion else None,
         best=best.number if best else None,
         override=occasion.override,
-        evidence_sha256=registry.attach(version, to_bytes(evidence)),
+        evidence_sha256=hashlib.sha256(to_bytes(evidence)).hexdigest(),
         time=occasion.time.isoformat(timespec="seconds"),
         pipeline=occasion.pipeline,
         key=occasion.key.kind,
         key_id=occasion.key.id,
     )
-    registry.annotate(version, ANNOTATION, sign(result, occasion.key))
-    return result
+    annotations = {**version.annotations, annotation_of(result.key): sign(result, occasion.key)}
+    return Examined(replace(version, annotations=annotations), result, evidence)
+
+
+def keep(registry: ModelRegistry, examined: Examined) -> Examined:
+    """Write a result, also a refusal, to its version, where the next one by such a key replaces it.
+
+    It is written last and in one piece, after the evidence that it names: whoever reads finds the
+    earlier result or this one, and whatever dies before leaves the earlier one.
+
+    Raises:
+        UnavailableError: the registry cannot be reached.
+    """
+    key = annotation_of(examined.result.key)
+    registry.attach(examined.version, to_bytes(examined.evidence))
+    registry.annotate(examined.version, key, examined.version.annotations[key])
+    return replace(examined, kept=True)
 
 
 def _compared(

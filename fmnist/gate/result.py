@@ -12,6 +12,7 @@ from fmnist.gate.verdict import Rule, Verdict
 from fmnist.registry.base import ModelVersion
 
 ANNOTATION = "fmnist.gate"
+CI_ANNOTATION = "fmnist.gate.ci"
 SIGNATURE = "signature"
 _SCHEMA = 2
 
@@ -95,20 +96,39 @@ class GateResult:
         }
 
 
+def annotation_of(kind: KeyKind) -> str:
+    """Where a verdict by that kind of key is kept: a machine's own never takes the place of CI's."""
+    return CI_ANNOTATION if kind == "ci" else ANNOTATION
+
+
+def kept_by(version: ModelVersion) -> tuple[KeyKind, ...]:
+    """The kinds of key whose verdicts the version carries, CI's first."""
+    kinds: tuple[KeyKind, ...] = ("ci", "local")
+    return tuple(kind for kind in kinds if annotation_of(kind) in version.annotations)
+
+
 def gate_result(version: ModelVersion) -> GateResult | None:
-    """The version's result, to look at; None if it was never tested.
+    """The version's result, to look at: CI's if there is one. None if it was never tested.
 
     The signature is not checked: who acts on a result asks ``fmnist.gate.signature.verify``.
 
     Raises:
         IntegrityError: what is kept is no result, or one for another bundle.
     """
-    text = version.annotations.get(ANNOTATION)
-    if text is None:
-        return None
-    where = f"version {version.number} of {version.model}, {ANNOTATION}"
+    kinds = kept_by(version)
+    return read_result(version, kinds[0]) if kinds else None
+
+
+def read_result(version: ModelVersion, kind: KeyKind) -> GateResult:
+    """The result that a key of ``kind`` signed, to look at; the version must carry one.
+
+    Raises:
+        IntegrityError: see ``gate_result``.
+    """
+    key = annotation_of(kind)
+    where = f"version {version.number} of {version.model}, {key}"
     try:
-        result = _from_document(json.loads(text), where)
+        result = _from_document(json.loads(version.annotations[key]), where)
     except (ValueError, KeyError, TypeError) as error:
         raise IntegrityError(f"{where}: not a gate result ({error!r}); run the gate again") from error
     if result.bundle_sha256 != version.bundle_sha256:

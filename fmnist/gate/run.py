@@ -9,13 +9,13 @@ from pathlib import Path
 from fmnist import settings as engines
 from fmnist.errors import InputError
 from fmnist.fashion_mnist import MODEL_NAME, TEST
-from fmnist.gate.examine import Occasion, examine
+from fmnist.gate.examine import Examined, Occasion, examine, keep
 from fmnist.gate.incumbents import incumbents_of
 from fmnist.gate.keys import Keys
+from fmnist.gate.pipeline import of_merge_request
 from fmnist.gate.policy import read_policy
-from fmnist.gate.result import GateResult, Override
+from fmnist.gate.result import Override
 from fmnist.promotion.log import PromotionLog
-from fmnist.registry.base import ModelVersion
 from fmnist.settings import PROJECT, Settings
 
 POLICY = PROJECT / "gate.yaml"
@@ -35,12 +35,11 @@ class Order:
     override: str | None = None
 
 
-def run(
-    own: Settings, order: Order, environ: Mapping[str, str] = os.environ
-) -> tuple[ModelVersion, GateResult]:
-    """Test a version now; the result is signed, and written down with the version.
+def run(own: Settings, order: Order, environ: Mapping[str, str] = os.environ) -> Examined:
+    """Test a version now; the result is signed, and kept with the version.
 
-    ``environ`` may hold CI's key (``FMNIST_GATE_KEY``) and what GitLab tells of the pipeline.
+    ``environ`` may hold CI's key (``FMNIST_GATE_KEY``) and what GitLab tells of the pipeline. That of a
+    merge request is not kept: nobody has agreed yet to the code and the policy that it judges by.
 
     Raises:
         ConfigError: the policy or the key cannot be used.
@@ -61,8 +60,8 @@ def run(
     )
     test_data = store.get(TEST.repo, order.data)
     incumbents = incumbents_of(PromotionLog(own.promotions, version.model).read())
-    result = examine(registry, store, version, test_data, policy, incumbents, occasion)
-    return version, result
+    examined = examine(registry, store, version, test_data, policy, incumbents, occasion)
+    return examined if of_merge_request(environ) else keep(registry, examined)
 
 
 def _override(reason: str | None, environ: Mapping[str, str]) -> Override | None:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from fmnist.errors import GateRefused, IntegrityError
 from fmnist.gate.keys import Key, Keys
-from fmnist.gate.result import ANNOTATION, SIGNATURE, GateResult, gate_result
+from fmnist.gate.result import SIGNATURE, GateResult, annotation_of, kept_by, read_result
 from fmnist.registry.base import ModelVersion
 
 Target = Literal["local", "cluster"]
@@ -21,6 +21,8 @@ def sign(result: GateResult, key: Key) -> str:
 def verify(version: ModelVersion, target: Target, keys: Keys) -> GateResult:
     """The version's result, if the version may go to ``target``.
 
+    CI's verdict decides where it can be checked; for ``local``, else this machine's own.
+
     What this proves: someone who holds the key made this very verdict about this very bundle, and
     it is a pass (by its rules, or forced: ``result.forced``). It does not prove that the gate was
     run, let alone run honestly: HMAC is symmetric, so whoever can check a signature can also make
@@ -34,12 +36,15 @@ def verify(version: ModelVersion, target: Target, keys: Keys) -> GateResult:
         IntegrityError: the verdict was altered after it was signed, or is about another bundle.
     """
     name = f"version {version.number} of {version.model}"
-    result = gate_result(version)
-    if result is None:
+    kept = kept_by(version)
+    if not kept:
         raise GateRefused(f"{name} was never tested; run fmnist gate --version {version.number}")
+    checkable = [kind for kind in kept if keys.of(kind)] if target == "local" else []
+    kind = (*checkable, *kept)[0]
+    result = read_result(version, kind)
     _check_subject(name, version, result)
     _check_target(name, result, target)
-    _check_signature(name, version, result, keys)
+    _check_signature(name, version.annotations[annotation_of(kind)], result, keys)
     if not result.passed:
         rules = ", ".join(rule.name for rule in result.verdict.broken)
         raise GateRefused(f"{name} was refused by the gate: {rules}")
@@ -65,15 +70,15 @@ def _check_target(name: str, result: GateResult, target: Target) -> None:
         raise GateRefused(f"{name}: was trained or tested on drawn images, which never go to a cluster")
 
 
-def _check_signature(name: str, version: ModelVersion, result: GateResult, keys: Keys) -> None:
+def _check_signature(name: str, kept: str, result: GateResult, keys: Keys) -> None:
     key = keys.of(result.key)
     if key is None or key.id != result.key_id:
         here = "there is none here" if key is None else f"the one here is {key.id}"
         raise GateRefused(
             f"{name}: its verdict is signed by the {result.key} key {result.key_id}, {here}; "
-            f"run fmnist gate --version {version.number}"
+            f"run fmnist gate --version {result.version}"
         )
-    raw = json.loads(version.annotations[ANNOTATION])
+    raw = json.loads(kept)
     signature = raw.pop(SIGNATURE, None)
     if not isinstance(signature, str) or not key.signed(_canonical(raw), signature):
         raise IntegrityError(f"{name}: its verdict was altered after it was signed; run the gate again")

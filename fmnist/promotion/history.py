@@ -107,6 +107,19 @@ def told(tenures: Sequence[Tenure]) -> str:
     return "; ".join(_line(tenure) for tenure in reversed(tenures))
 
 
+def standing(tenures: Sequence[Tenure]) -> str:
+    """How one version stands after its times: ``champion``, ``was champion``, ``rolled back``, ``failed``.
+
+    Empty if it never served.
+    """
+    if not tenures:
+        return ""
+    ended = tenures[-1].ended
+    if ended is None:
+        return "champion"
+    return "was champion" if ended is End.REPLACED else str(ended)
+
+
 def _begun(entry: Entry) -> Tenure:
     by = entry.takeover
     return Tenure(by.version, by.bundle_sha256, entry.time, None, by.who, by.reason, None)

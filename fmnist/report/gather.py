@@ -1,34 +1,59 @@
 """Collect a report from registry and data store; what is broken is told in it, not raised."""
 
-import json
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
+from fmnist import settings as engines
 from fmnist.bundle import DataReference
 from fmnist.data.base import DataStore
-from fmnist.errors import FmnistError, IntegrityError, NotFoundError
+from fmnist.errors import FmnistError, NotFoundError
 from fmnist.fashion_mnist import CLASSES
 from fmnist.gate.data import read_test_data
-from fmnist.gate.evidence import Evidence, SampleError
+from fmnist.gate.evidence import Evidence, SampleError, read_evidence
+from fmnist.gate.examine import Examined
 from fmnist.gate.result import GateResult, gate_result
+from fmnist.promotion.history import History
+from fmnist.promotion.log import PromotionLog
 from fmnist.registry.base import ModelRegistry, ModelVersion
 from fmnist.report.model import Entry, Picture, Report
+from fmnist.settings import Settings
+
+
+def collect(own: Settings, model: str, subject: int | None = None, tested: Examined | None = None) -> Report:
+    """A report from this machine's registry, data and log; see ``gather``.
+
+    Raises:
+        IntegrityError: the promotion log is damaged.
+    """
+    history = PromotionLog(own.promotions, model).read()
+    registry, store = engines.model_registry(own), engines.data_store(own)
+    return gather(registry, store, history, model, datetime.now(UTC), subject, tested)
 
 
 def gather(
-    registry: ModelRegistry, store: DataStore, model: str, now: datetime, subject: int | None = None
+    registry: ModelRegistry,
+    store: DataStore,
+    history: History,
+    model: str,
+    now: datetime,
+    subject: int | None = None,
+    tested: Examined | None = None,
 ) -> Report:
     """All versions of ``model`` with their verdicts, evidence and pictures.
+
+    ``tested`` is what the gate just found of one version, which is then the subject: it is shown
+    instead of what the version carries.
 
     Raises:
         NotFoundError: there is no such model or version.
         UnavailableError: the registry cannot be reached.
     """
-    chosen = registry.get(model, subject)
-    pictures = _Pictures(store)
+    chosen = tested.version if tested else registry.get(model, subject)
+    source = _Source(registry, _Pictures(store), history, tested)
     return Report(
         model=model,
         made=now.isoformat(timespec="seconds"),
-        entries=tuple(_entry(registry, version, pictures) for version in registry.versions(model)),
+        entries=tuple(map(source.entry, registry.versions(model))),
         subject=chosen.number,
         classes=CLASSES,
     )
@@ -55,29 +80,41 @@ class _Pictures:
         return self._images[data.commit]
 
 
-def _entry(registry: ModelRegistry, version: ModelVersion, pictures: _Pictures) -> Entry:
-    try:
-        result = gate_result(version)
-    except FmnistError as error:
-        return Entry(version, None, None, (), (str(error),))
-    if result is None:
-        return Entry(version, None, None, (), ())
-    try:
-        evidence = _evidence(registry, version, result)
-    except FmnistError as error:
-        return Entry(version, result, None, (), (f"the gate's evidence cannot be read: {error}",))
-    try:
-        return Entry(version, result, evidence, pictures.of(result.test_data, evidence.errors), ())
-    except FmnistError as error:
-        unseen = tuple(Picture(sample, None) for sample in evidence.errors)
-        return Entry(version, result, evidence, unseen, (f"the test images cannot be shown: {error}",))
+@dataclass(frozen=True)
+class _Source:
+    """Where what is known of a version comes from."""
 
+    registry: ModelRegistry
+    pictures: _Pictures
+    history: History
+    tested: Examined | None
 
-def _evidence(registry: ModelRegistry, version: ModelVersion, result: GateResult) -> Evidence:
-    where = f"version {version.number} of {version.model}, evidence {result.evidence_sha256}"
-    content = registry.attachment(version, result.evidence_sha256)
-    try:
-        raw = json.loads(content)
-    except ValueError as error:
-        raise IntegrityError(f"{where}: is no JSON ({error}); run the gate again") from error
-    return Evidence.from_document(raw, where)
+    def entry(self, version: ModelVersion) -> Entry:
+        tested = self.tested
+        if tested and tested.version.number == version.number:
+            shown = self._illustrated(tested.version, tested.result, tested.evidence)
+            found = replace(shown, kept=tested.kept)
+        else:
+            found = self._carried(version)
+        return replace(found, tenures=self.history.of(version.number))
+
+    def _carried(self, version: ModelVersion) -> Entry:
+        try:
+            result = gate_result(version)
+        except FmnistError as error:
+            return Entry(version, None, None, (), (str(error),))
+        if result is None:
+            return Entry(version, None, None, (), ())
+        try:
+            evidence = read_evidence(self.registry, version, result.evidence_sha256)
+        except FmnistError as error:
+            return Entry(version, result, None, (), (f"the gate's evidence cannot be read: {error}",))
+        return self._illustrated(version, result, evidence)
+
+    def _illustrated(self, version: ModelVersion, result: GateResult, evidence: Evidence) -> Entry:
+        try:
+            pictures = self.pictures.of(result.test_data, evidence.errors)
+        except FmnistError as error:
+            unseen = tuple(Picture(sample, None) for sample in evidence.errors)
+            return Entry(version, result, evidence, unseen, (f"the test images cannot be shown: {error}",))
+        return Entry(version, result, evidence, pictures, ())

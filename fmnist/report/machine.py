@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import asdict
 from typing import Any
 
 from fmnist.report.model import Entry, Report
@@ -29,6 +30,9 @@ def _version(entry: Entry) -> dict[str, Any]:
         "bundle_sha256": version.bundle_sha256,
         "status": entry.status,
         "synthetic": entry.synthetic,
+        "serving": entry.serving,
+        "promotions": [asdict(tenure) for tenure in entry.tenures],
+        "kept": entry.kept,
         "troubles": entry.troubles,
         "metadata": json.loads(version.metadata.to_json(), parse_constant=str),
         "gate": entry.result.document() if entry.result else None,

@@ -4,6 +4,7 @@ import re
 
 from fmnist.gate.verdict import Rule
 from fmnist.lineage import chain, lineage_of
+from fmnist.promotion.history import told
 from fmnist.report.figures import NOTHING, bound, figure, interval, moment, points
 from fmnist.report.model import Entry, Report
 
@@ -18,7 +19,10 @@ def to_markdown(report: Report) -> str:
         f"{len(report.entries)} version(s), {moment(report.made)}. Charts and pictures are in the HTML.",
         "",
         *_table(
-            ("version", "verdict", "accuracy", "95 % interval", "trained on", "registered", "broken rules"),
+            (
+                *("version", "verdict", "serving", "accuracy", "95 % interval"),
+                *("trained on", "registered", "broken rules"),
+            ),
             [_row(entry) for entry in report.entries],
         ),
     ]
@@ -59,6 +63,7 @@ def _row(entry: Entry) -> tuple[str, ...]:
     return (
         str(entry.version.number),
         _verdict(entry),
+        entry.serving,
         figure(rule.measured, "share") if rule else NOTHING,
         interval(rule.uncertainty, "share") if rule else "",
         plain(entry.version.metadata.provenance.train_data.origin),
@@ -96,7 +101,7 @@ def _version(entry: Entry, classes: tuple[str, ...]) -> list[str]:
 
 
 def _told(entry: Entry) -> list[str]:
-    lines = [f"- {plain(trouble)}" for trouble in entry.troubles]
+    lines = [f"- {plain(remark)}" for remark in (*entry.remarks, *entry.troubles)]
     if entry.status == "not tested":
         lines.append(f"- Never tested; `fmnist gate --version {entry.version.number}` does it.")
     if entry.result is None:
@@ -112,7 +117,8 @@ def _told(entry: Entry) -> list[str]:
 def _chain(entry: Entry) -> list[str]:
     if entry.status == "unreadable":
         return []
-    return [f"- {name}: {plain(text)}" for name, text in chain(lineage_of(entry.version))]
+    served = [("serving", told(entry.tenures))] if entry.tenures else []
+    return [f"- {name}: {plain(text)}" for name, text in [*served, *chain(lineage_of(entry.version))]]
 
 
 def _rule(rule: Rule) -> tuple[str, ...]:

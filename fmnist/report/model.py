@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from fmnist.gate.evidence import Evidence, SampleError
 from fmnist.gate.result import GateResult
+from fmnist.promotion.history import Tenure, standing
 from fmnist.registry.base import ModelVersion
 
 
@@ -18,7 +19,8 @@ class Picture:
 @dataclass(frozen=True)
 class Entry:
     """One version. ``result`` is None if it was never tested, or if what it carries is broken;
-    ``troubles`` tell what could not be read, for people.
+    ``troubles`` tell what could not be read, for people. ``tenures`` are the times that it served,
+    oldest first. ``kept`` is false where the result is a merge request's, which the version does not carry.
     """
 
     version: ModelVersion
@@ -26,6 +28,8 @@ class Entry:
     evidence: Evidence | None
     pictures: tuple[Picture, ...]
     troubles: tuple[str, ...]
+    tenures: tuple[Tenure, ...] = ()
+    kept: bool = True
 
     @property
     def status(self) -> str:
@@ -35,6 +39,21 @@ class Entry:
         if self.result.forced:
             return "forced"
         return "passed" if self.result.passed else "refused"
+
+    @property
+    def serving(self) -> str:
+        """See ``fmnist.promotion.history.standing``."""
+        return standing(self.tenures)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the verdict alone does not tell, each for people."""
+        said = []
+        if not self.kept:
+            said.append("Judged for a merge request: the version does not carry this verdict.")
+        if self.tenures and self.status == "refused":
+            said.append(f"Refused after it had served; it stands as: {self.serving}.")
+        return tuple(said)
 
     @property
     def synthetic(self) -> bool:

@@ -10,6 +10,7 @@ from fmnist.fashion_mnist import IMAGE_SHAPE
 from fmnist.gate.evidence import Comparison, Evidence, SampleError
 from fmnist.gate.verdict import Rule
 from fmnist.lineage import chain, lineage_of
+from fmnist.promotion.history import told
 from fmnist.report.charts import confusion_matrix, reliability_diagram
 from fmnist.report.elements import Html, cell, element, heading, join, number, table, void
 from fmnist.report.figures import bound, figure, interval, moment, points
@@ -22,15 +23,19 @@ def badge(text: str) -> Html:
 
 
 def badges(entry: Entry) -> Html:
-    """The verdict, that drawn images were used, and that something about it cannot be shown."""
-    marks = {"synthetic": entry.synthetic, "incomplete": bool(entry.result and entry.troubles)}
+    """The verdict, how it stands as champion, drawn images, and that something cannot be shown."""
+    marks = {
+        entry.serving: bool(entry.serving),
+        "synthetic": entry.synthetic,
+        "incomplete": bool(entry.result and entry.troubles),
+    }
     words = [entry.status, *(word for word, holds in marks.items() if holds)]
     return join([part for word in words for part in (badge(word), " ")])
 
 
 def verdict_box(entry: Entry) -> Html:
     """The verdict at a glance: broken rules, override, what could not be read."""
-    inside: list[Html] = [element("strong", _HEADLINES[entry.status]), *_override(entry)]
+    inside: list[Html] = [element("strong", _HEADLINES[entry.status]), *_remarks(entry), *_override(entry)]
     if entry.result is not None and entry.result.verdict.broken:
         broken = [
             element("li", element("b", rule.name), f": {rule.explanation}")
@@ -59,6 +64,10 @@ _HEADLINES = {
     "not tested": "Never tested",
     "unreadable": "Its verdict cannot be read",
 }
+
+
+def _remarks(entry: Entry) -> list[Html]:
+    return [element("p", remark) for remark in entry.remarks]
 
 
 def _override(entry: Entry) -> list[Html]:
@@ -235,7 +244,8 @@ def _png(pixels: bytes) -> str:
 
 def facts(entry: Entry) -> Html:
     """Lineage, who tested it on what and when, and what training left."""
-    pairs = [*_lineage(entry), *_test(entry)]
+    served = [("serving", told(entry.tenures))] if entry.tenures else []
+    pairs = [*served, *_lineage(entry), *_test(entry)]
     return join(
         [
             element("h3", "Lineage"),

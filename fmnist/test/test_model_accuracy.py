@@ -7,14 +7,16 @@ From the environment:
     MODEL_NAME         the model (default: fashion-classifier)
     MODEL_VERSION      a version's number (default: latest)
     TEST_DATA_COMMIT   a commit of the test data's repo (default: the newest)
-    GATE_POLICY        the bounds (default: gate.yaml of this checkout)
-    GATE_OVERRIDE      a reason to let it pass whatever the rules say; kept with who gave it
+    GATE_POLICY        the bounds (default: gate.yaml of this checkout); not in a pipeline
+    GATE_OVERRIDE      a reason to let it pass whatever the rules say; kept with who gave it. In a
+                       pipeline only if a person started it, by "New pipeline" or a schedule
     GATE_REPORTS       where the report on all versions goes (default: reports)
     FMNIST_GATE_KEY    CI's key, a protected variable (default: this machine's own key)
     FMNIST_HOME, FMNIST_TRACKING_URI   where the data store and the registry are
 
-The result is written into the version's metadata whether it passes or not. A rule without anything
-to judge, such as that of the champion when there is none, is shown as skipped.
+The result is written into the version's metadata whether it passes or not, unless the pipeline is a
+merge request's: that one only judges and reports. A rule without anything to judge, such as that of the
+champion when there is none, is shown as skipped.
 
 Exit code 0: the version passes. 1: it is refused. 20: there is no verdict, because the registry, the
 version, the data or the policy could not be had; that is one error, never a pass, never a skip. It is
@@ -24,7 +26,6 @@ also 20 if the report cannot be written.
 import os
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -32,11 +33,12 @@ import pytest
 from fmnist import settings
 from fmnist.errors import ConfigError, FmnistError
 from fmnist.fashion_mnist import MODEL_NAME
-from fmnist.gate.result import GateResult
+from fmnist.gate.examine import Examined
+from fmnist.gate.pipeline import check_orders
 from fmnist.gate.rules import RULES
 from fmnist.gate.run import POLICY, Order, run
 from fmnist.gate.verdict import Outcome
-from fmnist.report.gather import gather
+from fmnist.report.gather import collect
 from fmnist.report.write import write
 
 NO_VERDICT = 20
@@ -51,10 +53,11 @@ class _NoVerdict:
 
 
 @pytest.fixture(scope="session")
-def result(request: pytest.FixtureRequest) -> GateResult:
+def examined(request: pytest.FixtureRequest) -> Examined:
     request.config.pluginmanager.register(_NoVerdict, "no verdict")
     try:
-        _, found = run(settings.from_environment(), _order())
+        check_orders()
+        found = run(settings.from_environment(), _order())
     except Exception as error:
         # The one error tells all; the other rules would only repeat it.
         request.session.shouldfail = "no verdict"
@@ -66,7 +69,8 @@ def result(request: pytest.FixtureRequest) -> GateResult:
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_rule(name: str, result: GateResult, record_property: Callable[[str, object], None]) -> None:
+def test_rule(name: str, examined: Examined, record_property: Callable[[str, object], None]) -> None:
+    result = examined.result
     rule = result.verdict.rule(name)
     record_property("measured", rule.measured)
     record_property("bound", rule.bound)
@@ -78,17 +82,16 @@ def test_rule(name: str, result: GateResult, record_property: Callable[[str, obj
         pytest.fail(f"{rule.name}: {rule.explanation}", pytrace=False)
 
 
-def test_tensorflow_is_not_needed(result: GateResult) -> None:
+def test_tensorflow_is_not_needed(examined: Examined) -> None:
     assert "tensorflow" not in sys.modules
 
 
-def test_report_is_written(result: GateResult, request: pytest.FixtureRequest) -> None:
+def test_report_is_written(examined: Examined, request: pytest.FixtureRequest) -> None:
     """After the rules: it shows their outcome, and changes none."""
     own = settings.from_environment()
     folder = Path(os.environ.get("GATE_REPORTS") or "reports")
     try:
-        registry, store = settings.model_registry(own), settings.data_store(own)
-        write(gather(registry, store, result.model, datetime.now(UTC), result.version), folder)
+        write(collect(own, examined.result.model, tested=examined), folder)
     except FmnistError as error:
         request.config.pluginmanager.register(_NoVerdict, "no report")
         raise pytest.fail.Exception(f"no report: {error}", pytrace=False) from None

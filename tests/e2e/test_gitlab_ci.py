@@ -38,11 +38,12 @@ def _git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", *arguments], cwd=folder, check=True, timeout=30)
 
 
-def _jobs(clone: Path, branch: str, source: str, version: str = "") -> list[str]:
+def _jobs(clone: Path, branch: str, source: str, version: str = "", **given: str) -> list[str]:
     """The jobs of the pipeline that ``source`` starts on ``branch``."""
     _git(clone, "checkout", "--quiet", "-B", branch)
     command = [str(TOOLS / "gitlab-ci-local"), "--list-json", "--ignore-predefined-vars=CI_PIPELINE_SOURCE"]
     command += [f"--variable=CI_PIPELINE_SOURCE={source}", f"--variable=MODEL_VERSION={version}"]
+    command += [f"--variable={name}={value}" for name, value in given.items()]
     if source == "merge_request_event":
         # GitLab leaves it out there; gitlab-ci-local sets it always.
         command += ["--unset-variable=CI_COMMIT_BRANCH"]
@@ -72,6 +73,15 @@ def test_what_started_a_pipeline_decides_its_jobs(
     clone: Path, branch: str, source: str, version: str, expected: list[str]
 ) -> None:
     assert _jobs(clone, branch, source, version) == expected
+
+
+@pytest.mark.parametrize("variable", ["GATE_OVERRIDE", "GATE_POLICY"])
+def test_who_holds_a_token_does_not_say_what_the_verdict_shall_be(clone: Path, variable: str) -> None:
+    given = {variable: "please"}
+    for source in ("trigger", "api", "pipeline"):
+        for version in ("3", ""):
+            assert _jobs(clone, "master", source, version, **given) == []
+    assert _jobs(clone, "master", "web", "3", **given) == ["model-test"]
 
 
 def test_gitlabs_schema_allows_it() -> None:

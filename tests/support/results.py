@@ -5,7 +5,7 @@ from typing import Any
 
 from fmnist.bundle import DataReference
 from fmnist.gate.keys import Key
-from fmnist.gate.result import ANNOTATION, GateResult
+from fmnist.gate.result import GateResult, annotation_of
 from fmnist.gate.signature import sign
 from fmnist.gate.verdict import Outcome, Relation, Rule, Verdict
 from fmnist.registry.base import ModelVersion
@@ -50,4 +50,4 @@ def make_result(version: ModelVersion, *rules: Rule, **changes: Any) -> GateResu
 def with_verdict(version: ModelVersion, key: Key, *rules: Rule, **changes: Any) -> ModelVersion:
     """``version`` as a gate with this key leaves it; to store it, annotate with its annotation."""
     result = make_result(version, *rules, **{"key": key.kind, "key_id": key.id, **changes})
-    return replace(version, annotations={**version.annotations, ANNOTATION: sign(result, key)})
+    return replace(version, annotations={**version.annotations, annotation_of(key.kind): sign(result, key)})

@@ -13,7 +13,7 @@ import fmnist
 from fmnist.settings import PROJECT
 
 PACKAGE = Path(fmnist.__file__).parent
-STAGES = ["data", "training", "search", "registry", "promotion", "gate", "serving", "deployment"]
+STAGES = ["data", "training", "search", "registry", "promotion", "gate", "report", "serving", "deployment"]
 ENGINES = {"dvc": "dvc", "mlflow": "mlflow", "optuna": "optuna", "seldon_core": "", "tensorflow": "training"}
 
 

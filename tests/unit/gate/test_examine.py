@@ -18,13 +18,15 @@ from fmnist.cli.gate import gate
 from fmnist.data.base import Commit
 from fmnist.errors import GateRefused, InputError, IntegrityError, NotFoundError
 from fmnist.fashion_mnist import CLASSES, MODEL_NAME
-from fmnist.gate.examine import Occasion, examine
+from fmnist.gate.examine import Occasion, examine, keep
 from fmnist.gate.incumbents import NOBODY, Incumbents
 from fmnist.gate.keys import Keys
 from fmnist.gate.policy import Policy
 from fmnist.gate.result import ANNOTATION, GateResult, Override, gate_result
 from fmnist.gate.rules import RULES
+from fmnist.gate.run import Order, run
 from fmnist.registry.base import ModelRegistry, ModelVersion
+from fmnist.report.gather import collect
 from fmnist.settings import PROJECT, Settings
 from fmnist.test.test_model_accuracy import NO_VERDICT
 from tests.support.blocks import block_weights, trained_on
@@ -50,6 +52,7 @@ def environment(
         "FMNIST_TRACKING_URI",
         "FMNIST_GATE_KEY",
         "GATE_OVERRIDE",
+        "CI_PIPELINE_SOURCE",
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("FMNIST_HOME", str(home.home))
@@ -67,7 +70,8 @@ def _examined(
 ) -> GateResult:
     registry = settings.model_registry(home)
     occasion = Occasion(Keys.at(home.home, {}).signing(), _NOW)
-    return examine(registry, settings.data_store(home), version, test_data, policy, incumbents, occasion)
+    store = settings.data_store(home)
+    return keep(registry, examine(registry, store, version, test_data, policy, incumbents, occasion)).result
 
 
 def test_the_result_is_kept_with_the_version(
@@ -171,6 +175,53 @@ def test_an_override_passes_and_is_kept_with_who_and_why(
     again = gate_result(registry.get(MODEL_NAME, POOR))
     assert again is not None
     assert (again.passed, again.override) == (False, None)
+
+
+def test_a_merge_requests_gate_judges_and_leaves_the_version_as_it_is(
+    environment: pytest.MonkeyPatch, registry: ModelRegistry, policy_file: Path
+) -> None:
+    before = registry.get(MODEL_NAME, POOR)
+    environment.setenv("CI_PIPELINE_SOURCE", "merge_request_event")
+    arguments = ["--version", str(POOR), "--policy", str(policy_file), "--json"]
+    outcome = CliRunner().invoke(gate, arguments)
+    assert isinstance(outcome.exception, GateRefused)
+    assert json.loads(outcome.stdout)["passed"] is False
+    assert registry.get(MODEL_NAME, POOR) == before
+
+
+def test_a_merge_requests_report_shows_its_own_verdict_and_says_that_it_is_not_kept(
+    environment: pytest.MonkeyPatch, home: Settings, policy_file: Path
+) -> None:
+    merge_request = {"CI_PIPELINE_SOURCE": "merge_request_event"}
+    examined = run(home, Order(MODEL_NAME, POOR, policy=policy_file), merge_request)
+    entry = collect(home, MODEL_NAME, tested=examined).entry
+    assert (entry.version.number, entry.result, entry.kept) == (POOR, examined.result, False)
+    assert entry.evidence == examined.evidence
+    assert "merge request" in entry.remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("source", "variable", "says"),
+    [
+        ("trigger", "GATE_OVERRIDE", "pipeline started by trigger; only a person may override"),
+        ("api", "GATE_OVERRIDE", "only a person may override"),
+        ("push", "GATE_OVERRIDE", "only a person may override"),
+        ("merge_request_event", "GATE_OVERRIDE", "only a person may override"),
+        ("trigger", "GATE_POLICY", "judges by the gate.yaml of its commit"),
+        ("web", "GATE_POLICY", "judges by the gate.yaml of its commit"),
+    ],
+)
+def test_what_a_pipeline_may_not_bring_ends_without_a_verdict(
+    environment: pytest.MonkeyPatch, tmp_path: Path, source: str, variable: str, says: str
+) -> None:
+    environment.delenv("GATE_POLICY")
+    environment.setenv("CI_PIPELINE_SOURCE", source)
+    environment.setenv(variable, str(tmp_path / "lax.yaml"))
+    code, cases = _entry_here(tmp_path)
+    assert code == NO_VERDICT
+    (case,) = cases.values()
+    (error,) = case.findall("error")
+    assert says in (error.text or "")
 
 
 def test_an_override_without_a_reason_is_none(environment: pytest.MonkeyPatch, policy_file: Path) -> None:

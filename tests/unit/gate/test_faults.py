@@ -14,7 +14,7 @@ from fmnist.bundle import Bundle
 from fmnist.data.base import Commit
 from fmnist.errors import IntegrityError, NotFoundError, UnavailableError
 from fmnist.gate.evidence import read_evidence
-from fmnist.gate.examine import Occasion, examine
+from fmnist.gate.examine import Occasion, examine, keep
 from fmnist.gate.incumbents import NOBODY, Incumbents, best_of
 from fmnist.gate.keys import Keys
 from fmnist.gate.policy import Policy
@@ -37,7 +37,7 @@ def gate(home: Settings, registry: ModelRegistry, test_data: Commit, policy: Pol
     def run(version: ModelVersion, incumbents: Incumbents = NOBODY, **changes: object) -> GateResult:
         values = {"registry": registry, "policy": policy, "time": _NOW, **changes}
         occasion = Occasion(Keys.at(home.home, {}).signing(), values.pop("time"))  # type: ignore[arg-type]
-        return examine(
+        examined = examine(
             store=settings.data_store(home),
             version=version,
             test_data=test_data,
@@ -45,6 +45,7 @@ def gate(home: Settings, registry: ModelRegistry, test_data: Commit, policy: Pol
             occasion=occasion,
             **values,  # type: ignore[arg-type]
         )
+        return keep(values["registry"], examined).result  # type: ignore[arg-type]
 
     return run
 

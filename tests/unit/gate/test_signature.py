@@ -9,7 +9,7 @@ import pytest
 from fmnist.bundle import DataReference
 from fmnist.errors import GateRefused, IntegrityError
 from fmnist.gate.keys import Key, Keys
-from fmnist.gate.result import ANNOTATION, Override
+from fmnist.gate.result import ANNOTATION, CI_ANNOTATION, Override, gate_result
 from fmnist.gate.signature import verify
 from fmnist.gate.verdict import Interval, Outcome
 from fmnist.registry.base import ModelVersion
@@ -149,6 +149,40 @@ def test_a_key_that_is_not_here_is_told(
 
 
 def test_layout_does_not_matter_to_the_signature(version: ModelVersion, keys: Keys, ci: Key) -> None:
-    document = json.loads(with_verdict(version, ci).annotations[ANNOTATION])
+    document = json.loads(with_verdict(version, ci).annotations[CI_ANNOTATION])
     turned = json.dumps(dict(reversed(document.items())), indent=3)
-    assert verify(replace(version, annotations={ANNOTATION: turned}), "cluster", keys).passed
+    assert verify(replace(version, annotations={CI_ANNOTATION: turned}), "cluster", keys).passed
+
+
+def test_a_machines_own_verdict_takes_nothing_from_cis(
+    version: ModelVersion, keys: Keys, ci: Key, local: Key
+) -> None:
+    refused = make_rule("size", outcome=Outcome.FAIL)
+    both = with_verdict(with_verdict(version, ci), local, refused)
+    assert set(both.annotations) == {ANNOTATION, CI_ANNOTATION}
+    shown = gate_result(both)
+    assert shown is not None
+    assert (shown.key, shown.passed) == ("ci", True)
+    assert verify(both, "cluster", keys).key == "ci"
+    assert verify(both, "local", keys).key == "ci"
+    with pytest.raises(GateRefused, match="refused by the gate: size"):
+        verify(both, "local", replace(keys, ci=None))
+
+
+def test_where_cis_key_is_not_the_machines_own_verdict_decides_here_only(
+    version: ModelVersion, keys: Keys, ci: Key, local: Key
+) -> None:
+    refused = with_verdict(version, ci, make_rule("size", outcome=Outcome.FAIL))
+    both = with_verdict(refused, local)
+    assert verify(both, "local", replace(keys, ci=None)).key == "local"
+    for target in ("local", "cluster"):
+        with pytest.raises(GateRefused, match="refused by the gate: size"):
+            verify(both, target, keys)
+
+
+def test_cis_verdict_is_not_signed_by_a_key_that_stands_in_its_place(
+    version: ModelVersion, keys: Keys, local: Key
+) -> None:
+    own = with_verdict(version, local).annotations[ANNOTATION]
+    with pytest.raises(GateRefused, match="a cluster takes CI's only"):
+        verify(replace(version, annotations={CI_ANNOTATION: own}), "cluster", keys)

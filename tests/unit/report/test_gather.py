@@ -15,6 +15,7 @@ from fmnist.errors import NotFoundError
 from fmnist.fashion_mnist import MODEL_NAME
 from fmnist.gate.evidence import SampleError, to_bytes
 from fmnist.gate.result import ANNOTATION
+from fmnist.promotion.history import History
 from fmnist.registry.base import ModelRegistry, ModelVersion
 from fmnist.report.gather import gather
 from fmnist.report.write import write
@@ -26,6 +27,7 @@ from tests.support.results import make_result, make_rule
 from tests.unit.report.reports import make_evidence
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
+NOBODY = History()
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ def test_every_version_comes_with_what_is_known(
 ) -> None:
     tested = keep(registry, register(registry, tmp_path, 1), commit)
     register(registry, tmp_path, 2)
-    report = gather(registry, store, MODEL_NAME, NOW, subject=tested.number)
+    report = gather(registry, store, NOBODY, MODEL_NAME, NOW, subject=tested.number)
     assert [entry.status for entry in report.entries] == ["not tested", "passed"]
     (picture,) = report.entry.pictures
     assert picture.pixels is not None
@@ -89,7 +91,7 @@ def test_what_is_missing_is_told(
     says: str,
 ) -> None:
     keep(registry, register(registry, tmp_path, 1), commit, **changes)
-    entry = gather(registry, store, MODEL_NAME, NOW).entry
+    entry = gather(registry, store, NOBODY, MODEL_NAME, NOW).entry
     assert entry.status == "passed"
     assert says in entry.troubles[0]
 
@@ -100,7 +102,7 @@ def test_evidence_that_is_none_is_told(
 ) -> None:
     version = register(registry, tmp_path, 1)
     keep(registry, version, commit, evidence_sha256=registry.attach(version, content))
-    entry = gather(registry, store, MODEL_NAME, NOW).entry
+    entry = gather(registry, store, NOBODY, MODEL_NAME, NOW).entry
     assert entry.evidence is None
     assert "evidence cannot be read" in entry.troubles[0]
 
@@ -111,7 +113,7 @@ def test_a_sample_outside_the_test_data_is_told(
     version = register(registry, tmp_path, 1)
     evidence = replace(make_evidence(), errors=(SampleError(20, 0, 1, 0.9, 0.1),))
     keep(registry, version, commit, evidence_sha256=registry.attach(version, to_bytes(evidence)))
-    entry = gather(registry, store, MODEL_NAME, NOW).entry
+    entry = gather(registry, store, NOBODY, MODEL_NAME, NOW).entry
     assert "has no images [20]" in entry.troubles[0]
     assert entry.pictures[0].pixels is None
 
@@ -121,7 +123,7 @@ def test_a_broken_verdict_is_told_and_hides_no_other(
 ) -> None:
     keep(registry, register(registry, tmp_path, 1), commit)
     registry.annotate(register(registry, tmp_path, 2), ANNOTATION, "{")
-    report = gather(registry, store, MODEL_NAME, NOW)
+    report = gather(registry, store, NOBODY, MODEL_NAME, NOW)
     assert [entry.status for entry in report.entries] == ["unreadable", "passed"]
     write(report, tmp_path / "out")
     assert "not a gate result" in (tmp_path / "out" / "note.md").read_text()
@@ -129,7 +131,7 @@ def test_a_broken_verdict_is_told_and_hides_no_other(
 
 def test_a_model_without_versions_is_not_found(registry: ModelRegistry, store: DataStore) -> None:
     with pytest.raises(NotFoundError):
-        gather(registry, store, "nobody", NOW)
+        gather(registry, store, NOBODY, "nobody", NOW)
 
 
 def test_the_verb_writes_five_files(

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fmnist.gate.result import Override
+from fmnist.promotion.history import End, Tenure
 from fmnist.registry.base import ModelVersion
 from fmnist.report.elements import element, table
 from fmnist.report.html import to_html
@@ -62,6 +63,44 @@ def test_an_override_is_shown_in_every_file_for_people(version: ModelVersion) ->
         assert "forced" in text
         assert "m.moser" in text
         assert "new shirts" in text
+
+
+@pytest.mark.parametrize(
+    ("ended", "word"),
+    [
+        (None, "champion"),
+        (End.REPLACED, "was champion"),
+        (End.ROLLED_BACK, "rolled back"),
+        (End.FAILED, "failed"),
+    ],
+)
+def test_how_a_version_stands_as_champion_is_shown(
+    version: ModelVersion, ended: End | None, word: str
+) -> None:
+    until = None if ended is None else "2026-01-05T00:00:00+00:00"
+    tenure = Tenure(1, "a" * 64, "2026-01-04T00:00:00+00:00", until, "ada", "coats", ended)
+    report = make_report(replace(make_entry(version), tenures=(tenure,)))
+    assert ("class", f"badge {word.replace(' ', '-')}") in _Page(to_html(report)).attributes
+    (row,) = [line for line in to_markdown(report).splitlines() if line.startswith("| 1 |")]
+    assert f"| {word} |" in row
+    for text in (to_html(report), to_markdown(report)):
+        assert "by ada (coats)" in text
+    (document,) = json.loads(to_json(report))["versions"]
+    assert (document["serving"], document["promotions"][0]["who"]) == (word, "ada")
+
+
+def test_one_that_is_refused_after_it_served_says_so(version: ModelVersion) -> None:
+    tenure = Tenure(1, "a" * 64, "2026-01-04T00:00:00+00:00", None, "ada", None, None)
+    report = make_report(replace(make_entry(version, BROKEN), tenures=(tenure,)))
+    for text in (to_html(report), to_markdown(report), to_note(report)):
+        assert "Refused after it had served; it stands as: champion." in text
+
+
+def test_a_verdict_that_is_not_kept_says_so(version: ModelVersion) -> None:
+    report = make_report(replace(make_entry(version), kept=False))
+    for text in (to_html(report), to_markdown(report), to_note(report)):
+        assert "Judged for a merge request" in text
+    assert json.loads(to_json(report))["versions"][0]["kept"] is False
 
 
 def test_synthetic_is_marked(version: ModelVersion) -> None:
