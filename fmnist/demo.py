@@ -44,7 +44,7 @@ SEARCH = (
     "searcher.divisor=2",
     "searcher.mode=aggressive",
     "hyperparameters.epochs=2",
-    "hyperparameters.shift=0",
+    "hyperparameters.augmentation.shift=0",
 )
 """How the demo makes ``adaptive.yaml`` small; ``fmnist search --config`` takes the same words.
 

@@ -15,6 +15,7 @@ from fmnist.report.charts import confusion_matrix, reliability_diagram
 from fmnist.report.elements import Html, cell, element, heading, join, number, table, void
 from fmnist.report.figures import bound, figure, interval, moment, points
 from fmnist.report.model import Entry, Picture
+from fmnist.training.experiment import flat
 
 
 def badge(text: str) -> Html:
@@ -289,7 +290,7 @@ def _more(title: str, metadata: Metadata) -> Html:
     raw = asdict(metadata)
     pairs = [(name, _plain(raw[name])) for name in ("network", "epochs", "input", "preprocessing")]
     for group in ("hyperparameters", "metrics", "versions", "files"):
-        pairs.extend((f"{group}: {name}", _plain(value)) for name, value in sorted(raw[group].items()))
+        pairs.extend((f"{group}: {name}", _plain(value)) for name, value in sorted(flat(raw[group]).items()))
     return element("details", element("summary", title), _definitions(pairs), class_="more")
 
 
