@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fmnist.data.base import DataRemote, DataStore
+from fmnist.data.pachyderm import address
+from fmnist.data.pachyderm.address import Pachd
 from fmnist.deployment.base import Platform
 from fmnist.errors import ConfigError
 from fmnist.registry.base import ModelRegistry
@@ -28,12 +30,14 @@ class Settings:
     ``home`` holds all state of the embedded stack. ``source`` is a folder with the raw files, or
     None to look in the usual places. ``tracking_uri`` is MLflow's, a SQLite file in ``home``
     unless ``FMNIST_TRACKING_URI`` names a Postgres. ``gateway_port`` is 1-65535 on 127.0.0.1.
+    ``pachd`` is the Pachyderm server that versions data, or None where DVC does.
     """
 
     home: Path
     source: Path | None
     tracking_uri: str
     gateway_port: int
+    pachd: Pachd | None = None
 
     @property
     def data(self) -> Path:
@@ -75,6 +79,9 @@ class Settings:
 def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read FMNIST_HOME, FMNIST_SOURCE, FMNIST_TRACKING_URI and FMNIST_GATEWAY_PORT.
 
+    FMNIST_DATA_STORE chooses between dvc and pachyderm, the default where PACHD_ADDRESS is set; see
+    ``fmnist.data.pachyderm.address`` for the variables that Pachyderm has.
+
     Raises:
         ConfigError: a variable has a value that cannot be used.
     """
@@ -85,7 +92,15 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         source=Path(source).absolute() if source else None,
         tracking_uri=_database(environ.get("FMNIST_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}"),
         gateway_port=_port(environ.get("FMNIST_GATEWAY_PORT") or "8080"),
+        pachd=_pachd(environ),
     )
+
+
+def _pachd(environ: Mapping[str, str]) -> Pachd | None:
+    name = environ.get("FMNIST_DATA_STORE") or ("pachyderm" if environ.get("PACHD_ADDRESS") else "dvc")
+    if name not in ("dvc", "pachyderm"):
+        raise ConfigError(f"FMNIST_DATA_STORE={name}: expected dvc or pachyderm")
+    return address.from_environment(environ) if name == "pachyderm" else None
 
 
 def user(environ: Mapping[str, str] = os.environ) -> str:
@@ -109,6 +124,11 @@ def _database(address: str) -> str:
 
 def data_store(settings: Settings) -> DataStore:
     """The engine that versions data."""
+    if settings.pachd:
+        from fmnist.data.pachyderm.connection import Connection
+        from fmnist.data.pachyderm.store import PachydermStore
+
+        return PachydermStore(Connection(settings.pachd), settings.cache / "pachyderm")
     from fmnist.data.dvc import DvcStore
 
     return DvcStore(settings.data)

@@ -14,7 +14,14 @@ from fmnist.settings import PROJECT
 
 PACKAGE = Path(fmnist.__file__).parent
 STAGES = ["data", "training", "search", "registry", "promotion", "gate", "report", "serving", "deployment"]
-ENGINES = {"dvc": "dvc", "mlflow": "mlflow", "optuna": "optuna", "seldon_core": "", "tensorflow": "training"}
+ENGINES = {
+    "determined": "determined",
+    "dvc": "dvc",
+    "mlflow": "mlflow",
+    "optuna": "optuna",
+    "seldon_core": "",
+    "tensorflow": "training",
+}
 
 
 def imports_of(path: Path) -> Iterator[str]:
@@ -53,7 +60,12 @@ def test_an_engine_is_imported_in_the_module_named_after_it() -> None:
 
 
 def test_only_settings_chooses_engines() -> None:
-    engines = ("fmnist.data.dvc", "fmnist.registry.mlflow", "fmnist.deployment.local")
+    engines = (
+        "fmnist.data.dvc",
+        "fmnist.registry.mlflow",
+        "fmnist.registry.determined",
+        "fmnist.deployment.local",
+    )
     found = [
         f"{path.relative_to(PROJECT)}: {name}"
         for path in modules()

@@ -1,0 +1,1 @@
+"""Pachyderm as the cluster's engine of versioned data."""

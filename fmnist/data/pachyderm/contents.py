@@ -1,0 +1,88 @@
+"""What a commit holds, with the SHA-256 of each file, whoever put it and however.
+
+fmnist writes the sums into the commit. What was put by hand has none, or those of an earlier commit:
+then the files are read once, and their sums are kept on this machine by pachd's own hashes.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fmnist.data.base import StoredFile
+from fmnist.data.pachyderm import sums
+from fmnist.data.pachyderm.files import Entry, Files
+from fmnist.data.pachyderm.revisions import Revision
+from fmnist.data.pachyderm.sums import Sums
+from fmnist.files import write_atomically
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The files of a commit, sorted by name, without SHA256SUMS; ``message`` if fmnist put them."""
+
+    message: str | None
+    files: tuple[StoredFile, ...]
+
+
+class ContentsReader:
+    """Reads what commits hold; keeps sums that it had to compute below ``cache``."""
+
+    def __init__(self, files: Files, cache: Path) -> None:
+        self._files = files
+        self._cache = cache
+        self._entries: dict[tuple[str, str], dict[str, Entry]] = {}
+
+    def of(self, revision: Revision, ancestors: Iterable[Revision]) -> Contents:
+        """What a finished commit holds; ``ancestors``, newest first, are asked for if need be."""
+        entries = self._entries_of(revision)
+        claimed = self._claimed(revision, ancestors)
+        files = [
+            StoredFile(
+                entry.name, entry.size, claimed.by_name.get(entry.name) or self._sum_of(revision, entry)
+            )
+            for entry in entries.values()
+            if entry.name != sums.NAME
+        ]
+        return Contents(claimed.message, tuple(files))
+
+    def _claimed(self, revision: Revision, ancestors: Iterable[Revision]) -> Sums:
+        """What the commit's SHA256SUMS says, unless it was made for another commit's files."""
+        entries = self._entries_of(revision)
+        if sums.NAME not in entries:
+            return Sums()
+        for ancestor in ancestors:
+            before = self._entries_of(ancestor)
+            if before == entries:
+                continue
+            if before.get(sums.NAME) == entries[sums.NAME]:
+                return Sums()
+            break
+        return sums.read(self._read(revision, entries[sums.NAME]))
+
+    def _entries_of(self, revision: Revision) -> dict[str, Entry]:
+        key = revision.repo, revision.id
+        if key not in self._entries:
+            self._entries[key] = self._files.entries(*key)
+        return self._entries[key]
+
+    def _sum_of(self, revision: Revision, entry: Entry) -> str:
+        known = self._cache / f"{entry.hash}.sha256"
+        if entry.hash and known.is_file():
+            return known.read_text().strip()
+        sha256 = hashlib.sha256(self._read(revision, entry)).hexdigest()
+        if entry.hash:
+            write_atomically(known, f"{sha256}\n")
+        return sha256
+
+    def _read(self, revision: Revision, entry: Entry) -> bytes:
+        return self._files.read(revision.repo, revision.id, entry.name, entry.size)
+
+
+def described(files: Mapping[str, Path]) -> tuple[StoredFile, ...]:
+    """Name, size and SHA-256 of local files, sorted by name."""
+    from fmnist.files import sha256_of
+
+    return tuple(
+        StoredFile(name, path.stat().st_size, sha256_of(path)) for name, path in sorted(files.items())
+    )

@@ -1,0 +1,124 @@
+"""Commits of a repo as pachd sees them: also open, broken and empty ones."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from fmnist.data.pachyderm.connection import Connection
+from fmnist.errors import DataError, NotFoundError, UnavailableError
+
+BRANCH = "master"
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A commit: ``finished`` or not (then it is ``open``, or about to finish), and what it broke on."""
+
+    repo: str
+    id: str
+    description: str
+    started: datetime
+    open: bool
+    finished: bool
+    error: str
+
+    @property
+    def sound(self) -> bool:
+        return self.finished and not self.error
+
+
+class Revisions:
+    """What pachd answers about commits that users made; those of its own making are passed over."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def head(self, repo: str, branch: str = BRANCH) -> Revision:
+        """The newest commit of a branch, in whatever state.
+
+        Raises:
+            NotFoundError: no such repo or branch, or nobody has put anything there.
+        """
+        with self._connection.errors(f"data repo {repo}"):
+            newest = self._connection.client.inspect_branch(repo, branch).head.id
+        for revision in self.upto(repo, newest):
+            return revision
+        raise NotFoundError(f"data repo {repo}: branch {branch} has no commit yet")
+
+    def get(self, repo: str, commit: str) -> Revision:
+        """The commit with this full id.
+
+        Raises:
+            NotFoundError: no such repo or commit.
+        """
+        with self._connection.errors(f"data repo {repo}"):
+            return _revision(next(self._connection.client.inspect_commit(commit_of(repo, commit))))
+
+    def upto(self, repo: str, commit: str) -> Iterator[Revision]:
+        """The commit with this full id, then its ancestors, newest first."""
+        with self._connection.errors(f"data repo {repo}"):
+            answer = self._connection.client.list_commit(repo, to_commit=commit_of(repo, commit))
+            try:
+                for info in answer:
+                    yield _revision(info)
+            finally:
+                answer.cancel()
+
+    def all(self, repo: str) -> list[Revision]:
+        """The commits of all branches, newest first."""
+        with self._connection.errors(f"data repo {repo}"):
+            return [_revision(info) for info in self._connection.client.list_commit(repo)]
+
+    def finished(self, revision: Revision) -> Revision:
+        """The same commit once pachd is done with it.
+
+        Raises:
+            UnavailableError: somebody holds it open.
+            DataError: it ended with an error.
+            TimedOut: pachd is not done before the deadline.
+        """
+        what = f"{revision.repo}@{revision.id}"
+        if revision.open:
+            raise UnavailableError(
+                f"{what}: open since {revision.started:%Y-%m-%d %H:%M} UTC, so its files are not all there; "
+                f"finish it, or drop it: fmnist data doctor {revision.repo} --drop"
+            )
+        if not revision.finished:
+            with self._connection.errors(what):
+                (info,) = self._connection.client.wait_commit(commit_of(revision.repo, revision.id))
+            revision = _revision(info)
+        if revision.error:
+            raise DataError(
+                f"{what}: ended with an error: {revision.error}; put right files, or drop it: "
+                f"fmnist data doctor {revision.repo} --drop"
+            )
+        return revision
+
+    def drop(self, revision: Revision) -> None:
+        """Remove a commit that has no children, in all repos that it is in.
+
+        Raises:
+            UnavailableError: it has children.
+        """
+        with self._connection.errors(f"dropping {revision.repo}@{revision.id}"):
+            self._connection.client.drop_commit(revision.id)
+
+
+def commit_of(repo: str, commit: str) -> Any:
+    """python-pachyderm's name for a commit by its full id."""
+    from python_pachyderm import pfs  # type: ignore[import-untyped, unused-ignore]
+
+    return pfs.Commit(repo=repo, id=commit)
+
+
+def _revision(info: Any) -> Revision:
+    return Revision(
+        repo=info.commit.repo.name,
+        id=info.commit.id,
+        description=info.description,
+        started=info.started.ToDatetime().replace(tzinfo=UTC),
+        open=not info.HasField("finishing"),
+        finished=info.HasField("finished"),
+        error=info.error,
+    )

@@ -1,0 +1,174 @@
+"""The cluster's data store: each data repo is a Pachyderm repo of the same name, branch master.
+
+A put is one commit by one ModifyFile call: it replaces all files, and adds SHA256SUMS. Commits that are
+open or ended with an error are never read; commits that others made by hand are read like our own.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from itertools import chain, islice
+from pathlib import Path
+
+from fmnist.data.base import Commit, StoredFile
+from fmnist.data.names import check_files, check_repo
+from fmnist.data.pachyderm import sums
+from fmnist.data.pachyderm.connection import Connection
+from fmnist.data.pachyderm.contents import ContentsReader, described
+from fmnist.data.pachyderm.files import Files
+from fmnist.data.pachyderm.revisions import BRANCH, Revision, Revisions
+from fmnist.errors import DataError, InputError, IntegrityError, NotFoundError, UnavailableError
+
+_COMMIT = re.compile("[0-9a-f]{32}")
+_BRANCH = re.compile("[A-Za-z0-9_][A-Za-z0-9_-]*")
+# What pachd takes, src/internal/storage/paths.go: no character that has a meaning in a glob pattern.
+_FILE = re.compile(r"[ -~]+")
+_GLOB = re.compile(r"[*?[\]{}!()@+^]")
+
+
+class PachydermStore:
+    """A ``DataStore`` on a Pachyderm server; ``cache`` is a folder for sums that nobody recorded."""
+
+    def __init__(self, connection: Connection, cache: Path) -> None:
+        self._connection = connection
+        self._revisions = Revisions(connection)
+        self._files = Files(connection)
+        self._contents = ContentsReader(self._files, cache)
+        self._commits: dict[tuple[str, str], Commit] = {}
+
+    def put(self, repo: str, files: Mapping[str, Path], message: str) -> Commit:
+        """Make these files the repo's whole new content; the repo is created when missing.
+
+        Raises:
+            InputError: the repo's or a file's name cannot be used, or there are no files.
+            NotFoundError: a file to put does not exist.
+            UnavailableError: the server is away, or somebody else is writing; see the message.
+        """
+        check_repo(repo)
+        check_files(repo, files)
+        _check_names(repo, files)
+        for name, path in files.items():
+            if not path.is_file():
+                raise NotFoundError(f"{path}: no such file (to be put as {name} into {repo})")
+        stored = described(files)
+        with self._connection.errors(f"creating {repo}"):
+            self._connection.client.create_repo(repo, update=True)
+        before = self._head(repo)
+        if before and self._holds(before, stored):
+            return self.get(repo, before.id)
+        self._files.write(repo, files, stored, sums.write(stored, message))
+        return self._put_as(repo, stored, before)
+
+    def get(self, repo: str, ref: str = BRANCH) -> Commit:
+        """The commit that a branch name or a full commit id names.
+
+        Raises:
+            NotFoundError: no such repo, branch or commit.
+            UnavailableError: somebody holds the commit open.
+            DataError: the commit ended with an error.
+        """
+        check_repo(repo)
+        revision = self._revisions.finished(self._resolve(repo, ref))
+        if (repo, revision.id) not in self._commits:
+            self._commits[repo, revision.id] = self._commit(revision, self._ancestors(revision))
+        return self._commits[repo, revision.id]
+
+    def log(self, repo: str) -> list[Commit]:
+        check_repo(repo)
+        head = self._resolve(repo, BRANCH)
+        sound = [revision for revision in self._revisions.upto(repo, head.id) if revision.sound]
+        return [self._remembered(revision, sound[place + 1 :]) for place, revision in enumerate(sound)]
+
+    def read(self, commit: Commit, name: str) -> bytes:
+        stored = next((file for file in commit.files if file.name == name), None)
+        if stored is None:
+            names = ", ".join(file.name for file in commit.files)
+            raise NotFoundError(f"{commit.repo}@{commit.id}: no file {name}; it holds {names}")
+        content = self._files.read(commit.repo, commit.id, name, stored.size)
+        sha256 = hashlib.sha256(content).hexdigest()
+        if (len(content), sha256) != (stored.size, stored.sha256):
+            raise IntegrityError(
+                f"{commit.repo}@{commit.id}: {name} has {len(content)} bytes with SHA-256 {sha256}, "
+                f"recorded were {stored.size} bytes with {stored.sha256}; put the right files again"
+            )
+        return content
+
+    def _resolve(self, repo: str, ref: str) -> Revision:
+        advice = f"see fmnist data log {repo}; fmnist data fetch or put makes a repo"
+        if not (_COMMIT.fullmatch(ref) or _BRANCH.fullmatch(ref)):
+            raise NotFoundError(f"{repo}: no branch or full commit id {ref!r}; {advice}")
+        try:
+            if _COMMIT.fullmatch(ref):
+                return self._revisions.get(repo, ref)
+            return self._revisions.head(repo, ref)
+        except NotFoundError as error:
+            raise NotFoundError(f"{error}; {advice}") from error
+
+    def _head(self, repo: str) -> Revision | None:
+        """The newest commit, finished; None before the first. One that ended with an error will do."""
+        try:
+            head = self._revisions.head(repo)
+        except NotFoundError:
+            return None
+        return head if head.error else self._revisions.finished(head)
+
+    def _holds(self, revision: Revision, stored: tuple[StoredFile, ...]) -> bool:
+        """Whether a commit holds these very files, bytes and all."""
+        if revision.error or (commit := self.get(revision.repo, revision.id)).files != stored:
+            return False
+        try:
+            for file in commit.files:
+                self.read(commit, file.name)
+        except IntegrityError:
+            return False
+        return True
+
+    def _put_as(self, repo: str, stored: tuple[StoredFile, ...], before: Revision | None) -> Commit:
+        """The commit that a put of these files has just made after ``before``: pachd does not say which."""
+        for revision in self._revisions.upto(repo, self._revisions.head(repo).id):
+            if before and revision.id == before.id:
+                break
+            try:
+                commit = self.get(repo, revision.id)
+            except DataError as error:
+                self._revisions.drop(revision)
+                raise DataError(f"putting into {repo}: {error}; fmnist dropped it") from error
+            if commit.files == stored:
+                return commit
+        raise UnavailableError(
+            f"{repo}: somebody else put files at the same time, and no commit holds just these; put again"
+        )
+
+    def _ancestors(self, revision: Revision) -> Iterator[Revision]:
+        """The sound ones, newest first."""
+        before = islice(self._revisions.upto(revision.repo, revision.id), 1, None)
+        return (ancestor for ancestor in before if ancestor.sound)
+
+    def _remembered(self, revision: Revision, ancestors: list[Revision]) -> Commit:
+        key = revision.repo, revision.id
+        if key not in self._commits:
+            self._commits[key] = self._commit(revision, iter(ancestors))
+        return self._commits[key]
+
+    def _commit(self, revision: Revision, ancestors: Iterator[Revision]) -> Commit:
+        parent = next(ancestors, None)
+        contents = self._contents.of(revision, chain([parent] if parent else [], ancestors))
+        return Commit(
+            repo=revision.repo,
+            id=revision.id,
+            parent=parent.id if parent else None,
+            created=revision.started,
+            message=revision.description or contents.message or "",
+            files=contents.files,
+        )
+
+
+def _check_names(repo: str, names: Mapping[str, Path]) -> None:
+    """Raises InputError for names that pachd does not take, or that fmnist keeps for itself."""
+    for name in names:
+        if not _FILE.fullmatch(name) or _GLOB.search(name):
+            raise InputError(
+                f"{repo}: file name {name!r}: Pachyderm takes ASCII without any of *?[]{{}}!()@+^; rename it"
+            )
+        if name == sums.NAME:
+            raise InputError(f"{repo}: file name {name}: fmnist writes that file itself; leave it out")

@@ -1,0 +1,84 @@
+"""What the contract tests talk to: the tests' own server, or the real one that PACHD_ADDRESS names."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fmnist.data.pachyderm import address
+from fmnist.data.pachyderm.address import Pachd
+from fmnist.data.pachyderm.connection import Connection, Deadlines
+from fmnist.data.pachyderm.store import PachydermStore
+from tests.support.pachd.server import MESSAGE_BYTES, PachdServer, serving
+
+IN_PROCESS, REAL = "pachd-in-process", "pachd-real"
+_REAL_MESSAGE_BYTES = 19 * (1 << 20)
+_environment = dict(os.environ)
+
+KINDS = (IN_PROCESS, REAL) if _environment.get("PACHD_ADDRESS") else (IN_PROCESS,)
+"""The targets of this run: a real one only where PACHD_ADDRESS is set."""
+
+
+class Target:
+    """A server, a name for a repo that nobody else uses, and ways to talk to both."""
+
+    def __init__(self, pachd: Pachd, server: PachdServer | None, folder: Path) -> None:
+        self.pachd = pachd
+        self.repo = f"garments-{uuid.uuid4().hex[:8]}"
+        self.message_bytes = MESSAGE_BYTES if server else _REAL_MESSAGE_BYTES
+        self._server = server
+        self._folder = folder
+
+    @property
+    def server(self) -> PachdServer:
+        """The tests' own server; a test that needs it to misbehave ends here with a real one."""
+        if self._server is None:
+            pytest.skip("a real server does not misbehave on demand")
+        return self._server
+
+    def connection(self, deadlines: Deadlines | None = None) -> Connection:
+        return Connection(self.pachd, deadlines)
+
+    def store(self, pachd: Pachd | None = None, deadlines: Deadlines | None = None) -> PachydermStore:
+        return PachydermStore(Connection(pachd or self.pachd, deadlines), self._folder / "sums")
+
+    @property
+    def client(self) -> Any:
+        """python-pachyderm's own client, as others use it."""
+        return self.connection().client
+
+    def put_by_hand(self, **contents: bytes) -> str:
+        """As ``pachctl put file`` does, one commit, nothing is taken away; gives its id."""
+        client = self.client
+        client.create_repo(self.repo, update=True)
+        with client.modify_file_client((self.repo, "master")) as changes:
+            for name, content in contents.items():
+                changes.put_file_from_bytes(f"/{name}", content)
+        commit: str = client.inspect_branch(self.repo, "master").head.id
+        client.wait_commit((self.repo, commit))
+        return commit
+
+    def clean(self) -> None:
+        if self._server is None:
+            client = self.client
+            for name in [info.repo.name for info in client.list_repo()]:
+                if name.startswith(self.repo):
+                    client.delete_repo(name, force=True)
+
+
+@contextmanager
+def target_of(kind: str, folder: Path) -> Iterator[Target]:
+    """The target of a test; ``kind`` is IN_PROCESS or REAL."""
+    if kind == IN_PROCESS:
+        with serving() as server:
+            yield Target(address.from_environment({"PACHD_ADDRESS": server.address}), server, folder)
+        return
+    target = Target(address.from_environment(_environment), None, folder)
+    try:
+        yield target
+    finally:
+        target.clean()
