@@ -15,8 +15,9 @@ UV := .uv/bin/uv
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/.ready .venv-serve/.ready ## Build .venv and .venv-serve from the locks
+setup: .venv/.ready .venv-serve/.ready ## Build .venv and .venv-serve from the locks, and this machine's key
 	@scripts/dvc-scm
+	@scripts/gate-key
 
 $(UV): requirements/uv.txt
 	@python3 -m venv .uv || { echo "fmnist: python3 with its venv module is needed (Debian: apt-get install python3-venv)" >&2; exit 1; }

@@ -10,6 +10,7 @@ import pytest
 
 from fmnist.errors import ConfigError
 from fmnist.gate.keys import Key, Keys
+from fmnist.settings import PROJECT
 
 _SECRET = "0123456789abcdef0123456789abcdef-planted"
 
@@ -23,6 +24,23 @@ def test_the_machines_key_is_made_on_first_use_for_its_owner_only(tmp_path: Path
     assert keys.signing() == first == keys.of("local")
     assert list(keys.file.parent.iterdir()) == [keys.file]
     assert Keys.at(tmp_path / "other", {}).signing() != first
+
+
+def test_make_setup_makes_the_key_and_leaves_one_that_is_there(tmp_path: Path) -> None:
+    file = tmp_path / "home" / "gate.key"
+
+    def set_up(**variables: str) -> None:
+        environment = {"PATH": os.environ["PATH"], "FMNIST_HOME": str(file.parent), **variables}
+        subprocess.run(["scripts/gate-key"], cwd=PROJECT, env=environment, check=True, timeout=60)
+
+    set_up(CI="true")
+    assert not file.parent.exists()
+    set_up()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    first = file.read_bytes()
+    set_up()
+    assert file.read_bytes() == first
+    assert Keys.at(file.parent, {}).signing().secret == first.strip()
 
 
 def test_those_who_come_at_the_same_time_get_one_key(tmp_path: Path) -> None:
