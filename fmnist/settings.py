@@ -8,7 +8,7 @@ import getpass
 import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fmnist.data.base import DataRemote, DataStore
@@ -24,6 +24,15 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
+class DeterminedLogin:
+    """A Determined master's address and who asks there."""
+
+    master: str
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Settings:
     """Where state lives and where the gateway listens.
 
@@ -31,12 +40,21 @@ class Settings:
     None to look in the usual places. ``tracking_uri`` is MLflow's, a SQLite file in ``home``
     unless ``FMNIST_TRACKING_URI`` names a Postgres. ``gateway_port`` is 1-65535 on 127.0.0.1.
     ``pachd`` is the Pachyderm server that versions data, or None where DVC does.
+    ``determined`` is None without a master. ``tracker`` and ``registry`` name the engines behind
+    ``Run`` and ``ModelRegistry``, mlflow or determined; ``in_trial`` says that this process is a
+    trial that Determined started. ``checkpoint_storage`` is where Determined keeps what is trained
+    or registered from here, a folder or an s3:// or gs:// address.
     """
 
     home: Path
     source: Path | None
     tracking_uri: str
     gateway_port: int
+    determined: DeterminedLogin | None
+    tracker: str
+    registry: str
+    in_trial: bool
+    checkpoint_storage: str
     pachd: Pachd | None = None
 
     @property
@@ -77,7 +95,8 @@ class Settings:
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read FMNIST_HOME, FMNIST_SOURCE, FMNIST_TRACKING_URI and FMNIST_GATEWAY_PORT.
+    """Read FMNIST_HOME, FMNIST_SOURCE, FMNIST_TRACKING_URI, FMNIST_GATEWAY_PORT, and for Determined
+    DET_MASTER, DET_USER, DET_PASS, FMNIST_TRACKER, FMNIST_REGISTRY and FMNIST_CHECKPOINT_STORAGE.
 
     FMNIST_DATA_STORE chooses between dvc and pachyderm, the default where PACHD_ADDRESS is set; see
     ``fmnist.data.pachyderm.address`` for the variables that Pachyderm has.
@@ -92,6 +111,11 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         source=Path(source).absolute() if source else None,
         tracking_uri=_database(environ.get("FMNIST_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}"),
         gateway_port=_port(environ.get("FMNIST_GATEWAY_PORT") or "8080"),
+        determined=_determined(environ),
+        tracker=_engine(environ, "FMNIST_TRACKER"),
+        registry=_engine(environ, "FMNIST_REGISTRY"),
+        in_trial="DET_TRIAL_ID" in environ,
+        checkpoint_storage=environ.get("FMNIST_CHECKPOINT_STORAGE") or str(home / "artifacts" / "determined"),
         pachd=_pachd(environ),
     )
 
@@ -112,6 +136,23 @@ def _port(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
         raise ConfigError(f"FMNIST_GATEWAY_PORT={text}: expected a port number, 1-65535")
     return int(text)
+
+
+def _determined(environ: Mapping[str, str]) -> DeterminedLogin | None:
+    master = environ.get("DET_MASTER")
+    if not master:
+        return None
+    return DeterminedLogin(master, environ.get("DET_USER") or "determined", environ.get("DET_PASS") or "")
+
+
+def _engine(environ: Mapping[str, str], variable: str) -> str:
+    """Determined where there is a master, unless the variable says otherwise."""
+    name = environ.get(variable) or ("determined" if environ.get("DET_MASTER") else "mlflow")
+    if name not in ("mlflow", "determined"):
+        raise ConfigError(f"{variable}={name}: expected mlflow or determined")
+    if name == "determined" and not environ.get("DET_MASTER"):
+        raise ConfigError(f"{variable}=determined: set DET_MASTER to the address of a master, too")
+    return name
 
 
 def _database(address: str) -> str:
@@ -159,6 +200,10 @@ def open_run(settings: Settings, experiment: str, name: str | None = None) -> Ab
 
 def model_registry(settings: Settings) -> ModelRegistry:
     """The engine that keeps model versions."""
+    if settings.registry == "determined":
+        from fmnist.registry.determined import DeterminedRegistry
+
+        return DeterminedRegistry(settings)
     from fmnist.registry.mlflow import MlflowRegistry
 
     return MlflowRegistry(settings)

@@ -1,13 +1,19 @@
-"""What every model registry must do. An engine joins by a line in ``_ENGINES``."""
+"""What every model registry must do. An engine joins by a line in ``_ENGINES``.
+
+Determined is one of this process, or a real one where DET_MASTER, DET_USER and DET_PASS are set.
+"""
 
 import base64
 import hashlib
+import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -15,33 +21,63 @@ from fmnist import settings
 from fmnist.bundle import Bundle, open_bundle, write_metadata
 from fmnist.errors import InputError, IntegrityError, NotFoundError
 from fmnist.files import sha256_of
-from fmnist.registry.base import ModelRegistry
+from fmnist.registry.base import ModelRegistry, ModelVersion
 from tests.support.bundles import make_bundle
+from tests.support.determined.versions import alter_attachment, reachable_master, stored_file
 from tests.support.homes import make_home
 
 
 @dataclass(frozen=True)
 class Engine:
+    """A registry, and for tests that damage it: where a version's file is kept, and how an attachment
+    is altered.
+    """
+
+    name: str
     registry: ModelRegistry
-    bundles: Path
-    """Where the engine keeps the copies, for tests that damage them."""
+    stored: Callable[[ModelVersion, str], Path]
+    alter: Callable[[ModelVersion, str], None]
 
 
 def _mlflow(home: Path) -> Engine:
     own = settings.from_environment({"FMNIST_HOME": str(home)})
-    return Engine(settings.model_registry(own), own.artifacts / "models")
+    bundles = own.artifacts / "models"
+
+    def stored(version: ModelVersion, name: str) -> Path:
+        return bundles / version.model / version.bundle_sha256 / name
+
+    def alter(version: ModelVersion, sha256: str) -> None:
+        (attached,) = (bundles / version.model).glob(f"*/{sha256}")
+        attached.write_bytes(b"evidenca")
+
+    return Engine("mlflow", settings.model_registry(own), stored, alter)
 
 
-_ENGINES: dict[str, Callable[[Path], Engine]] = {"mlflow": _mlflow}
+def _determined(home: Path) -> Engine:
+    own = settings.from_environment({**os.environ, "FMNIST_HOME": str(home)})
+    return Engine(
+        "determined",
+        settings.model_registry(own),
+        lambda version, name: stored_file(own, version, name),
+        lambda version, sha256: alter_attachment(own, version, sha256),
+    )
+
+
+_ENGINES: dict[str, Callable[[Path], Engine]] = {"mlflow": _mlflow, "determined": _determined}
 
 
 @pytest.fixture(scope="module", params=sorted(_ENGINES))
-def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Engine:
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """One for all tests, each with a model name of its own, since making one takes seconds."""
     home = tmp_path_factory.mktemp("registry") / "home"
     if request.param == "mlflow":
         make_home(home)
-    return _ENGINES[request.param](home)
+        yield _mlflow(home)
+        return
+    with pytest.MonkeyPatch.context() as patch, reachable_master(home / "storage") as environment:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        yield _determined(home)
 
 
 @pytest.fixture
@@ -51,7 +87,8 @@ def registry(engine: Engine) -> ModelRegistry:
 
 @pytest.fixture
 def model(request: pytest.FixtureRequest) -> str:
-    return str(request.node.originalname).replace("_", "-")
+    """Its own for each test, and for each run against a master that outlives it."""
+    return f"{re.sub('[^a-z0-9]+', '-', request.node.name)}{uuid4().hex[:8]}"
 
 
 @pytest.fixture
@@ -137,11 +174,10 @@ def test_a_download_takes_the_place_of_an_older_one(
 @pytest.mark.parametrize("name", ["model.onnx", "model.keras", "metadata.json"])
 @pytest.mark.parametrize("damage", ["altered", "gone"])
 def test_a_damaged_store_is_named_and_healed_by_registering_again(
-    engine: Engine, bundle: Bundle, name: str, damage: str, tmp_path: Path
+    engine: Engine, model: str, bundle: Bundle, name: str, damage: str, tmp_path: Path
 ) -> None:
-    model = f"{damage}-{name}"
     version = engine.registry.register(model, bundle)
-    (stored,) = engine.bundles.glob(f"{model}/*/{name}")
+    stored = engine.stored(version, name)
     if damage == "gone":
         stored.unlink()
     else:
@@ -165,12 +201,12 @@ def test_annotations_are_kept_and_replaced_whole(registry: ModelRegistry, model:
 
 @pytest.mark.parametrize("key", ["gate", "metadata", "bundle_sha256", "fmnist.", "other.gate", "fmnist.A b"])
 def test_annotations_cannot_overwrite_the_registrys_own(
-    registry: ModelRegistry, bundle: Bundle, key: str
+    registry: ModelRegistry, model: str, bundle: Bundle, key: str
 ) -> None:
-    version = registry.register("own-keys", bundle)
+    version = registry.register(model, bundle)
     with pytest.raises(InputError, match="annotation"):
         registry.annotate(version, key, "{}")
-    assert registry.get("own-keys").annotations == {}
+    assert registry.get(model).annotations == {}
 
 
 def test_what_is_attached_stays_with_its_version(
@@ -180,7 +216,7 @@ def test_what_is_attached_stays_with_its_version(
     other = registry.register(model, make_bundle(tmp_path / "other", seed=1))
     first, second = registry.attach(version, b"first"), registry.attach(version, b"second")
     assert first == hashlib.sha256(b"first").hexdigest() == registry.attach(version, b"first")
-    shutil.rmtree(next(engine.bundles.glob(f"{model}/{bundle.sha256}")))
+    shutil.rmtree(engine.stored(version, "model.onnx").parent)
     registry.register(model, bundle)
     assert (registry.attachment(version, first), registry.attachment(version, second)) == (
         b"first",
@@ -196,8 +232,7 @@ def test_what_is_attached_stays_with_its_version(
 def test_a_damaged_attachment_is_not_given_out(engine: Engine, model: str, bundle: Bundle) -> None:
     version = engine.registry.register(model, bundle)
     name = engine.registry.attach(version, b"evidence")
-    (stored,) = engine.bundles.glob(f"{model}/*/{name}")
-    stored.write_bytes(b"evidenca")
+    engine.alter(version, name)
     with pytest.raises(IntegrityError, match=name):
         engine.registry.attachment(version, name)
     engine.registry.attach(version, b"evidence")
@@ -248,21 +283,20 @@ from fmnist.bundle import open_bundle
 from tests.contract.test_registry import _ENGINES
 
 registry = _ENGINES[sys.argv[1]](Path(sys.argv[2])).registry
-print(registry.register("raced", open_bundle(Path(sys.argv[3]))).number)
+print(registry.register(sys.argv[4], open_bundle(Path(sys.argv[3]))).number)
 """
 
 
-@pytest.mark.parametrize("name", sorted(_ENGINES))
 def test_two_processes_register_the_same_bundle_in_a_fresh_registry(
-    name: str, bundle: Bundle, tmp_path: Path
+    engine: Engine, model: str, bundle: Bundle, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-c", _REGISTER, name, str(tmp_path / "fresh"), str(bundle.folder)]
+    fresh = tmp_path / "fresh"
+    command = [sys.executable, "-c", _REGISTER, engine.name, str(fresh), str(bundle.folder), model]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     numbers = [process.communicate(timeout=120)[0].strip() for process in processes]
     assert numbers == ["1", "1"]
-    assert [version.number for version in _ENGINES[name](tmp_path / "fresh").registry.versions("raced")] == [
-        1
-    ]
+    versions = _ENGINES[engine.name](fresh).registry.versions(model)
+    assert [version.number for version in versions] == [1]
 
 
 def test_the_champion_is_who_was_named_last(registry: ModelRegistry, model: str, tmp_path: Path) -> None:

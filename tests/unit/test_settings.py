@@ -35,3 +35,29 @@ def test_the_environment_decides(tmp_path: Path) -> None:
 def test_a_wrong_port_is_named(port: str) -> None:
     with pytest.raises(ConfigError, match=f"FMNIST_GATEWAY_PORT={port}: expected a port number"):
         settings.from_environment({"FMNIST_GATEWAY_PORT": port})
+
+
+def test_a_master_makes_determined_the_engine() -> None:
+    without = settings.from_environment({})
+    assert (without.determined, without.tracker, without.registry) == (None, "mlflow", "mlflow")
+    found = settings.from_environment({"DET_MASTER": "m:8080", "DET_USER": "ada", "DET_PASS": "secret-1"})
+    assert found.determined == settings.DeterminedLogin("m:8080", "ada", "secret-1")
+    assert (found.tracker, found.registry, found.in_trial) == ("determined", "determined", False)
+    assert "secret-1" not in repr(found)
+
+
+def test_an_engine_can_be_chosen_beside_a_master() -> None:
+    found = settings.from_environment({"DET_MASTER": "m", "FMNIST_TRACKER": "mlflow"})
+    assert (found.tracker, found.registry) == ("mlflow", "determined")
+
+
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        ({"FMNIST_REGISTRY": "files"}, "FMNIST_REGISTRY=files: expected mlflow or determined"),
+        ({"FMNIST_TRACKER": "determined"}, "FMNIST_TRACKER=determined: set DET_MASTER"),
+    ],
+)
+def test_an_engine_that_cannot_be_is_named(environ: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        settings.from_environment(environ)

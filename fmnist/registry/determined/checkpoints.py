@@ -1,0 +1,216 @@
+"""Bundles in Determined's checkpoint storage."""
+
+import hashlib
+import tarfile
+import tempfile
+import uuid
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import urllib3
+from determined import errors
+from determined.common.api import bindings
+from determined.common.api.errors import NotFoundException
+from determined.common.experimental.checkpoint._checkpoint import Checkpoint
+from determined.common.storage.base import from_string
+from determined.common.storage.shared import _shortcut_to_config
+from determined.common.util import yaml_safe_dump
+
+from fmnist.bundle import METADATA_FILE, ONNX_FILE, Bundle, open_bundle
+from fmnist.errors import InputError, IntegrityError, NotFoundError, UnavailableError
+from fmnist.registry.copies import copy_bundle, open_stored
+from fmnist.training.determined.checkpoint import FOLDER, checkpoint_metadata
+from fmnist.training.determined.session import Session, errors_mapped
+
+_METRIC = "accuracy"
+
+
+@contextmanager
+def copied(bundle: Bundle) -> Iterator[Bundle]:
+    """A copy of the bundle as it was when opened, in a folder ``bundle`` of its own.
+
+    Raises:
+        IntegrityError: it has changed since.
+    """
+    with tempfile.TemporaryDirectory(prefix="fmnist-") as folder:
+        yield copy_bundle(bundle, Path(folder) / FOLDER)
+
+
+class Checkpoints:
+    """The checkpoints of a master's trials, and a place for bundles that no trial of it wrote.
+
+    ``place`` is a folder or an s3:// or gs:// address; where the master cannot read it, downloads
+    work only on machines that can.
+    """
+
+    def __init__(self, session: Session, place: str) -> None:
+        self._session = session
+        self._place = place
+
+    def of_trial(self, bundle: Bundle) -> bindings.v1Checkpoint | None:
+        """The checkpoint that this bundle came from, if one of this master's trials wrote it."""
+        run = bundle.metadata.provenance.run
+        if not run.isdecimal():
+            return None
+        with errors_mapped(self._session.master):
+            try:
+                found = bindings.get_GetTrialCheckpoints(
+                    self._session, id=int(run), states=[bindings.checkpointv1State.COMPLETED]
+                ).checkpoints
+            except NotFoundException:
+                return None
+        return next((own for own in found if own.metadata.get("bundle_sha256") == bundle.sha256), None)
+
+    def keep(self, bundle: Bundle) -> bindings.v1Checkpoint:
+        """Store a copy, known to the master as the only checkpoint of an unmanaged experiment."""
+        # One experiment for each bundle and place, because its configuration says where the bundle is,
+        # and of two configurations the last one wins.
+        place = hashlib.sha256(self._place.encode()).hexdigest()[:8]
+        external = f"fmnist-bundle-{bundle.sha256}-{place}"
+        with errors_mapped(self._session.master):
+            request = bindings.v1CreateExperimentRequest(config=self._config(bundle), unmanaged=True)
+            experiment = bindings.put_PutExperiment(
+                self._session, body=request, externalExperimentId=external
+            ).experiment
+            parameters = dict(bundle.metadata.hyperparameters)
+            asked = bindings.v1CreateTrialRequest(
+                experimentId=experiment.id, hparams=parameters, unmanaged=True
+            )
+            trial = bindings.put_PutTrial(
+                self._session,
+                body=bindings.v1PutTrialRequest(createTrialRequest=asked, externalTrialId="bundle"),
+            ).trial
+            kept = bindings.get_GetTrialCheckpoints(self._session, id=trial.id).checkpoints
+            if kept:
+                self.heal(kept[0], bundle)
+                return kept[0]
+            return self._store(trial, bundle)
+
+    def heal(self, checkpoint: bindings.v1Checkpoint, bundle: Bundle) -> None:
+        """Put the bundle's files back where they were damaged, as far as the place is seen from here."""
+        config = (checkpoint.training.experimentConfig or {}).get("checkpoint_storage") or {}
+        if config.get("type") != "directory":
+            return
+        folder = Path(config["container_path"]) / checkpoint.uuid / FOLDER
+        if not folder.parent.parent.is_dir():
+            return
+        try:
+            open_stored(folder, bundle.sha256)
+        except IntegrityError:
+            copy_bundle(bundle, folder)
+
+    @contextmanager
+    def opened(self, checkpoint: bindings.v1Checkpoint, sha256: str | None) -> Iterator[Bundle]:
+        """A checkpoint's bundle in a temporary folder, verified; with ``sha256``, to be that one.
+
+        Raises:
+            InputError: the checkpoint holds no bundle.
+            NotFoundError: it was deleted.
+            IntegrityError: it is not what was stored.
+            UnavailableError: it cannot be reached from here.
+        """
+        _check_holds_a_bundle(checkpoint)
+        with tempfile.TemporaryDirectory(prefix="fmnist-") as folder:
+            self._download(checkpoint, Path(folder) / "checkpoint")
+            bundle = Path(folder) / "checkpoint" / FOLDER
+            expected = sha256 or checkpoint.metadata.get("bundle_sha256")
+            yield open_stored(bundle, expected) if expected else open_bundle(bundle)
+
+    def _download(self, checkpoint: bindings.v1Checkpoint, folder: Path) -> None:
+        own = Checkpoint._from_bindings(checkpoint, self._session)
+        try:
+            with errors_mapped(self._session.master):
+                own.download(str(folder))
+        except (
+            errors.MultipleDownloadsFailed,
+            errors.NoDirectStorageAccess,
+            errors.ProxiedDownloadFailed,
+            tarfile.TarError,
+            urllib3.exceptions.HTTPError,
+            zlib.error,
+            EOFError,
+            OSError,
+        ) as error:
+            reason = error.__cause__ or error
+            raise UnavailableError(
+                f"checkpoint {checkpoint.uuid}: cannot be downloaded, neither from its storage nor through "
+                f"the master ({reason})"
+            ) from error
+
+    def _config(self, bundle: Bundle) -> str:
+        provenance = bundle.metadata.provenance
+        data = provenance.train_data
+        text: str = yaml_safe_dump(
+            {
+                "name": provenance.experiment,
+                "description": f"Bundle {bundle.sha256} as trained in run {provenance.run}",
+                "labels": ["fashion-mnist", "registered"],
+                "data": {"pachyderm": {"repo": data.repo, "commit": data.commit}},
+                "searcher": {"name": "single", "metric": _METRIC, "smaller_is_better": False},
+                "checkpoint_storage": _shortcut_to_config(self._place, False),
+            }
+        )
+        return text
+
+    def _store(self, trial: bindings.trialv1Trial, bundle: Bundle) -> bindings.v1Checkpoint:
+        started = bindings.post_StartTrial(
+            self._session, body=bindings.v1StartTrialRequest(trialId=trial.id), trialId=trial.id
+        )
+        place = bindings.post_RunPrepareForReporting(
+            self._session,
+            body=bindings.v1RunPrepareForReportingRequest(
+                runId=trial.id, checkpointStorage=_shortcut_to_config(self._place, False)
+            ),
+        )
+        epochs, name = bundle.metadata.epochs, str(uuid.uuid4())
+        self._report_validation(trial, started.trialRunId, bundle)
+        files = _upload(self._place, name, bundle)
+        assert trial.taskId
+        checkpoint = bindings.v1Checkpoint(
+            uuid=name,
+            taskId=trial.taskId,
+            metadata=checkpoint_metadata(bundle, epochs),
+            resources=files,
+            state=bindings.checkpointv1State.COMPLETED,
+            storageId=place.storageId,
+            training=bindings.v1CheckpointTrainingMetadata(),
+        )
+        bindings.post_ReportCheckpoint(self._session, body=checkpoint)
+        done = bindings.v1PatchTrialRequest(trialId=trial.id, state=bindings.trialv1State.COMPLETED)
+        bindings.patch_PatchTrial(self._session, body=done, trialId=trial.id)
+        return bindings.get_GetCheckpoint(self._session, checkpointUuid=name).checkpoint
+
+    def _report_validation(self, trial: bindings.trialv1Trial, run: int, bundle: Bundle) -> None:
+        metadata = bundle.metadata
+        figures = bindings.v1Metrics(avgMetrics={**metadata.metrics, "epochs": metadata.epochs})
+        metrics = bindings.v1TrialMetrics(
+            metrics=figures, trialId=trial.id, trialRunId=run, stepsCompleted=metadata.epochs
+        )
+        body = bindings.v1ReportTrialMetricsRequest(group="validation", metrics=metrics)
+        bindings.post_ReportTrialMetrics(self._session, body=body, metrics_trialId=trial.id)
+
+
+def _upload(place: str, name: str, bundle: Bundle) -> dict[str, str]:
+    """Store the bundle as checkpoint ``name``; returns size by file, as the master wants them."""
+    manager = from_string(place)
+    root = bundle.folder.parent
+    try:
+        files = manager._list_directory(root)
+        manager.upload(root, name)
+    except OSError as error:
+        raise UnavailableError(f"{place}: cannot be written: {error}") from error
+    return {path: str(size) for path, size in files.items()}
+
+
+def _check_holds_a_bundle(checkpoint: bindings.v1Checkpoint) -> None:
+    name = f"checkpoint {checkpoint.uuid}"
+    if checkpoint.state.value in ("STATE_DELETED", "STATE_PARTIALLY_DELETED"):
+        raise NotFoundError(f"{name}: was deleted at the master, which keeps its record only")
+    for file in (METADATA_FILE, ONNX_FILE):
+        if f"{FOLDER}/{file}" not in checkpoint.resources:
+            raise InputError(
+                f"{name}: holds no {FOLDER}/{file}; choose a checkpoint that fmnist wrote with its model, "
+                "such as the experiment's best"
+            )

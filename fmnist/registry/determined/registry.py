@@ -1,0 +1,207 @@
+"""The ``ModelRegistry`` port on Determined's registry."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from determined.common.api import bindings
+from determined.common.api._util import read_paginated
+from determined.common.api.errors import NotFoundException
+
+from fmnist.bundle import Bundle
+from fmnist.data.lock import only_writer
+from fmnist.errors import ConfigError, InputError, NotFoundError, UnavailableError
+from fmnist.registry.base import ModelVersion
+from fmnist.registry.copies import copy_bundle
+from fmnist.registry.determined.checkpoints import Checkpoints, copied
+from fmnist.registry.determined.names import check_name, is_name
+from fmnist.registry.determined.records import ANNOTATION, Record, described, notes
+from fmnist.settings import Settings
+from fmnist.training.determined.session import Session, errors_mapped, log_in
+
+_CHAMPION = "champion"
+_LONGEST = 1_000_000
+_LOCK_SECONDS = 120.0
+_DESCRIPTION = "Fashion-MNIST classifier; each version holds a bundle of Keras model, ONNX model and metadata"
+
+
+class DeterminedRegistry:
+    """Model versions at a master. Nothing is asked there before first use.
+
+    Writers on one machine wait for each other; those on several see when another one was quicker.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        if settings.determined is None:
+            raise ConfigError("set DET_MASTER, DET_USER and DET_PASS to use Determined's registry")
+        self._login = settings.determined
+        self._storage = settings.checkpoint_storage
+        self._lock = settings.home / "determined.lock"
+
+    @cached_property
+    def _session(self) -> Session:
+        return log_in(self._login)
+
+    @cached_property
+    def _checkpoints(self) -> Checkpoints:
+        return Checkpoints(self._session, self._storage)
+
+    def register(self, model: str, bundle: Bundle) -> ModelVersion:
+        check_name(model)
+        with only_writer(self._lock, _LOCK_SECONDS, f"model {model}"):
+            existing = self._find(model, bundle.sha256)
+            if existing:
+                self._checkpoints.heal(existing.checkpoint, bundle)
+                return existing.version()
+            with copied(bundle) as whole:
+                checkpoint = self._checkpoints.of_trial(whole) or self._checkpoints.keep(whole)
+                return self._create(model, whole, checkpoint)
+
+    def get(self, model: str, number: int | None = None) -> ModelVersion:
+        return self._completed(self._record(model, number)).version()
+
+    def versions(self, model: str) -> list[ModelVersion]:
+        return [self._completed(record).version() for record in self._records(model)]
+
+    def annotate(self, version: ModelVersion, key: str, value: str) -> ModelVersion:
+        if not ANNOTATION.fullmatch(key):
+            raise InputError(f"annotation {key!r}: expected a key like fmnist.gate")
+        if len(value) > _LONGEST:
+            raise InputError(f"annotation {key}: {len(value)} characters, at most {_LONGEST} can be kept")
+        return self._change(version, lambda record: {**record.values, key: value}).version()
+
+    def attach(self, version: ModelVersion, content: bytes) -> str:
+        self._change(version, lambda record: record.with_attachment(content))
+        return hashlib.sha256(content).hexdigest()
+
+    def attachment(self, version: ModelVersion, sha256: str) -> bytes:
+        return self._record(version.model, version.number).attachment(sha256)
+
+    def set_champion(self, model: str, number: int) -> int:
+        version = self.get(model, number)
+        chosen = {
+            _CHAMPION: number,
+            "champion_bundle_sha256": version.bundle_sha256,
+            "champion_data_commit": version.metadata.provenance.train_data.commit,
+            **{f"champion_{name}": value for name, value in version.metadata.metrics.items()},
+        }
+        with only_writer(self._lock, _LOCK_SECONDS, f"model {model}"), self._errors():
+            before = bindings.get_GetModel(self._session, modelName=model).model.metadata
+            kept = {key: value for key, value in before.items() if not key.startswith(_CHAMPION)}
+            body = bindings.v1PatchModel(metadata={**kept, **chosen})
+            bindings.patch_PatchModel(self._session, body=body, modelName=model)
+            after = bindings.get_GetModel(self._session, modelName=model).model.metadata
+        if _CHAMPION not in after:
+            raise UnavailableError(f"model {model}: its metadata was replaced as champion was set; try again")
+        return int(after[_CHAMPION])
+
+    def download(self, version: ModelVersion, folder: Path) -> Bundle:
+        record = self._record(version.model, version.number)
+        with self._checkpoints.opened(record.checkpoint, version.bundle_sha256) as stored:
+            return copy_bundle(stored, folder)
+
+    def _change(self, version: ModelVersion, changed: Callable[[Record], Mapping[str, Any]]) -> Record:
+        """Write the version's values; another writer may have read the old ones and write last.
+
+        Raises:
+            UnavailableError: that happened.
+        """
+        with only_writer(self._lock, _LOCK_SECONDS, f"model {version.model}"):
+            wanted = changed(self._completed(self._record(version.model, version.number)))
+            body = bindings.v1PatchModelVersion(metadata=dict(wanted))
+            self._write(version.model, version.number, body)
+            written = self._record(version.model, version.number)
+        if dict(written.values) != dict(wanted):
+            raise UnavailableError(
+                f"{written.name}: someone else wrote its metadata at the same moment; try again"
+            )
+        return written
+
+    def _write(self, model: str, number: int, body: bindings.v1PatchModelVersion) -> None:
+        with self._errors():
+            bindings.patch_PatchModelVersion(
+                self._session, body=body, modelName=model, modelVersionNum=number
+            )
+
+    def _completed(self, record: Record) -> Record:
+        """A version that was registered by hand gets what we know of it."""
+        if record.is_complete:
+            return record
+        with self._checkpoints.opened(record.checkpoint, None) as bundle:
+            values = {**record.values, **described(bundle, record.checkpoint)}
+            body = bindings.v1PatchModelVersion(metadata=values, notes=notes(bundle))
+            self._write(record.model, record.number, body)
+        return self._record(record.model, record.number)
+
+    def _create(self, model: str, bundle: Bundle, checkpoint: bindings.v1Checkpoint) -> ModelVersion:
+        self._ensure(model)
+        body = bindings.v1PostModelVersionRequest(
+            checkpointUuid=checkpoint.uuid,
+            modelName=model,
+            comment=f"accuracy {bundle.metadata.metrics.get('accuracy', 0):.4f} on the validation images",
+            notes=notes(bundle),
+            labels=[bundle.metadata.provenance.train_data.origin],
+            metadata=described(bundle, checkpoint),
+        )
+        with self._errors():
+            made = bindings.post_PostModelVersion(self._session, body=body, modelName=model).modelVersion
+        return self._first(model, Record.read(made), bundle.sha256)
+
+    def _first(self, model: str, made: Record, sha256: str) -> ModelVersion:
+        """Of two writers that registered one bundle at once, the later one takes its version back."""
+        same = [record for record in self._records(model) if record.values.get("bundle_sha256") == sha256]
+        first = min(same, key=lambda record: record.number, default=made)
+        if first.number < made.number:
+            with self._errors():
+                bindings.delete_DeleteModelVersion(
+                    self._session, modelName=model, modelVersionNum=made.number
+                )
+        return first.version()
+
+    def _ensure(self, model: str) -> None:
+        body = bindings.v1PostModelRequest(name=model, description=_DESCRIPTION)
+        with self._errors():
+            try:
+                bindings.get_GetModel(self._session, modelName=model)
+            except NotFoundException:
+                bindings.post_PostModel(self._session, body=body)
+
+    def _find(self, model: str, sha256: str) -> Record | None:
+        records = (self._completed(record) for record in self._records(model))
+        return next((record for record in records if record.values.get("bundle_sha256") == sha256), None)
+
+    def _records(self, model: str) -> list[Record]:
+        """All versions, newest first; empty if the model is unknown."""
+        if not is_name(model):
+            return []
+
+        def page(offset: int) -> bindings.v1GetModelVersionsResponse:
+            return bindings.get_GetModelVersions(
+                self._session, modelName=model, offset=offset, orderBy=bindings.v1OrderBy.DESC
+            )
+
+        with self._errors():
+            try:
+                pages = list(read_paginated(page))
+            except NotFoundException:
+                return []
+        return [Record.read(entity) for answer in pages for entity in answer.modelVersions]
+
+    def _record(self, model: str, number: int | None) -> Record:
+        for record in self._records(model):
+            if number in (None, record.number):
+                return record
+        raise NotFoundError(self._what_exists(model, number))
+
+    def _what_exists(self, model: str, number: int | None) -> str:
+        numbers = sorted(record.number for record in self._records(model))
+        if numbers:
+            return f"model {model} has no version {number}; it has {', '.join(map(str, numbers))}"
+        with self._errors():
+            names = sorted(entity.name for entity in bindings.get_GetModels(self._session).models)
+        return f"no model {model} in the registry; there are: {', '.join(names) or 'none'}"
+
+    def _errors(self) -> Any:
+        return errors_mapped(self._session.master)

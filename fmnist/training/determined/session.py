@@ -1,0 +1,126 @@
+"""Speaking with a Determined master: log-in, deadlines, and its errors as ours.
+
+Nothing here is kept on disk: ``det``'s own token cache would go on working after a password changed.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import requests
+from determined.common.api import authentication, bindings, certs, errors
+from determined.common.api._session import Session as _Session
+from determined.common.api._session import UnauthSession
+from determined.common.api._util import canonicalize_master_url
+from urllib3.util.retry import Retry
+
+from fmnist.errors import ConfigError, FmnistError, InputError, NotFoundError, TimedOut, UnavailableError
+from fmnist.settings import DeterminedLogin
+
+_SECONDS = 30
+_RETRIES = Retry(total=3, backoff_factor=0.5, status_forcelist=[502, 503, 504], raise_on_status=False)
+"""For what may safely be asked twice; urllib3 leaves POST and PATCH out."""
+
+
+class Session(_Session):
+    """Determined's own session, with a deadline on every request."""
+
+    def _do_request(
+        self,
+        method: str,
+        path: str,
+        params: dict[str, Any] | None,
+        json: Any,
+        data: str | None,
+        headers: dict[str, Any] | None,
+        timeout: int | None,
+        stream: bool,
+    ) -> requests.Response:
+        deadline = timeout or _SECONDS
+        return super()._do_request(method, path, params, json, data, headers, deadline, stream)
+
+
+class _Unknown(UnauthSession):
+    """The same for somebody who has not logged in yet."""
+
+    def _do_request(
+        self,
+        method: str,
+        path: str,
+        params: dict[str, Any] | None,
+        json: Any,
+        data: str | None,
+        headers: dict[str, Any] | None,
+        timeout: int | None,
+        stream: bool,
+    ) -> requests.Response:
+        deadline = timeout or _SECONDS
+        return super()._do_request(method, path, params, json, data, headers, deadline, stream)
+
+
+def log_in(login: DeterminedLogin) -> Session:
+    """A session at the master that ``login`` names.
+
+    Raises:
+        ConfigError: the address is none, or the master does not know user and password.
+        UnavailableError: nothing answers there as a master does.
+        TimedOut: it answers too slowly.
+    """
+    try:
+        master = canonicalize_master_url(login.master)
+    except ValueError as error:
+        raise ConfigError(f"DET_MASTER={login.master}: {error}") from error
+    with errors_mapped(master):
+        cert = certs.default_load(master)
+        unknown = _Unknown(master=master, cert=cert, max_retries=_RETRIES)
+        body = bindings.v1LoginRequest(
+            username=login.user, password=authentication.salt_and_hash(login.password), isHashed=True
+        )
+        token = bindings.post_Login(unknown, body=body).token
+    return Session(master=master, username=login.user, token=token, cert=cert, max_retries=_RETRIES)
+
+
+@contextmanager
+def errors_mapped(master: str) -> Iterator[None]:
+    """Determined's errors, and those of what it is made of, as ours."""
+    where = f"Determined at {master}"
+    try:
+        yield
+    except (FmnistError, KeyboardInterrupt):
+        raise
+    except (errors.UnauthenticatedException, errors.ForbiddenException) as error:
+        raise ConfigError(f"{where}: {_reason(error)}; check DET_USER and DET_PASS") from error
+    except errors.NotFoundException as error:
+        raise NotFoundError(f"{where}: {_reason(error)}") from error
+    except errors.MasterNotFoundException as error:
+        if _is_a_timeout(error):
+            raise TimedOut(f"{where}: no answer within {_SECONDS} s; is the master busy or stuck?") from error
+        raise UnavailableError(
+            f"{where}: cannot be reached ({_reason(error)}); is DET_MASTER right and the master up?"
+        ) from error
+    except errors.APIException as error:
+        kind = InputError if error.status_code < 500 else UnavailableError
+        raise kind(f"{where}: {_reason(error)}") from error
+    except (errors.BadRequestException, requests.RequestException, bindings.APIHttpError) as error:
+        if _is_a_timeout(error):
+            raise TimedOut(f"{where}: no answer within {_SECONDS} s; is the master busy or stuck?") from error
+        raise UnavailableError(f"{where}: {_reason(error)}; is a Determined master there?") from error
+    except (KeyError, ValueError) as error:
+        raise UnavailableError(
+            f"{where}: answered what no Determined 0.38 master does ({error!r}); is it one?"
+        ) from error
+
+
+def _is_a_timeout(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, requests.Timeout):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _reason(error: Exception) -> str:
+    """One line, without the address of a Python object."""
+    text = str(error).strip().splitlines()
+    return re.sub(r"<[^>]* object at 0x[0-9a-f]+>:? ?", "", text[0]) if text else type(error).__name__
