@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from fmnist.training.experiment import AdaptiveAsha, Const, Experiment, Random
+from fmnist.search.grid import size
+from fmnist.training.experiment import AdaptiveAsha, Experiment, Grid, Random
 
 FAILED = -math.inf
 """What a failed trial counts as in the rung that it did not reach."""
@@ -63,10 +64,18 @@ def plan_of(experiment: Experiment) -> Plan:
     if isinstance(searcher, AdaptiveAsha):
         brackets = _brackets(searcher)
         return Plan(brackets, _in_turn([bracket.trials for bracket in brackets]), searcher.divisor)
-    epochs = experiment.hyperparameters["epochs"]
-    assert isinstance(epochs, Const)
-    trials = searcher.max_trials if isinstance(searcher, Random) else 1
-    return Plan((Bracket((epochs.val,), trials),), (0,) * trials, divisor=1)
+    trials = _trials(experiment)
+    return Plan((Bracket((experiment.epochs,), trials),), (0,) * trials, divisor=1)
+
+
+def _trials(experiment: Experiment) -> int:
+    match experiment.searcher:
+        case Random(max_trials=trials):
+            return trials
+        case Grid():
+            return size(experiment)
+        case _:
+            return 1
 
 
 def places(trials: int, divisor: float) -> int:
@@ -89,7 +98,7 @@ def rungs(number: int, divisor: float, max_time: int) -> tuple[int, ...]:
 
 
 def _brackets(searcher: AdaptiveAsha) -> tuple[Bracket, ...]:
-    numbers = sorted(_rung_numbers(searcher), reverse=True)
+    numbers = sorted(searcher.bracket_rungs or _rung_numbers(searcher), reverse=True)
     brackets = []
     left = searcher.max_trials
     for number, share in zip(numbers, _shares(numbers, searcher.divisor, searcher.max_trials), strict=True):

@@ -119,7 +119,7 @@ def ranking(
             "" if trial.metric is None else f"{trial.metric:.4f}",
             f"{_epochs(trial, so_far)}/{trial.rungs[-1]}",
             _rungs(trial),
-            trial.error or " ".join(f"{name}={_short(values[name])}" for name in varied),
+            trial.error or " ".join(f"{name}={_short(values.get(name, ''))}" for name in varied),
         )
     return table
 
@@ -155,8 +155,8 @@ def _rungs(trial: Trial) -> str:
 
 def _varied(trials: tuple[Trial, ...]) -> list[str]:
     points = [flat(trial.hyperparameters) for trial in trials]
-    names = points[0] if points else ()
-    return [name for name in names if len({str(point[name]) for point in points}) > 1]
+    names = dict.fromkeys(name for point in points for name in point)
+    return [name for name in names if len({str(point.get(name)) for point in points}) > 1]
 
 
 def _short(value: object) -> str:

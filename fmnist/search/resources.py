@@ -1,5 +1,6 @@
 """How the machine is shared among the trials that run at once."""
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,4 +49,4 @@ def trial_seed(experiment_seed: int, trial: int) -> int:
 
 def _most(experiment: Experiment) -> int:
     searcher = experiment.searcher
-    return 1 if isinstance(searcher, Single) else searcher.max_concurrent_trials
+    return 1 if isinstance(searcher, Single) else searcher.max_concurrent_trials or sys.maxsize

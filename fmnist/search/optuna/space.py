@@ -1,7 +1,8 @@
 """From an experiment's hyperparameter ranges to points: trial i's point is a function of seed and i."""
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -14,71 +15,70 @@ from optuna.distributions import (
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial
 
-from fmnist.errors import ConfigError
-from fmnist.training.experiment import Categorical, Const, Double, Experiment, Hyperparameter, Int, nested
+from fmnist.search.grid import grid
+from fmnist.training.experiment import Categorical, Const, Experiment, Grid, Int, Log, Range
+
+Point = Mapping[str, Any]
+"""A value for each hyperparameter, by dotted name."""
 
 
-def points(experiment: Experiment, trials: int) -> tuple[dict[str, Any], ...]:
-    """The hyperparameters of the first ``trials`` trials, constants included, nested as in the file.
+def points(experiment: Experiment, trials: int) -> tuple[Point, ...]:
+    """The hyperparameters of the first ``trials`` trials, constants included.
 
     Raises:
-        ConfigError: a range is empty or holds what cannot be kept; names it.
+        ConfigError: there are too many points in the grid.
     """
-    study = optuna.create_study(sampler=PointSampler(experiment.reproducibility.experiment_seed))
-    space = distributions(experiment)
-    drawn = [study.ask(fixed_distributions=space).params for _ in range(trials)]
+    if isinstance(experiment.searcher, Grid):
+        return grid(experiment)[:trials]
+    study = optuna.create_study(sampler=SeededSampler(experiment.reproducibility.experiment_seed))
+    varied = {name: _drawn_from(spec) for name, spec in varying(experiment).items()}
+    drawn = [study.ask(fixed_distributions=varied).params for _ in range(trials)]
     return tuple(
-        nested(
-            {
-                name: spec.val if isinstance(spec, Const) else point[name]
-                for name, spec in experiment.hyperparameters.items()
-            }
-        )
+        {name: _value(spec, point.get(name)) for name, spec in experiment.hyperparameters.items()}
         for point in drawn
     )
 
 
-def distributions(experiment: Experiment) -> dict[str, BaseDistribution]:
-    """The hyperparameters that vary, by dotted name.
+def varying(experiment: Experiment) -> dict[str, Range | Categorical]:
+    """The hyperparameters that are not the same in all trials, by dotted name."""
+    return {name: spec for name, spec in experiment.hyperparameters.items() if not isinstance(spec, Const)}
 
-    Raises:
-        ConfigError: a range is empty or holds what cannot be kept; names it.
-    """
+
+def distributions(experiment: Experiment) -> dict[str, BaseDistribution]:
+    """What varies, as the study records it."""
     return {
-        name: _distribution(name, spec)
-        for name, spec in experiment.hyperparameters.items()
-        if not isinstance(spec, Const)
+        name: CategoricalDistribution([recorded(value) for value in spec.vals])
+        if isinstance(spec, Categorical)
+        else _drawn_from(spec)
+        for name, spec in varying(experiment).items()
     }
 
 
-def _distribution(name: str, spec: Hyperparameter) -> BaseDistribution:
-    assert not isinstance(spec, Const)
+def recorded(value: Any) -> bool | int | float | str | None:
+    """A value as Optuna keeps it: lists and mappings as JSON."""
+    return value if isinstance(value, bool | int | float | str | None) else json.dumps(value)
+
+
+def _drawn_from(spec: Range | Categorical) -> BaseDistribution:
+    """Of a categorical hyperparameter the number of the value is drawn: values may be equal."""
     if isinstance(spec, Categorical):
-        strange = [value for value in spec.vals if not isinstance(value, bool | int | float | str | None)]
-        if strange:
-            raise ConfigError(
-                f"hyperparameters.{name}.vals: {strange[0]!r} is a {type(strange[0]).__name__}; "
-                "expected numbers, texts, true, false or null"
-            )
-        return CategoricalDistribution(spec.vals)
-    if spec.minval > spec.maxval:
-        raise ConfigError(f"hyperparameters.{name}: minval {spec.minval} is above maxval {spec.maxval}")
+        return CategoricalDistribution(range(len(spec.vals)))
     if isinstance(spec, Int):
         return IntDistribution(spec.minval, spec.maxval)
-    if isinstance(spec, Double):
-        return FloatDistribution(spec.minval, spec.maxval)
-    return FloatDistribution(spec.base**spec.minval, spec.base**spec.maxval, log=True)
+    if isinstance(spec, Log):
+        low, high = sorted((spec.base**spec.minval, spec.base**spec.maxval))
+        return FloatDistribution(low, high, log=True)
+    return FloatDistribution(spec.minval, spec.maxval)
 
 
-class PointSampler(BaseSampler):
-    """Uniform over the ranges; what it gives depends on seed, trial number and name alone.
+def _value(spec: object, drawn: Any) -> Any:
+    if isinstance(spec, Const):
+        return spec.val
+    return spec.vals[drawn] if isinstance(spec, Categorical) else drawn
 
-    Optuna's own random sampler goes on from draw to draw, so that a resumed search, or one whose
-    trials end in another order, would get other points.
-    """
 
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
+class _IndependentSampler(BaseSampler):
+    """One that looks at no other trial and no other hyperparameter."""
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
@@ -90,9 +90,32 @@ class PointSampler(BaseSampler):
     ) -> dict[str, Any]:
         return {}
 
+
+class SeededSampler(_IndependentSampler):
+    """Uniform over the ranges; what it gives depends on seed, trial number and name alone.
+
+    Optuna's own random sampler goes on from draw to draw, so that a resumed search, or one whose
+    trials end in another order, would get other points.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         digest = hashlib.sha256(f"{self._seed}/{trial.number}/{param_name}".encode()).digest()
         random = RandomSampler(seed=int.from_bytes(digest[:4], "big"))
         return random.sample_independent(study, trial, param_name, param_distribution)
+
+
+class PlannedSampler(_IndependentSampler):
+    """Gives trial i the point i."""
+
+    def __init__(self, points: Sequence[Point]) -> None:
+        self._points = points
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        return recorded(self._points[trial.number][param_name])

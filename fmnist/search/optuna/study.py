@@ -11,9 +11,9 @@ from optuna.trial import TrialState as State
 from fmnist.search.asha import Plan
 from fmnist.search.base import Trial, TrialState
 from fmnist.search.optuna.pruner import EPOCH, RungPruner
-from fmnist.search.optuna.space import PointSampler, distributions, points
+from fmnist.search.optuna.space import PlannedSampler, distributions, points
 from fmnist.training.base import Decision
-from fmnist.training.experiment import Experiment
+from fmnist.training.experiment import Experiment, nested
 from fmnist.training.hyperparameters import Hyperparameters
 
 _CHECKPOINT = "checkpoint"
@@ -42,13 +42,14 @@ class Study:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._plan = plan
         self._space = distributions(experiment)
-        self._points = points(experiment, plan.trials)
+        planned = points(experiment, plan.trials)
+        self._points = tuple(nested(point) for point in planned)
         self.hyperparameters = tuple(Hyperparameters.read(point) for point in self._points)
         self._pruner = RungPruner(plan)
         self._study = optuna.create_study(
             study_name=experiment.name,
             storage=JournalStorage(JournalFileBackend(str(file))),
-            sampler=PointSampler(experiment.reproducibility.experiment_seed),
+            sampler=PlannedSampler(planned),
             pruner=self._pruner,
             direction="maximize",
             load_if_exists=True,

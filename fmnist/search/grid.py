@@ -1,0 +1,68 @@
+"""The points of a grid search, in the order in which Determined's master tries them."""
+
+import math
+from itertools import product
+from typing import Any
+
+from fmnist.errors import ConfigError
+from fmnist.training.experiment import Categorical, Const, Double, Experiment, Hyperparameter, Int
+
+_MOST = 10_000
+
+
+def size(experiment: Experiment) -> int:
+    """How many points the grid has.
+
+    Raises:
+        ConfigError: there are too many points.
+    """
+    counts = [len(_values(spec)) for spec in experiment.hyperparameters.values()]
+    points = math.prod(counts)
+    if points > _MOST:
+        raise ConfigError(
+            f"{experiment.name}: the grid has {points:,} points, more than {_MOST:,}; lower the counts in "
+            "hyperparameters, or use searcher.name random"
+        )
+    return points
+
+
+def grid(experiment: Experiment) -> tuple[dict[str, Any], ...]:
+    """Every combination of values, by dotted name.
+
+    The master sorts hyperparameters by name, combines with the last one changing fastest, and
+    takes points from the end (``master/pkg/searcher/grid.go``).
+
+    Raises:
+        ConfigError: there are too many points.
+    """
+    size(experiment)
+    # Sorted group by group, as nested names are there.
+    names = sorted(experiment.hyperparameters, key=lambda name: name.split("."))
+    axes = [_values(experiment.hyperparameters[name]) for name in names]
+    points = [dict(zip(names, values, strict=True)) for values in product(*axes)]
+    return tuple(reversed(points))
+
+
+def _values(spec: Hyperparameter) -> list[Any]:
+    if isinstance(spec, Const):
+        return [spec.val]
+    if isinstance(spec, Categorical):
+        return list(spec.vals)
+    assert spec.count is not None  # the file would not have been loaded
+    if isinstance(spec, Int):
+        count = min(spec.count, spec.maxval - spec.minval + 1)
+        return [_rounded(value) for value in _spread(spec.minval, spec.maxval, count)]
+    values = _spread(spec.minval, spec.maxval, spec.count)
+    return values if isinstance(spec, Double) else [spec.base**exponent for exponent in values]
+
+
+def _spread(low: float, high: float, count: int) -> list[float]:
+    """``count`` numbers at equal distances with both ends among them; the middle if it is one."""
+    if count == 1:
+        return [(low + high) / 2]
+    return [low + number * (high - low) / (count - 1) for number in range(count)]
+
+
+def _rounded(value: float) -> int:
+    """To the nearest whole number, halves away from zero as Go's ``math.Round`` does."""
+    return int(value + 0.5) if value >= 0 else -int(-value + 0.5)
