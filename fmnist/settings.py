@@ -10,14 +10,19 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fmnist.data.base import DataRemote, DataStore
 from fmnist.data.pachyderm import address
 from fmnist.data.pachyderm.address import Pachd
+from fmnist.data.watch import CommitFeed, PolledFeed
 from fmnist.deployment.base import Platform
 from fmnist.errors import ConfigError
 from fmnist.registry.base import ModelRegistry
 from fmnist.training.base import Run
+
+if TYPE_CHECKING:
+    from fmnist.data.pachyderm.doctor import Doctor
 
 PROJECT = Path(__file__).resolve().parent.parent
 """The checkout: where the experiment files, ``deploy/`` and ``.venv-serve`` are."""
@@ -176,7 +181,16 @@ def data_store(settings: Settings) -> DataStore:
 
 
 def data_remote(settings: Settings, remote: str | None) -> DataRemote:
-    """Where data repos are pushed to: a folder, a URL, or a remote's name in DVC's configuration."""
+    """Where data repos are pushed to: a folder, a URL, or a remote's name in DVC's configuration.
+
+    Raises:
+        ConfigError: data is versioned by Pachyderm, which all machines share as it is.
+    """
+    if settings.pachd:
+        raise ConfigError(
+            f"data is in {settings.pachd.url}, which needs no push or pull; FMNIST_DATA_STORE=dvc moves the "
+            "repos that are on this machine"
+        )
     from fmnist.data.dvc.place import open_place
     from fmnist.data.dvc.remote import DvcRemote
     from fmnist.data.dvc.store import DvcStore
@@ -185,10 +199,43 @@ def data_remote(settings: Settings, remote: str | None) -> DataRemote:
 
 
 def data_head(settings: Settings, repo: str) -> Path:
-    """The file that holds the id of a repo's newest commit, for tools that watch files."""
+    """The file that holds the id of a repo's newest commit, for tools that watch files.
+
+    It follows every put into a repo of DVC's; for one of Pachyderm's it is right when this is called.
+    """
+    if settings.pachd:
+        from fmnist.files import write_atomically
+
+        file = settings.home / "heads" / repo
+        write_atomically(file, f"{data_store(settings).get(repo).id}\n")
+        return file
     from fmnist.data.dvc.store import DvcStore
 
     return DvcStore(settings.data).head_file(repo)
+
+
+def data_feed(settings: Settings) -> CommitFeed:
+    """What tells of commits that come."""
+    if settings.pachd:
+        from fmnist.data.pachyderm.connection import Connection
+        from fmnist.data.pachyderm.feed import PachydermFeed
+
+        return PachydermFeed(Connection(settings.pachd))
+    return PolledFeed(data_store(settings))
+
+
+def data_doctor(settings: Settings) -> "Doctor":
+    """What finds and removes the faults that only a server has.
+
+    Raises:
+        ConfigError: data is not versioned by a server.
+    """
+    if not settings.pachd:
+        raise ConfigError("data is versioned on this machine, by DVC; set PACHD_ADDRESS to look at a server")
+    from fmnist.data.pachyderm.connection import Connection
+    from fmnist.data.pachyderm.doctor import Doctor
+
+    return Doctor(Connection(settings.pachd))
 
 
 def open_run(settings: Settings, experiment: str, name: str | None = None) -> AbstractContextManager[Run]:

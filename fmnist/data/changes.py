@@ -46,6 +46,14 @@ def commit_of(store: DataStore, repo: str, ref: str) -> Commit:
         return matches[0]
 
 
+def newest(store: DataStore, repo: str) -> Commit | None:
+    """The newest commit of a repo; None if there is none that can be read."""
+    try:
+        return store.get(repo)
+    except (NotFoundError, DataError):
+        return None
+
+
 def file_changes(old: Commit | None, new: Commit) -> list[FileChange]:
     """By file, sorted by name; an ``old`` of None is a commit without files."""
     before = {file.name: file for file in old.files} if old else {}

@@ -11,6 +11,7 @@ from fmnist.data.base import Commit, DataStore
 from fmnist.data.dvc import DvcStore
 from fmnist.errors import InputError, NotFoundError
 from fmnist.files import sha256_of
+from tests.support.files import Files
 from tests.support.pachd.target import KINDS, target_of
 
 
@@ -34,25 +35,9 @@ def repo(place: tuple[DataStore, str]) -> str:
     return place[1]
 
 
-class Files:
-    """Files to put, written below a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __call__(self, **contents: bytes) -> dict[str, Path]:
-        paths = {}
-        for name, content in contents.items():
-            paths[name] = self.folder / name
-            paths[name].write_bytes(content)
-        return paths
-
-
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
-    folder = tmp_path / "source"
-    folder.mkdir()
-    return Files(folder)
+    return Files(tmp_path / "source")
 
 
 def ids(commits: list[Commit]) -> list[str]:

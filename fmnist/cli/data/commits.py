@@ -1,5 +1,6 @@
 """``fmnist data``: raw files into commits, and commits into files."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from itertools import groupby
 from pathlib import Path
@@ -9,10 +10,11 @@ import click
 
 from fmnist.cli.console import as_json, print_json, print_table, say, working
 from fmnist.data.base import Commit
-from fmnist.data.changes import Contents, FileChange, commit_of, contents, file_changes
+from fmnist.data.changes import Contents, FileChange, commit_of, contents, file_changes, newest
 from fmnist.data.fetch import fetch as fetch_both
 from fmnist.data.transfer import checkout as check_out
 from fmnist.data.transfer import files_under, refuse_broken_data
+from fmnist.fashion_mnist import SPLITS
 from fmnist.settings import data_store, from_environment
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -35,8 +37,11 @@ def fetch(source: Path | None, as_json: bool) -> None:
     settings = from_environment()
     if source:
         settings = replace(settings, source=source.absolute())
-    commits = fetch_both(settings, data_store(settings), say)
-    _print_commits(list(commits), as_json)
+    store = data_store(settings)
+    before = [newest(store, split.repo) for split in SPLITS]
+    commits = list(fetch_both(settings, store, say))
+    _say_unchanged(before, commits)
+    _print_commits(commits, as_json)
 
 
 @click.command()
@@ -57,8 +62,10 @@ def put(repo: str, paths: tuple[Path, ...], message: str, as_json: bool) -> None
     files = files_under(paths)
     refuse_broken_data(files)
     message = message or f"From {', '.join(str(path) for path in paths)}"
+    store = data_store(from_environment())
     with working(f"putting into {repo}"):
-        commit = data_store(from_environment()).put(repo, files, message)
+        before, commit = newest(store, repo), store.put(repo, files, message)
+    _say_unchanged([before], [commit])
     _print_commits([commit], as_json)
 
 
@@ -118,6 +125,12 @@ def checkout(repo: str, ref: str, folder: Path, as_json: bool) -> None:
     check_out(store, commit, folder)
     say(f"{folder}: {len(commit.files)} files of {repo}@{commit.id}")
     _print_commits([commit], as_json)
+
+
+def _say_unchanged(before: Sequence[Commit | None], after: Sequence[Commit]) -> None:
+    for commit in after:
+        if commit in before:
+            say(f"{commit.repo}: unchanged, no new commit")
 
 
 def _print_commits(commits: list[Commit], as_json: bool) -> None:

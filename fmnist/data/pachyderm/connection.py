@@ -5,6 +5,7 @@ deadlines, by method, from a channel's service configuration.
 """
 
 import json
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,6 +72,7 @@ def _client(pachd: Pachd, deadlines: Deadlines) -> Any:
     import python_pachyderm  # type: ignore[import-untyped, unused-ignore]
     from python_pachyderm import service
 
+    logging.getLogger("grpc._channel").addFilter(_tells_news)
     options: list[tuple[str, str | int]] = [("grpc.service_config", deadlines.service_config())]
     if pachd.is_local or pachd.socks_proxy:
         # A forwarded port is not behind the proxy; and gRPC complains of SOCKS, then goes without.
@@ -85,6 +87,15 @@ def _client(pachd: Pachd, deadlines: Deadlines) -> Any:
             tls=pachd.tls,
             use_default_host=False,
         )
+
+
+def _tells_news(record: logging.LogRecord) -> bool:
+    """Not what a caller gets as an error anyway.
+
+    gRPC logs that python-pachyderm raises a call's error in a callback, and that an upload was given up.
+    """
+    text = record.getMessage()
+    return "_check_connection_error" not in text and text != "Exception iterating requests!"
 
 
 @contextmanager

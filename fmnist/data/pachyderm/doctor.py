@@ -1,0 +1,112 @@
+"""What is wrong at a Pachyderm server, of that which stops the data stage."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import grpc  # type: ignore[import-untyped, unused-ignore]
+
+from fmnist.data.names import check_repo
+from fmnist.data.pachyderm.connection import Connection
+from fmnist.data.pachyderm.errors import status_of
+from fmnist.data.pachyderm.revisions import BRANCH, Revision, Revisions
+from fmnist.errors import NotFoundError
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A commit that was never finished, or a head that ended with an error."""
+
+    repo: str
+    commit: str
+    problem: str
+    since: datetime
+    is_head: bool
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """``user`` is None where the server asks nobody who they are; ``commits`` by repo, None if missing."""
+
+    address: str
+    version: str
+    user: str | None
+    commits: dict[str, int | None]
+    findings: tuple[Finding, ...]
+
+
+class Doctor:
+    """Looks at a server, and removes commits that nobody will finish."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._revisions = Revisions(connection)
+
+    def examine(self, repos: Sequence[str]) -> Checkup:
+        """What is to be said of the server and of these repos.
+
+        Raises:
+            ConfigError: the token is missing or wrong, or what listens there is no pachd.
+            UnavailableError: the server cannot be reached.
+        """
+        for repo in repos:
+            check_repo(repo)
+        with self._connection.errors("asking for the version"):
+            version = self._connection.client.get_remote_version()
+        user = self._user()
+        found = {repo: self._known(repo) for repo in repos}
+        return Checkup(
+            address=self._connection.pachd.url,
+            version=f"{version.major}.{version.minor}.{version.micro}{version.additional}",
+            user=user,
+            commits={repo: None if known is None else len(known) for repo, known in found.items()},
+            findings=tuple(finding for known in found.values() for finding in self._findings(known or [])),
+        )
+
+    def drop(self, findings: Sequence[Finding], older_than: timedelta) -> list[Finding]:
+        """Drop the commits of these findings that have been so for longer; gives those that were dropped.
+
+        Raises:
+            UnavailableError: a commit has children, so it cannot be dropped.
+        """
+        due = [finding for finding in findings if datetime.now(UTC) - finding.since >= older_than]
+        for finding in due:
+            self._revisions.drop(self._revisions.get(finding.repo, finding.commit))
+        return due
+
+    def _user(self) -> str | None:
+        with self._connection.errors("asking who am I"):
+            try:
+                user: str = self._connection.client.who_am_i().username
+            except grpc.RpcError as error:
+                if status_of(error)[0] is grpc.StatusCode.UNIMPLEMENTED:
+                    return None
+                raise
+            return user
+
+    def _known(self, repo: str) -> list[Revision] | None:
+        try:
+            return self._revisions.all(repo)
+        except NotFoundError:
+            return None
+
+    def _findings(self, revisions: list[Revision]) -> list[Finding]:
+        if not revisions:
+            return []
+        try:
+            head = self._revisions.head(revisions[0].repo, BRANCH).id
+        except NotFoundError:
+            head = ""
+        return [
+            Finding(revision.repo, revision.id, problem, revision.started, revision.id == head)
+            for revision in revisions
+            if (problem := _problem(revision, revision.id == head))
+        ]
+
+
+def _problem(revision: Revision, is_head: bool) -> str | None:
+    if revision.open:
+        return "never finished"
+    if is_head and revision.error:
+        return f"ended with an error: {revision.error}"
+    return None

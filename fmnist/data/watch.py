@@ -1,0 +1,138 @@
+"""New data commits as they come, each once and in order, for whoever wants to act on them."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from fmnist.data.base import DataStore
+from fmnist.data.names import check_repo
+from fmnist.errors import ConfigError, IntegrityError, NotFoundError, TimedOut, UnavailableError
+from fmnist.files import write_atomically
+
+Say = Callable[[str], None]
+
+_KEPT = 50
+"""So many of the last commits a cursor remembers: the newest of them may have been dropped since."""
+
+
+class CommitFeed(Protocol):
+    """What a store can tell of commits that come."""
+
+    def after(self, repo: str, seen: Sequence[str]) -> list[str]:
+        """The ids of the commits after the newest of ``seen``, oldest first; all if ``seen`` is empty.
+
+        Raises:
+            NotFoundError: no such repo.
+            ConfigError: the repo has none of ``seen``, so that they are from somewhere else.
+        """
+        ...
+
+    def changes(self, repo: str) -> Iterator[None]:
+        """Gives one for each time that there may be something new, at first at once; may end.
+
+        Raises:
+            UnavailableError: the link broke off.
+            TimedOut: the subscription's time is over; listen again.
+        """
+        ...
+
+
+class PolledFeed:
+    """The feed of a store that nobody can subscribe to: a look every few ``seconds``."""
+
+    def __init__(self, store: DataStore, seconds: float = 2.0) -> None:
+        self._store = store
+        self._seconds = seconds
+
+    def after(self, repo: str, seen: Sequence[str]) -> list[str]:
+        return newer([commit.id for commit in self._store.log(repo)], seen, repo)
+
+    def changes(self, repo: str) -> Iterator[None]:
+        while True:
+            yield
+            time.sleep(self._seconds)
+
+
+class Cursor:
+    """The last commits of a repo that were seen to, oldest first, in a file that outlives the watcher."""
+
+    def __init__(self, folder: Path, repo: str) -> None:
+        check_repo(repo)
+        self.path = folder / f"{repo}.json"
+
+    def read(self) -> list[str] | None:
+        """The ids; None if nobody has watched yet.
+
+        Raises:
+            IntegrityError: the file holds something else.
+        """
+        try:
+            document = json.loads(self.path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            document = None
+        match document:
+            case {"schema_version": 1, "seen": [*seen]} if all(isinstance(commit, str) for commit in seen):
+                return seen
+        raise IntegrityError(f"{self.path}: not a watcher's cursor; say where to begin: --from COMMIT")
+
+    def write(self, seen: Sequence[str]) -> None:
+        document = {"schema_version": 1, "seen": list(seen[-_KEPT:])}
+        write_atomically(self.path, json.dumps(document) + "\n")
+
+
+def newer(history: Sequence[str], seen: Sequence[str], repo: str) -> list[str]:
+    """Of ``history``, newest first, what comes after the newest of ``seen``, oldest first."""
+    known = set(seen)
+    for place, commit in enumerate(history):
+        if commit in known:
+            return list(reversed(history[:place]))
+    if known:
+        raise ConfigError(
+            f"{repo}: has none of the last {len(known)} commits that were seen, such as {seen[-1]}: another "
+            "server, or a new repo? Say where to begin: --from COMMIT"
+        )
+    return list(reversed(history))
+
+
+def begin(feed: CommitFeed, repo: str, cursor: Cursor, first: str | None) -> None:
+    """Set the cursor for a watch: before the commit ``first``, else where the last watch stopped.
+
+    The first watch ever begins with the newest commit.
+
+    Raises:
+        NotFoundError: no such repo, or it has no commit whose id begins with ``first``.
+    """
+    if first is None and cursor.read() is not None:
+        return
+    history = feed.after(repo, [])
+    if first is None:
+        cursor.write(history[:-1])
+        return
+    places = [place for place, commit in enumerate(history) if commit.startswith(first)]
+    if len(places) != 1:
+        raise NotFoundError(f"{repo}: {len(places)} commits begin with {first}; see fmnist data log {repo}")
+    cursor.write(history[: places[0]])
+
+
+def poll(feed: CommitFeed, repo: str, cursor: Cursor) -> Iterator[str]:
+    """The commits after the cursor, oldest first; it moves past each once the next one is asked for."""
+    seen = cursor.read() or []
+    for commit in feed.after(repo, seen):
+        yield commit
+        seen = [*seen, commit]
+        cursor.write(seen)
+
+
+def watch(feed: CommitFeed, repo: str, cursor: Cursor, say: Say, seconds: float = 2.0) -> Iterator[str]:
+    """Poll for ever; when the server is away ``say`` is told, and it is tried again after ``seconds``."""
+    while True:
+        try:
+            for _ in feed.changes(repo):
+                yield from poll(feed, repo, cursor)
+        except (UnavailableError, TimedOut) as error:
+            say(f"{error}; listening again in {seconds:.0f} s")
+        time.sleep(seconds)
