@@ -5,7 +5,10 @@ flags, so both are settled here, before TensorFlow starts its threads, and recor
 """
 
 import os
+import warnings
 
+# TensorFlow imports Google's client where it finds one; that of Python 3.11 counts its days aloud.
+warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.api_core")
 # Read by TensorFlow and Keras when they are imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"
