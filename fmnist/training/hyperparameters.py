@@ -86,7 +86,7 @@ class Hyperparameters(_Section):
     each image's loss by the inverse of its class's share.
     """
 
-    network: Literal["modern", "baseline"]
+    network: Literal["baseline", "modern", "residual"]
     width: int = Field(ge=4)
     dropout: float = Field(ge=0, lt=1)
     epochs: int = Field(ge=1)

@@ -22,7 +22,7 @@ def test_the_baseline_is_the_one_that_users_know() -> None:
     assert build(hyperparameters("baseline"), seed=0).count_params() == 246_666
 
 
-@pytest.mark.parametrize("network", ["baseline", "modern"])
+@pytest.mark.parametrize("network", ["baseline", "modern", "residual"])
 def test_pixels_in_probabilities_out(network: str) -> None:
     model = build(hyperparameters(network), seed=0)
     assert (model.inputs[0].name, model.inputs[0].dtype, model.inputs[0].shape) == (
