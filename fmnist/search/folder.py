@@ -1,8 +1,6 @@
 """Where a study is kept, who may work on it, and what it belongs to."""
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from fmnist.bundle import DataReference
-from fmnist.errors import ConfigError, IntegrityError, UnavailableError
+from fmnist.errors import ConfigError, IntegrityError
 from fmnist.files import write_atomically
+from fmnist.lock import held
 from fmnist.settings import Settings
 from fmnist.training.experiment import Experiment
 from fmnist.training.names import folder_name
@@ -23,6 +22,11 @@ _IDENTITY = "study.json"
 def trial_folder(settings: Settings, experiment: str, trial: int) -> Path:
     """Where the checkpoint bundle of a trial goes."""
     return settings.checkpoints / folder_name(experiment) / f"trial-{trial}"
+
+
+def state_folder(study: Path, trial: int) -> Path:
+    """Where an unfinished trial's states are kept, within its study."""
+    return study / "states" / f"trial-{trial}"
 
 
 @contextmanager
@@ -42,29 +46,15 @@ def study_folder(
         ConfigError: the study there belongs to another configuration or data commit.
     """
     folder = settings.studies / folder_name(experiment.name)
-    with _held(folder.with_name(f".{folder.name}.lock"), experiment.name):
+    busy = (
+        f"study {experiment.name}: process {{process}} is searching it; wait for its end, "
+        "or search under another name: --config name=..."
+    )
+    with held(folder.with_name(f".{folder.name}.lock"), busy):
         if fresh and folder.exists():
             _set_aside(folder, settings.checkpoints / folder.name)
         _claim(folder, experiment, data)
         yield folder
-
-
-@contextmanager
-def _held(lock: Path, name: str) -> Iterator[None]:
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("a+") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            handle.seek(0)
-            raise UnavailableError(
-                f"study {name}: process {handle.read().strip() or '?'} is searching it; wait for its end, "
-                "or search under another name: --config name=..."
-            ) from None
-        handle.truncate(0)
-        handle.write(f"{os.getpid()}\n")
-        handle.flush()
-        yield
 
 
 def _set_aside(folder: Path, checkpoints: Path) -> None:
