@@ -212,7 +212,7 @@ def _searched(
             data,
             settings,
             workers,
-            lambda name: engines.open_run(settings, experiment.name, name),
+            lambda name, job: engines.open_run(settings, experiment.name, name, job),
             share_machine(experiment, None),
             fresh=True,
             progress=progress,

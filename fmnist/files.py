@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -55,3 +56,11 @@ def folder_written_atomically(folder: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what writers of ``path`` left beside it when they were killed; nobody may be writing it."""
+    beside = re.compile(rf"\.{re.escape(path.name)}\.(old\.)?[a-z0-9_]{{8}}")
+    for other in path.parent.iterdir() if path.parent.is_dir() else ():
+        if beside.fullmatch(other.name):
+            shutil.rmtree(other) if other.is_dir() else other.unlink()

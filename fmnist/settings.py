@@ -83,6 +83,10 @@ class Settings:
         return self.home / "checkpoints"
 
     @property
+    def states(self) -> Path:
+        return self.home / "states"
+
+    @property
     def studies(self) -> Path:
         return self.home / "studies"
 
@@ -238,11 +242,16 @@ def data_doctor(settings: Settings) -> "Doctor":
     return Doctor(Connection(settings.pachd))
 
 
-def open_run(settings: Settings, experiment: str, name: str | None = None) -> AbstractContextManager[Run]:
-    """A new run in the tracker; one that raises inside the block ends as failed."""
+def open_run(
+    settings: Settings, experiment: str, name: str | None = None, job: str | None = None
+) -> AbstractContextManager[Run]:
+    """A run in the tracker, the one of ``job`` if there is one, else a new one.
+
+    One that raises inside the block ends as failed.
+    """
     from fmnist.training.mlflow import MlflowRun
 
-    return MlflowRun.open(settings, experiment, name)
+    return MlflowRun.open(settings, experiment, name, job)
 
 
 def model_registry(settings: Settings) -> ModelRegistry:

@@ -65,7 +65,7 @@ def _search(file: Path, overrides: tuple[str, ...], jobs: int | None, fresh: boo
             reference_to(commit),
             settings,
             workers,
-            lambda name: open_run(settings, experiment.name, name),
+            lambda name, job: open_run(settings, experiment.name, name, job),
             shares,
             fresh=fresh,
             progress=progress,

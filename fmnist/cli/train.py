@@ -14,6 +14,7 @@ from fmnist.training.child import train_in_child
 @click.option("--config", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the file.")
 @click.option("--from", "parent", type=click.Path(path_type=Path), help="Go on from this checkpoint.")
 @click.option("--out", type=click.Path(path_type=Path), help="New folder for the checkpoint.")
+@click.option("--fresh", is_flag=True, help="Do not go on with an unfinished training; begin anew.")
 @click.option("--threads", type=click.IntRange(1), help="TensorFlow's threads; all cores if not given.")
 @click.option(
     "--curves", type=click.Path(dir_okay=False, path_type=Path), help="CSV file for the epochs' figures."
@@ -24,6 +25,7 @@ def train(
     overrides: tuple[str, ...],
     parent: Path | None,
     out: Path | None,
+    fresh: bool,
     threads: int | None,
     curves: Path | None,
     as_json: bool,
@@ -37,11 +39,15 @@ def train(
       fmnist train const.yaml --config hyperparameters.epochs=12 --from .fmnist/checkpoints/fmnist-const/RUN
       fmnist train const.yaml --out /tmp/checkpoint --json
 
+    Interrupted or killed, the same command goes on after the last finished epoch and ends with the
+    same weights, if file, data, code and threads are the same; --fresh begins anew.
+
     --from takes over the weights and counts on: hyperparameters.epochs includes the epochs that
     the checkpoint has seen.
     """
     options = {"--from": parent, "--out": out, "--threads": threads, "--curves": curves}
     given = [f"{name}={value}" for name, value in options.items() if value is not None]
+    given += ["--fresh"] * fresh
     bundle = train_in_child([str(experiment_file), *(f"--config={text}" for text in overrides), *given])
     if not as_json:
         click.echo(bundle.folder)

@@ -16,7 +16,7 @@ import numpy as np
 
 from fmnist.bundle import Bundle
 from fmnist.data.dataset import Dataset
-from fmnist.errors import FmnistError
+from fmnist.errors import FmnistError, UnavailableError
 from fmnist.training.base import Decision, EpochReport, Run
 from fmnist.training.job import TrainingJob
 from fmnist.training.progress import Progress
@@ -66,10 +66,18 @@ class Finished:
 
 
 @dataclass(frozen=True)
+class Noted:
+    """Something that a person should know."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Failed:
-    """The training raised; there is no bundle."""
+    """The training raised; there is no bundle. ``passing``: the machine's fault, not the training's."""
 
     reason: str
+    passing: bool
 
 
 class PipeRun:
@@ -111,6 +119,9 @@ class PipeProgress:
     def reported(self, report: EpochReport) -> None:
         pass
 
+    def noted(self, text: str) -> None:
+        self._pipe.send(Noted(text))
+
 
 def work(pipe: Pipe, train: Train, job: TrainingJob, data: Path, run_id: str) -> None:
     """Train in this process; everything there is to say goes through ``pipe``."""
@@ -122,10 +133,11 @@ def work(pipe: Pipe, train: Train, job: TrainingJob, data: Path, run_id: str) ->
         dataset = Dataset(np.load(data / "images.npy", "r"), np.load(data / "labels.npy", "r"))
         train(job, dataset, PipeRun(pipe, run_id), PipeProgress(pipe))
     except FmnistError as error:
-        pipe.send(Failed(str(error)))
+        pipe.send(Failed(str(error), isinstance(error, UnavailableError)))
     except Exception as error:  # noqa: BLE001 - whatever went wrong, the parent must hear of it
         place = traceback.extract_tb(error.__traceback__)[-1]
-        pipe.send(Failed(f"{type(error).__name__}: {error} ({place.filename}:{place.lineno})"))
+        reason = f"{type(error).__name__}: {error} ({place.filename}:{place.lineno})"
+        pipe.send(Failed(reason, isinstance(error, OSError | MemoryError)))
 
 
 def _end_with_parent() -> None:

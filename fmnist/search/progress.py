@@ -31,6 +31,10 @@ class Progress(Protocol):
         """``trial`` started, reported an epoch or ended; ``trials`` are all of them."""
         ...
 
+    def noted(self, text: str) -> None:
+        """Something that a person should know, such as that a trial goes on after a kill."""
+        ...
+
 
 class Silent:
     """Tells nothing."""
@@ -42,6 +46,9 @@ class Silent:
         pass
 
     def changed(self, trial: Trial, trials: tuple[Trial, ...]) -> None:
+        pass
+
+    def noted(self, text: str) -> None:
         pass
 
 
@@ -60,6 +67,9 @@ class Lines:
     def changed(self, trial: Trial, trials: tuple[Trial, ...]) -> None:
         ended = sum(other.state is not TrialState.RUNNING for other in trials)
         print(f"{_line(trial)} ({ended} ended)", file=self._stream, flush=True)
+
+    def noted(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)
 
 
 class _Ranking:
@@ -81,6 +91,9 @@ class _Ranking:
     def changed(self, trial: Trial, trials: tuple[Trial, ...]) -> None:
         self._trials = trials
         self._draw()
+
+    def noted(self, text: str) -> None:
+        self._live.console.print(text, highlight=False, markup=False)
 
     def _draw(self) -> None:
         self._live.update(ranking(self._trials, self._title, self._epochs))

@@ -1,5 +1,6 @@
 """The search: gives trials to workers, their reports to the study, and the study's answers back."""
 
+import shutil
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -7,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from fmnist.bundle import DataReference
-from fmnist.errors import ConfigError, FmnistError
+from fmnist.errors import ConfigError, FmnistError, IntegrityError
 from fmnist.git import code_version
 from fmnist.search.asha import plan_of
 from fmnist.search.base import SearchResult, Trial, ranked
-from fmnist.search.folder import study_folder, trial_folder
+from fmnist.search.folder import state_folder, study_folder, trial_folder
 from fmnist.search.optuna.study import Study
 from fmnist.search.progress import Progress, Silent
 from fmnist.search.resources import Shares, trial_seed
@@ -20,9 +21,11 @@ from fmnist.settings import PROJECT, Settings
 from fmnist.training.base import Decision, EpochReport, Run
 from fmnist.training.experiment import METRIC, Experiment
 from fmnist.training.job import TrainingJob
+from fmnist.training.repeatable import identity
+from fmnist.training.state import StateFolder
 
-OpenRun = Callable[[str], AbstractContextManager[Run]]
-"""Opens a run of the given name in the tracker; one that raises inside the block ends as failed."""
+OpenRun = Callable[[str, str], AbstractContextManager[Run]]
+"""Opens the tracker's run of a name and a job's id; one that raises inside the block ends as failed."""
 
 _POLL_SECONDS = 1.0
 
@@ -65,13 +68,18 @@ def search(
                 "--config name=... starts another beside it"
             )
         progress.began(plan, shares)
-        job_of = _jobs(experiment, study, data, settings, shares)
-        _Search(study, workers, job_of, open_run, progress).run(shares.jobs)
+        job_of = _jobs(experiment, study, folder, data, settings, shares)
+        _Search(study, workers, job_of, open_run, progress, experiment.max_restarts).run(shares.jobs)
         return _result(experiment.name, study.trials())
 
 
 def _jobs(
-    experiment: Experiment, study: Study, data: DataReference, settings: Settings, shares: Shares
+    experiment: Experiment,
+    study: Study,
+    folder: Path,
+    data: DataReference,
+    settings: Settings,
+    shares: Shares,
 ) -> Callable[[int], TrainingJob]:
     git_commit = code_version(PROJECT)
 
@@ -84,6 +92,7 @@ def _jobs(
             seed=trial_seed(experiment.reproducibility.experiment_seed, trial),
             threads=shares.threads,
             git_commit=git_commit,
+            state=state_folder(folder, trial),
         )
 
     return job_of
@@ -104,9 +113,14 @@ class TrialFailed(FmnistError):
 
 @dataclass(frozen=True)
 class _Running:
-    trial: int
-    folder: Path
-    run: AbstractContextManager[Run]
+    job: TrainingJob
+    opened: AbstractContextManager[Run]
+    run: "_TrialRun"
+    kept: StateFolder
+
+    @property
+    def trial(self) -> int:
+        return self.run.trial
 
 
 class _Search:
@@ -117,12 +131,14 @@ class _Search:
         job_of: Callable[[int], TrainingJob],
         open_run: OpenRun,
         progress: Progress,
+        max_restarts: int,
     ) -> None:
         self._study = study
         self._workers = workers
         self._job_of = job_of
         self._open_run = open_run
         self._progress = progress
+        self._max_restarts = max_restarts
         self._running: dict[Worker, _Running] = {}
 
     def run(self, jobs: int) -> None:
@@ -132,7 +148,7 @@ class _Search:
                     self._end(worker)
         except BaseException as error:
             for running in self._running.values():
-                running.run.__exit__(type(error), error, error.__traceback__)
+                running.opened.__exit__(type(error), error, error.__traceback__)
             raise
 
     def _fill(self, jobs: int) -> bool:
@@ -143,22 +159,48 @@ class _Search:
 
     def _start(self, trial: int) -> None:
         job = self._job_of(trial)
-        context = self._open_run(f"trial-{trial}")
-        run = _TrialRun(trial, context.__enter__(), self._study, self._tell)
-        worker = self._workers.start(job, run, _TrialProgress(trial, self._progress))
-        self._running[worker] = _Running(trial, job.folder, context)
+        kept = self._kept(trial, job)
+        opened = self._open_run(f"trial-{trial}", kept.id)
+        run = _TrialRun(trial, opened.__enter__(), self._study, self._tell)
+        self._train(_Running(job, opened, run, kept))
         self._tell(trial)
+
+    def _kept(self, trial: int, job: TrainingJob) -> StateFolder:
+        """Where the trial's states are kept; those of an earlier session that do not fit are removed."""
+        assert job.state
+        try:
+            return StateFolder(job.state, identity(job))
+        except (ConfigError, IntegrityError) as error:
+            self._progress.noted(f"trial {trial} begins anew: {error}")
+            shutil.rmtree(job.state)
+            return StateFolder(job.state, identity(job))
+
+    def _train(self, running: _Running) -> None:
+        progress = _TrialProgress(running.trial, self._progress)
+        self._running[self._workers.start(running.job, running.run, progress)] = running
 
     def _end(self, worker: Worker) -> None:
         running = self._running.pop(worker)
         if worker.error is None:
-            self._study.finish(running.trial, running.folder)
-            running.run.__exit__(None, None, None)
+            self._study.finish(running.trial, running.job.folder)
+            running.opened.__exit__(None, None, None)
+        elif worker.passing and self._restarts(running.trial, worker.error):
+            self._train(running)
+            return
         else:
             self._study.fail(running.trial, worker.error)
             failure = TrialFailed(worker.error)
-            running.run.__exit__(TrialFailed, failure, None)
+            running.opened.__exit__(TrialFailed, failure, None)
+        # Last: killed before, the trial goes on from there, which costs no epoch.
+        running.kept.remove()
         self._tell(running.trial)
+
+    def _restarts(self, trial: int, error: str) -> bool:
+        restarts = self._study.restarted(trial)
+        if restarts > self._max_restarts:
+            return False
+        self._progress.noted(f"trial {trial}: {error}; started again, {restarts} of {self._max_restarts}")
+        return True
 
     def _tell(self, trial: int) -> None:
         self._progress.changed(self._study.trial(trial), self._study.trials())
@@ -168,7 +210,7 @@ class _TrialRun:
     """A trial's run in the tracker, with the searcher's answers."""
 
     def __init__(self, trial: int, run: Run, study: Study, tell: Callable[[int], None]) -> None:
-        self._trial = trial
+        self.trial = trial
         self._run = run
         self._study = study
         self._tell = tell
@@ -178,12 +220,12 @@ class _TrialRun:
         return self._run.id
 
     def start(self, parameters: Mapping[str, Any]) -> None:
-        self._run.start({**parameters, "trial": self._trial})
+        self._run.start({**parameters, "trial": self.trial})
 
     def report(self, report: EpochReport) -> Decision:
         asked = self._run.report(report)
-        searched = self._study.report(self._trial, report.epoch, report.validation[METRIC])
-        self._tell(self._trial)
+        searched = self._study.report(self.trial, report.epoch, report.validation[METRIC])
+        self._tell(self.trial)
         return Decision.STOP if Decision.STOP in (asked, searched) else Decision.CONTINUE
 
     def finish(self, bundle: Path) -> None:
@@ -202,3 +244,6 @@ class _TrialProgress:
 
     def reported(self, report: EpochReport) -> None:
         pass
+
+    def noted(self, text: str) -> None:
+        self._progress.noted(f"trial {self._trial}: {text}")

@@ -3,7 +3,6 @@
 import atexit
 import multiprocessing
 import os
-import shutil
 import signal
 import threading
 import time
@@ -18,8 +17,8 @@ import numpy as np
 from fmnist.bundle import Bundle, open_bundle
 from fmnist.data.dataset import Dataset
 from fmnist.errors import FmnistError
-from fmnist.files import folder_written_atomically
-from fmnist.search.child import Failed, Finished, Started, Stepped, Train, train_for_real, work
+from fmnist.files import folder_written_atomically, remove_leftovers
+from fmnist.search.child import Failed, Finished, Noted, Started, Stepped, Train, train_for_real, work
 from fmnist.training.base import EpochReport, Run
 from fmnist.training.job import TrainingJob
 from fmnist.training.progress import Progress, Silent
@@ -80,12 +79,14 @@ def share(dataset: Dataset, folder: Path) -> Path:
 class Worker:
     """One training in a process of its own, seen from the parent.
 
-    ``error`` is None while it runs and after it ended well.
+    ``error`` is None while it runs and after it ended well; ``passing`` says that the same
+    training may well succeed if it is started again.
     """
 
     def __init__(self, job: TrainingJob, run: Run, progress: Progress, train: Train, data: Path) -> None:
         self.job = job
         self.error: str | None = None
+        self.passing = False
         self._run = run
         self._progress = progress
         self._finished = False
@@ -100,7 +101,7 @@ class Worker:
     def listen(self) -> bool:
         """Take what the process says, if anything; False once it has ended."""
         if time.monotonic() - self._heard > _SILENCE:
-            self.error = f"said nothing for {_SILENCE:.0f} s and was killed"
+            self.error, self.passing = f"said nothing for {_SILENCE:.0f} s and was killed", True
             self.process.kill()
         try:
             while self.connection.poll():
@@ -123,8 +124,10 @@ class Worker:
             case Finished():
                 self._run.finish(message.bundle)
                 self._finished = True
+            case Noted():
+                self._progress.noted(message.text)
             case Failed():
-                self.error = message.reason
+                self.error, self.passing = message.reason, message.passing
 
     def _end(self) -> None:
         self.connection.close()
@@ -135,7 +138,7 @@ class Worker:
         if self._finished:
             self.error = None
         elif self.error is None:
-            self.error = _death(self.process.exitcode)
+            self.error, self.passing = _death(self.process.exitcode), True
 
 
 class Workers:
@@ -169,7 +172,7 @@ class Workers:
             ended = [worker for worker in self._workers if not worker.listen()]
             for worker in ended:
                 self._workers.remove(worker)
-                _remove_leftovers(worker)
+                remove_leftovers(worker.job.folder)
             if ended or left <= 0:
                 return ended
         return []
@@ -203,14 +206,8 @@ class Workers:
                 worker.process.kill()
                 worker.process.join()
             worker.connection.close()
-            _remove_leftovers(worker)
+            remove_leftovers(worker.job.folder)
         self._workers.clear()
-
-
-def _remove_leftovers(worker: Worker) -> None:
-    """What a killed process had begun to write beside its checkpoint's folder."""
-    for leftover in worker.job.folder.parent.glob(f".{worker.job.folder.name}.*"):
-        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _death(code: int | None) -> str:

@@ -18,7 +18,7 @@ import tensorflow
 
 from fmnist.errors import ConfigError
 
-__all__ = ["keras", "prepare", "tensorflow", "uses_onednn"]
+__all__ = ["keras", "prepare", "tensorflow"]
 
 tensorflow.get_logger().setLevel("ERROR")
 
@@ -40,8 +40,3 @@ def prepare(threads: int) -> None:
                 f"{config.get_intra_op_parallelism_threads()}; use a fresh process"
             ) from error
     tensorflow.config.experimental.enable_op_determinism()
-
-
-def uses_onednn() -> bool:
-    """Whether TensorFlow computes with oneDNN, which changes results in the last bits."""
-    return os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1").lower() not in ("0", "false")

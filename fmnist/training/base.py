@@ -33,8 +33,11 @@ class EpochReport:
 class Run(Protocol):
     """One training, as its tracker sees it.
 
-    ``report`` comes once per epoch, in order. ``finish`` comes once, at the end of a training that
-    was not interrupted by an error; without it the tracker shows the run as failed.
+    ``report`` comes for each epoch, in order. ``finish`` comes at the end of a training that was
+    not interrupted by an error; without it the tracker shows the run as failed.
+
+    A training that goes on after its process was killed calls ``start`` again and reports the
+    epochs so far again; a run keeps each epoch once and gives the answer that it gave before.
     """
 
     @property
@@ -43,7 +46,7 @@ class Run(Protocol):
         ...
 
     def start(self, parameters: Mapping[str, Any]) -> None:
-        """Record the hyperparameters and the provenance, once, before the first epoch."""
+        """Record the hyperparameters and the provenance, before the first epoch."""
         ...
 
     def report(self, report: EpochReport) -> Decision:

@@ -1,10 +1,8 @@
 """Writing a trained network as a checkpoint bundle."""
 
 import base64
-import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fmnist.bundle import (
@@ -21,13 +19,12 @@ from fmnist.bundle import (
 from fmnist.data.dataset import Dataset
 from fmnist.fashion_mnist import CLASSES, MODEL_NAME
 from fmnist.files import folder_written_atomically, sha256_of
-from fmnist.training.backend import uses_onednn
 from fmnist.training.export import export
 from fmnist.training.job import TrainingJob
 from fmnist.training.reference import reference_statistics
+from fmnist.training.repeatable import package_versions, uses_onednn
 
 _COMPARED = 1000
-_PACKAGES = ("keras", "numpy", "onnx", "onnxruntime", "tensorflow", "tensorflow-cpu", "tf2onnx")
 
 
 def write_bundle(
@@ -66,7 +63,7 @@ def write_bundle(
                 provenance=_provenance(job, run, parent_run),
                 known_answer=known,
                 reference=reference_statistics(training),
-                versions=_versions(),
+                versions=package_versions(),
                 files={name: sha256_of(folder / name) for name in (KERAS_FILE, ONNX_FILE)},
             ),
         )
@@ -85,13 +82,3 @@ def _provenance(job: TrainingJob, run: str, parent_run: str | None) -> Provenanc
         onednn=uses_onednn(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-
-
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:  # TensorFlow's package is named differently per platform
-            continue
-    return versions

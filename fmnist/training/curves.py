@@ -30,3 +30,6 @@ class Curves:
         writer.writerows(self._rows)
         write_atomically(self._file, text.getvalue())
         self._progress.reported(report)
+
+    def noted(self, text: str) -> None:
+        self._progress.noted(text)

@@ -19,6 +19,7 @@ from fmnist.training.hyperparameters import Hyperparameters
 from fmnist.training.losses import balanced_weights, loss
 from fmnist.training.network import build
 from fmnist.training.optimizers import optimizer
+from fmnist.training.state import Arrays
 
 _PREDICT_BATCH = 500
 
@@ -73,6 +74,17 @@ class Fitting:
             )
         self.model.set_weights(weights)
 
+    def variables(self) -> tuple[Arrays, Arrays]:
+        """The model's weights and the optimizer's variables: what the next epoch depends on."""
+        own = self._built_optimizer().variables
+        return tuple(self.model.get_weights()), tuple(value.numpy() for value in own)
+
+    def go_on_from(self, weights: Arrays, optimizer: Arrays) -> None:
+        """Take over what ``variables`` gave for equal hyperparameters, images and epochs."""
+        self.model.set_weights(weights)
+        for variable, value in zip(self._built_optimizer().variables, optimizer, strict=True):
+            variable.assign(value)
+
     def epoch(self, number: int, dataset: Dataset, on_step: OnStep) -> EpochResult:
         """Learn every image once (but for what does not fill a batch); ``number`` counts from 1.
 
@@ -109,6 +121,12 @@ class Fitting:
 
     def _weights(self, labels: Labels) -> NDArray[np.float32] | None:
         return balanced_weights(labels) if self._hyperparameters.class_weights == "balanced" else None
+
+    def _built_optimizer(self) -> Any:
+        own = self.model.optimizer
+        if not own.built:
+            own.build(self.model.trainable_variables)
+        return own
 
     def _reseed(self, epoch: int) -> None:
         """Dropout's state is lost in a checkpoint; set anew at each epoch, it need not be kept."""

@@ -14,6 +14,8 @@ class TrainingJob:
     ``threads`` is TensorFlow's intra-op thread count: results are bit-identical for equal jobs on
     one machine. ``parent`` is a bundle's folder to go on from: its weights are the first weights,
     the optimizer and the learning-rate schedule start anew, epochs count on.
+    ``state`` is the folder of its own where each epoch's end is kept, so that the same job goes on
+    from there; None keeps nothing. Whoever chose it removes it when the bundle is taken care of.
     """
 
     experiment: str
@@ -24,3 +26,4 @@ class TrainingJob:
     threads: int
     git_commit: str
     parent: Path | None = None
+    state: Path | None = None

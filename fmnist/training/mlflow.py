@@ -6,6 +6,7 @@ What a run reports also goes to TensorBoard's event files beside.
 import fcntl
 import os
 import re
+import socket
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+
+import psutil
 
 from fmnist.errors import UnavailableError
 from fmnist.settings import Settings
@@ -22,10 +25,15 @@ from fmnist.training.tensorboard import EventFile
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import RunInfo
 
 _CONNECT_SECONDS = 10
 _TAGS = ("data_commit", "dataset", "git_commit")
 """What ``start`` is told that says where a run comes from; the rest are MLflow's parameters."""
+_EVERY_EPOCH = "training/loss"
+_ERROR = "error"
+_JOB = "job"
+_PROCESS = "process"
 
 
 def open_client(settings: Settings) -> "MlflowClient":
@@ -65,16 +73,25 @@ def _check_reachable(address: str) -> None:
 class MlflowRun:
     """A ``Run`` in MLflow and TensorBoard; as a context manager, one that raises ends as FAILED."""
 
-    def __init__(self, client: "MlflowClient", run_id: str, events: EventFile, address: str) -> None:
+    def __init__(
+        self, client: "MlflowClient", run_id: str, events: EventFile, address: str, epochs: int = 0
+    ) -> None:
+        """``epochs``: how many the run has heard of already."""
         self._client = client
         self._id = run_id
         self._events = events
         self._address = address
+        self._epochs = epochs
         self._finished = False
 
     @classmethod
-    def open(cls, settings: Settings, experiment: str, name: str | None = None) -> Self:
-        """A new run of an experiment, which is made when missing; MLflow thinks of a name if not given.
+    def open(
+        cls, settings: Settings, experiment: str, name: str | None = None, job: str | None = None
+    ) -> Self:
+        """The run of an experiment, which is made when missing; MLflow thinks of a name if not given.
+
+        It is the run that was opened for ``job`` before, or a new one. Runs whose process was
+        killed and that are not gone on with are marked as killed.
 
         Raises:
             UnavailableError: MLflow's database cannot be used.
@@ -82,10 +99,17 @@ class MlflowRun:
         address = re.sub(r"://([^:/@]*):[^@]*@", r"://\1:***@", settings.tracking_uri)
         with _errors_mapped(address):
             client = open_client(settings)
-            info = client.create_run(_experiment_id(client, settings, experiment), run_name=name).info
+            experiment_id = _experiment_id(client, settings, experiment)
+            _mark_killed(client, experiment_id)
+            found = _found(client, experiment_id, job) if job else None
+            if found:
+                epochs = _go_on(client, found)
+            info = found or client.create_run(experiment_id, run_name=name, tags=_tags(job)).info
         folder = (
             settings.tensorboard / folder_name(experiment) / folder_name(f"{info.run_name}-{info.run_id[:8]}")
         )
+        if found:
+            return cls(client, info.run_id, EventFile(folder, purged_from=epochs + 1), address, epochs)
         return cls(client, info.run_id, EventFile(folder), address)
 
     @property
@@ -106,15 +130,19 @@ class MlflowRun:
     def report(self, report: EpochReport) -> Decision:
         from mlflow.entities import Metric
 
+        if report.epoch <= self._epochs:
+            return Decision.CONTINUE
         scalars = {f"training/{name}": value for name, value in report.training.items()}
         scalars |= {f"validation/{name}": value for name, value in report.validation.items()}
         now = int(time.time() * 1000)
         with _errors_mapped(self._address):
+            self._keep_pictures(report)
+            self._events.add(report.epoch, scalars, report.pictures)
+            # Last, because a run that is gone on with has heard of the epochs whose metrics it holds.
             self._client.log_batch(
                 self._id, metrics=[Metric(name, value, now, report.epoch) for name, value in scalars.items()]
             )
-            self._keep_pictures(report)
-        self._events.add(report.epoch, scalars, report.pictures)
+        self._epochs = report.epoch
         return Decision.CONTINUE
 
     def finish(self, bundle: Path) -> None:
@@ -135,8 +163,9 @@ class MlflowRun:
         self._events.close()
         with _errors_mapped(self._address):
             if error:
-                self._client.set_tag(self._id, "error", str(error) or type(error).__name__)
-            self._client.set_terminated(self._id, "FAILED")
+                self._client.set_tag(self._id, _ERROR, str(error) or type(error).__name__)
+            interrupted = error is not None and not isinstance(error, Exception)
+            self._client.set_terminated(self._id, "KILLED" if interrupted else "FAILED")
 
     def _keep_pictures(self, report: EpochReport) -> None:
         with tempfile.TemporaryDirectory(prefix="fmnist-") as folder:
@@ -166,6 +195,47 @@ def _experiment_id(client: "MlflowClient", settings: Settings, name: str) -> str
         client.restore_experiment(found.experiment_id)
     experiment_id: str = found.experiment_id
     return experiment_id
+
+
+def _tags(job: str | None) -> dict[str, str]:
+    return {_PROCESS: _this_process()} | ({_JOB: job} if job else {})
+
+
+def _found(client: "MlflowClient", experiment_id: str, job: str) -> "RunInfo | None":
+    runs = client.search_runs([experiment_id], f"tags.`{_JOB}` = '{job}'", max_results=1)
+    return runs[0].info if runs else None
+
+
+def _go_on(client: "MlflowClient", found: "RunInfo") -> int:
+    """Mark a run as running once more; gives the number of the last epoch that it has heard of."""
+    run_id = found.run_id
+    client.update_run(run_id, "RUNNING")
+    client.set_tag(run_id, _PROCESS, _this_process())
+    if _ERROR in client.get_run(run_id).data.tags:
+        client.delete_tag(run_id, _ERROR)
+    return max((metric.step for metric in client.get_metric_history(run_id, _EVERY_EPOCH)), default=0)
+
+
+def _mark_killed(client: "MlflowClient", experiment_id: str) -> None:
+    """The runs of this machine that a killed process left as running for ever."""
+    for run in client.search_runs([experiment_id], "attributes.status = 'RUNNING'"):
+        host, _, process = run.data.tags.get(_PROCESS, "").partition(" ")
+        if host == socket.gethostname() and not _alive(process):
+            client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _this_process() -> str:
+    own = psutil.Process()
+    return f"{socket.gethostname()} {own.pid} {own.create_time():.2f}"
+
+
+def _alive(process: str) -> bool:
+    """Whether ``pid created`` still runs; the kernel gives a number to another process later."""
+    number, _, created = process.partition(" ")
+    try:
+        return f"{psutil.Process(int(number)).create_time():.2f}" == created
+    except (psutil.Error, ValueError):
+        return False
 
 
 @contextmanager

@@ -23,6 +23,10 @@ class Progress(Protocol):
         """An epoch is done and its figures are recorded."""
         ...
 
+    def noted(self, text: str) -> None:
+        """Something that a person should know, such as that the training goes on after an epoch."""
+        ...
+
 
 class Silent:
     """Tells nothing."""
@@ -31,6 +35,9 @@ class Silent:
         pass
 
     def reported(self, report: EpochReport) -> None:
+        pass
+
+    def noted(self, text: str) -> None:
         pass
 
 
@@ -44,9 +51,9 @@ class Lines:
         pass
 
     def reported(self, report: EpochReport) -> None:
-        self.say(_line(report))
+        self.noted(_line(report))
 
-    def say(self, text: str) -> None:
+    def noted(self, text: str) -> None:
         self._stream.write(f"{text}\n")
         self._stream.flush()
 
@@ -62,9 +69,12 @@ class _Bar:
         self._bars.update(self._task, description=f"epoch {epoch}/{epochs}", completed=step, total=steps)
 
     def reported(self, report: EpochReport) -> None:
-        self._bars.console.print(_line(report), highlight=False, markup=False)
+        self.noted(_line(report))
         if report.epoch == report.epochs:
             self._bars.update(self._task, description="writing the checkpoint", total=None)
+
+    def noted(self, text: str) -> None:
+        self._bars.console.print(text, highlight=False, markup=False)
 
 
 @contextmanager
@@ -72,7 +82,7 @@ def shown() -> Iterator[Progress]:
     """Progress on stderr: a bar on a terminal, else lines."""
     if not sys.stderr.isatty():
         lines = Lines(sys.stderr)
-        lines.say("starting TensorFlow")
+        lines.noted("starting TensorFlow")
         yield lines
         return
     from rich.console import Console

@@ -13,15 +13,23 @@ _RGBA = 4
 
 
 class EventFile:
-    """One run's scalars and pictures in ``folder``, readable while the run goes on."""
+    """One run's scalars and pictures in ``folder``, readable while the run goes on.
 
-    def __init__(self, folder: Path) -> None:
+    A run that is gone on with gets another file beside. ``purged_from`` makes readers forget what
+    earlier files say from that step on: their writer was killed.
+    """
+
+    def __init__(self, folder: Path, purged_from: int | None = None) -> None:
         from tensorboard.summary.writer.record_writer import RecordWriter
 
         folder.mkdir(parents=True, exist_ok=True)
         name = f"events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.{os.getpid()}"
         self._records = RecordWriter((folder / name).open("wb"))
         self._write(file_version="brain.Event:2")
+        if purged_from is not None:
+            from tensorboard.compat.proto.event_pb2 import SessionLog
+
+            self._write(step=purged_from, session_log=SessionLog(status=SessionLog.START))
 
     def add(self, step: int, scalars: Mapping[str, float], pictures: Mapping[str, bytes]) -> None:
         """Add scalars and PNG pictures by tag, all at ``step``."""

@@ -2,6 +2,9 @@
 
     python -m fmnist.training.train [EXPERIMENT_FILE] [--config a.b=value]... [--from BUNDLE] [--out FOLDER]
 
+A training that was killed goes on after its last epoch when it is started again with the same
+file, data, code and threads; ``--fresh`` begins anew.
+
 Determined starts it by the experiment file's ``entrypoint``, ``fmnist train`` as a child process.
 TensorFlow is imported only when a training begins, so that a wrong file is told at once.
 """
@@ -10,6 +13,8 @@ import math
 import os
 import signal
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +28,7 @@ from fmnist.data.dataset import Dataset, Labels
 from fmnist.data.fetch import load
 from fmnist.errors import ConfigError, FmnistError, InputError, NotFoundError
 from fmnist.fashion_mnist import TRAIN
+from fmnist.files import remove_leftovers
 from fmnist.git import code_version
 from fmnist.metrics import Probabilities, score
 from fmnist.settings import PROJECT, data_store, from_environment, open_run
@@ -34,7 +40,9 @@ from fmnist.training.job import TrainingJob
 from fmnist.training.names import folder_name
 from fmnist.training.pictures import confusion_matrix
 from fmnist.training.progress import Progress, Silent, shown
+from fmnist.training.repeatable import identity
 from fmnist.training.split import split
+from fmnist.training.state import Forgetful, State, StateFolder, unfinished
 
 if TYPE_CHECKING:
     from fmnist.training.fitting import EpochResult
@@ -45,8 +53,9 @@ _SMALLEST_SHARE = 1e-7
 def train(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | None = None) -> Bundle:
     """Train, report every epoch to ``run``, and leave the checkpoint bundle in ``job.folder``.
 
-    Equal jobs on one machine give bit-identical weights. When ``run`` says stop, the bundle holds
-    what was learnt so far. After an error there is no bundle.
+    Equal jobs on one machine give bit-identical weights, also when they were killed on the way:
+    what ``job.state`` keeps is gone on from. When ``run`` says stop, the bundle holds what was
+    learnt so far. After an error there is no bundle.
 
     Args:
         job: what to train.
@@ -55,11 +64,14 @@ def train(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | Non
         progress: is told each step.
 
     Raises:
-        ConfigError: the hyperparameters do not fit the parent, or drive a figure out of bounds.
+        ConfigError: the hyperparameters do not fit the parent, or drive a figure out of bounds, or
+            ``job.state`` is another job's.
         DataError: there are too few images to hold some out.
         IntegrityError: the parent is damaged, or the ONNX file does not answer as Keras does.
+        UnavailableError: there is no room to keep an epoch's end.
     """
     progress = progress or Silent()
+    kept = StateFolder(job.state, identity(job)) if job.state else Forgetful()
     hyperparameters, epochs = job.hyperparameters, job.hyperparameters.epochs
     parent = open_bundle(job.parent) if job.parent else None
     done = _epochs_done(job, parent.metadata if parent else None)
@@ -71,29 +83,46 @@ def train(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | Non
 
     backend.prepare(job.threads)
     fitting = Fitting(hyperparameters, job.seed, images=len(training), epochs=epochs - done)
-    if parent:
+    state = kept.newest(progress.noted)
+    if state:
+        fitting.go_on_from(state.weights, state.optimizer)
+        remove_leftovers(job.folder)
+        progress.noted(f"going on after epoch {state.epoch} of {epochs}, where an earlier process ended")
+    elif parent:
         fitting.start_from(parent.keras)
     run.start(_parameters(job))
-    for epoch in range(done + 1, epochs + 1):
+    reports = state.reports if state else ()
+    decision = _replayed(reports, run, progress)
+    while decision is Decision.CONTINUE and (epoch := done + len(reports) + 1) <= epochs:
         result = fitting.epoch(epoch, training, partial(progress.stepped, epoch, epochs))
         probabilities = fitting.predict(validation.images)
         report = _report(epoch, epochs, result, probabilities, validation.labels)
+        reports = (*reports, report)
+        # Before the run hears of it: killed in between, the run is told when the training goes on.
+        kept.save(State(*fitting.variables(), reports))
         decision = run.report(report)
         progress.reported(report)
-        if decision is Decision.STOP:
-            break
     bundle = write_bundle(
         fitting.model,
         job,
         run=run.id,
         parent_run=parent.metadata.provenance.run if parent else None,
-        epochs=report.epoch,
-        metrics=report.validation,
+        epochs=reports[-1].epoch,
+        metrics=reports[-1].validation,
         training=training,
         validation=validation,
     )
     run.finish(bundle.folder)
     return bundle
+
+
+def _replayed(reports: Sequence[EpochReport], run: Run, progress: Progress) -> Decision:
+    """Tell of the epochs that an earlier process did; the run may not have heard of the last one."""
+    decision = Decision.CONTINUE
+    for report in reports:
+        decision = run.report(report)
+        progress.reported(report)
+    return decision
 
 
 def _epochs_done(job: TrainingJob, parent: Metadata | None) -> int:
@@ -155,6 +184,7 @@ def _log_loss(probabilities: Probabilities, labels: Labels) -> float:
 @click.option("--config", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the file.")
 @click.option("--from", "parent", type=click.Path(path_type=Path), help="Go on from this checkpoint.")
 @click.option("--out", type=click.Path(path_type=Path), help="New folder for the checkpoint.")
+@click.option("--fresh", is_flag=True, help="Do not go on with an unfinished training; begin anew.")
 @click.option("--threads", type=click.IntRange(1), help="TensorFlow's threads; all cores if not given.")
 @click.option(
     "--curves", type=click.Path(dir_okay=False, path_type=Path), help="CSV file for the epochs' figures."
@@ -164,6 +194,7 @@ def _command(
     overrides: tuple[str, ...],
     parent: Path | None,
     out: Path | None,
+    fresh: bool,
     threads: int | None,
     curves: Path | None,
 ) -> None:
@@ -176,18 +207,25 @@ def _command(
     store = data_store(settings)
     commit = newest_data(store)
     dataset = load(store, commit)
-    with open_run(settings, experiment.name) as run, shown() as progress:
-        job = TrainingJob(
-            experiment=experiment.name,
-            hyperparameters=hyperparameters,
-            train_data=reference_to(commit),
-            folder=out or settings.checkpoints / folder_name(experiment.name) / run.id,
-            seed=experiment.reproducibility.experiment_seed,
-            threads=threads or usable_cores(),
-            git_commit=code_version(PROJECT),
-            parent=parent,
-        )
+    checkpoints = settings.checkpoints / folder_name(experiment.name)
+    job = TrainingJob(
+        experiment=experiment.name,
+        hyperparameters=hyperparameters,
+        train_data=reference_to(commit),
+        folder=out or checkpoints,
+        seed=experiment.reproducibility.experiment_seed,
+        threads=threads or usable_cores(),
+        git_commit=code_version(PROJECT),
+        parent=parent,
+    )
+    with (
+        unfinished(settings.states / checkpoints.name, identity(job), fresh=fresh) as kept,
+        open_run(settings, experiment.name, job=kept.id) as run,
+        shown() as progress,
+    ):
+        job = replace(job, folder=out or checkpoints / run.id, state=kept.folder)
         bundle = train(job, dataset, run, Curves(curves, progress) if curves else progress)
+        kept.remove()
     click.echo(bundle.folder)
 
 

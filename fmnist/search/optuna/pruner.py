@@ -11,13 +11,15 @@ EPOCH = "epoch"
 came before it was interrupted and began again."""
 
 _RUNG = "fmnist:rung:{}"
+_STOPPED = "fmnist:stopped"
 
 
 class RungPruner(BasePruner):
     """Judges a trial at each rung of its bracket; expects a report at the end of every epoch.
 
     A trial that comes to a rung leaves its metric there, in its system attributes, as Optuna's own
-    pruners do: a restarted search finds the rungs as they were.
+    pruners do: a restarted search finds the rungs as they were. It is judged there once: asked
+    again, because the trial was interrupted and goes on, the pruner answers as it did before.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -29,8 +31,14 @@ class RungPruner(BasePruner):
         for rung, epochs in enumerate(self._plan.rungs_of(trial.number)[:-1]):
             if epochs != epoch:
                 continue
-            study._storage.set_trial_system_attr(trial._trial_id, _RUNG.format(rung), metric)
-            if not goes_on(metric, self._others(study, trial, rung), self._plan.divisor):
+            if trial.system_attrs.get(_RUNG.format(rung)) == metric:
+                passes = trial.system_attrs.get(_STOPPED) != epoch
+            else:
+                passes = goes_on(metric, self._others(study, trial, rung), self._plan.divisor)
+                # The judgement first: a rung that is written has been judged.
+                study._storage.set_trial_system_attr(trial._trial_id, _STOPPED, None if passes else epoch)
+                study._storage.set_trial_system_attr(trial._trial_id, _RUNG.format(rung), metric)
+            if not passes:
                 return True
         return False
 

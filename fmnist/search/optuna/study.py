@@ -10,6 +10,7 @@ from optuna.trial import TrialState as State
 
 from fmnist.search.asha import Plan
 from fmnist.search.base import Trial, TrialState
+from fmnist.search.optuna.journal import mend
 from fmnist.search.optuna.pruner import EPOCH, RungPruner
 from fmnist.search.optuna.space import PlannedSampler, distributions, points
 from fmnist.training.base import Decision
@@ -18,6 +19,7 @@ from fmnist.training.hyperparameters import Hyperparameters
 
 _CHECKPOINT = "checkpoint"
 _ERROR = "error"
+_RESTARTS = "restarts"
 _STATES = {
     State.RUNNING: TrialState.RUNNING,
     State.COMPLETE: TrialState.COMPLETED,
@@ -30,7 +32,8 @@ class Study:
     """The trials of one search. One process at a time may open a study (see ``study_folder``).
 
     A trial that was running when the searcher of an earlier session ended is given out again under
-    its number, with its hyperparameters; the others keep their results.
+    its number, with its hyperparameters; the others keep their results. What it reports again is
+    not kept twice.
     """
 
     def __init__(self, file: Path, experiment: Experiment, plan: Plan) -> None:
@@ -40,6 +43,7 @@ class Study:
             ConfigError: a range is wrong, or a point of it is no set of hyperparameters.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        mend(file)
         self._plan = plan
         self._space = distributions(experiment)
         planned = points(experiment, plan.trials)
@@ -76,6 +80,9 @@ class Study:
         if self._interrupted:
             trial = optuna.Trial(self._study, self._interrupted.pop(0)._trial_id)
             trial.set_user_attr(EPOCH, 0)
+            for name, distribution in self._space.items():
+                # Killed within `ask`, not every hyperparameter was written.
+                trial._suggest(name, distribution)
         elif len(self._frozen()) < self._plan.trials:
             trial = self._study.ask(fixed_distributions=self._space)
         else:
@@ -84,10 +91,15 @@ class Study:
         return trial.number
 
     def report(self, number: int, epoch: int, metric: float) -> Decision:
-        """Keep the metric of an epoch's end, once per epoch, in order; the answer is the searcher's."""
+        """Keep the metric of an epoch's end, in order; the answer is the searcher's.
+
+        A trial that goes on after an interruption reports its epochs again, and hears the answers
+        that it heard before unless a metric is another one.
+        """
         trial = self._running[number]
-        # The trial's own methods would keep the value that an interrupted session left for this epoch.
-        self._study._storage.set_trial_intermediate_value(trial._trial_id, epoch, metric)
+        if self._frozen()[number].intermediate_values.get(epoch) != metric:
+            # The trial's own methods would keep the value that an interrupted session left.
+            self._study._storage.set_trial_intermediate_value(trial._trial_id, epoch, metric)
         trial.set_user_attr(EPOCH, epoch)
         if not self._pruner.prune(self._study, self._frozen()[number]):
             return Decision.CONTINUE
@@ -108,6 +120,13 @@ class Study:
         trial = self._running.pop(number)
         trial.set_user_attr(_ERROR, error)
         self._study.tell(trial, state=State.FAIL)
+
+    def restarted(self, number: int) -> int:
+        """Count another start of a running trial whose process died; gives how many there were."""
+        trial = self._running[number]
+        restarts = int(trial.user_attrs.get(_RESTARTS, 0)) + 1
+        trial.set_user_attr(_RESTARTS, restarts)
+        return restarts
 
     def _frozen(self) -> list[FrozenTrial]:
         return self._study.get_trials(deepcopy=False)

@@ -45,7 +45,7 @@ def second_raises_third_is_killed(
     if job.folder.name == "trial-1":
         raise ValueError("no such luck")
     if job.folder.name == "trial-2":
-        beside = job.folder.parent / ".trial-2.half"
+        beside = job.folder.parent / ".trial-2.half_way"
         beside.mkdir(parents=True)
         (beside / "model.keras").write_bytes(b"half")
         os.kill(os.getpid(), signal.SIGKILL)

@@ -15,6 +15,7 @@ class RememberedRun:
         self.epochs: list[int] = []
         self.bundle: Path | None = None
         self.error: str | None = None
+        self.job: str | None = None
 
     def start(self, parameters: Mapping[str, Any]) -> None:
         self.parameters = parameters
@@ -32,8 +33,9 @@ class Tracker:
         self.runs: dict[str, RememberedRun] = {}
 
     @contextmanager
-    def open(self, name: str) -> Iterator[Run]:
+    def open(self, name: str, job: str) -> Iterator[Run]:
         run = self.runs[name] = RememberedRun(name)
+        run.job = job
         try:
             yield run
         except BaseException as error:

@@ -16,6 +16,9 @@ class Told:
     def reported(self, report: EpochReport) -> None:
         self.reports.append(report)
 
+    def noted(self, text: str) -> None:
+        raise AssertionError(text)
+
 
 def test_each_epoch_is_a_row_at_once_and_is_passed_on(tmp_path: Path) -> None:
     told = Told()
