@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,12 @@ def is_object(content: bytes, oid: str) -> bool:
     return hashlib.md5(content, usedforsecurity=False).hexdigest() == oid.removesuffix(".dir")
 
 
+@lru_cache
 def listing_of(folder: Path, commit: Commit) -> str:
-    """The id of the object that lists the commit's files; the object itself may be missing."""
+    """The id of the object that lists the commit's files; the object itself may be missing.
+
+    Remembered, as a commit never changes and DVC takes half a second to say it.
+    """
     with opened(folder, commit.id) as repo:
         (out,) = repo.find_outs_by_path(f"/{FILES}")
         listing: str = out.hash_info.value
