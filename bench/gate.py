@@ -152,15 +152,20 @@ def ratchet(policy: Policy, random: np.random.Generator) -> None:
 def cost() -> None:
     """A whole gate on the latest version, as a process of its own."""
     command = [sys.executable, "-m", "fmnist.cli.main", "gate", "--json"]
-    start = time.perf_counter()
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     process = subprocess.run(command, capture_output=True, text=True)
-    seconds = time.perf_counter() - start
+    seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     if process.returncode not in (0, GateRefused.exit_code):
         print(f"\nno whole gate to time: {process.stderr.strip().splitlines()[-1]}")
         return
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    images = next(rule for rule in json.loads(process.stdout)["rules"] if rule["name"] == "test images")
-    print(f"\na whole gate on {images['measured']:,} images: {seconds:.1f} s, {memory:.0f} MiB at most")
+    busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    document = json.loads(process.stdout)
+    images = next(rule for rule in document["rules"] if rule["name"] == "test images")
+    earlier = len({document["champion"], document["best"]} - {None})
+    print(
+        f"\na whole gate on {images['measured']:,} images, against {earlier} earlier version(s): "
+        f"{seconds:.1f} s ({busy:.1f} s of processor time), {after.ru_maxrss / 1024:.0f} MiB at most"
+    )
 
 
 def main() -> None:
