@@ -1,6 +1,7 @@
 """What a search is made of: its trials, and what came out."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -23,8 +24,8 @@ class Trial:
     ``id`` counts from 0; ``epochs`` are those reported so far; ``rungs`` are the epochs at whose
     end the trial is judged, the last one its end. ``hyperparameters`` are nested as in the file.
     ``metric`` is the searcher metric (validation accuracy, 0-1) of the last epoch, None before the
-    first. ``checkpoint`` is the bundle's folder once the trial is completed or stopped; ``error``
-    says why a trial failed.
+    first; ``curve`` holds that of every epoch. ``checkpoint`` is the bundle's folder once the trial
+    is completed or stopped; ``error`` says why a trial failed.
     """
 
     id: int
@@ -35,6 +36,7 @@ class Trial:
     metric: float | None
     checkpoint: Path | None = None
     error: str | None = None
+    curve: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,19 @@ class SearchResult:
     best: Trial
 
 
-def ranked(trials: tuple[Trial, ...]) -> list[Trial]:
-    """Best metric first, then those that have none yet; ties and the rest by id."""
-    return sorted(trials, key=lambda trial: (trial.metric is None, -(trial.metric or 0), trial.id))
+def ranked(trials: Iterable[Trial]) -> list[Trial]:
+    """Best metric first, then those that have none or no number; ties and the rest by id."""
+    numbers = {trial.id: metric_of(trial) for trial in trials}
+    return sorted(trials, key=lambda trial: (-numbers[trial.id], trial.id))
+
+
+def metric_of(trial: Trial) -> float:
+    """For comparing: minus infinity where there is no metric, or one that is no finite number."""
+    metric = trial.metric
+    return metric if metric is not None and math.isfinite(metric) else -math.inf
+
+
+def best_of(trials: Iterable[Trial]) -> Trial | None:
+    """The one with the best metric that has a checkpoint; None if there is none yet."""
+    candidates = [trial for trial in trials if trial.checkpoint and metric_of(trial) > -math.inf]
+    return ranked(candidates)[0] if candidates else None

@@ -3,20 +3,70 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from fmnist.bundle import DataReference
-from fmnist.errors import ConfigError, IntegrityError
+from fmnist.errors import ConfigError, IntegrityError, NotFoundError
 from fmnist.files import write_atomically
 from fmnist.lock import held
 from fmnist.settings import Settings
-from fmnist.training.experiment import Experiment
+from fmnist.training.experiment import Experiment, nested
 from fmnist.training.names import folder_name
 
 SCHEMA_VERSION = 1
+JOURNAL = "journal.log"
 _IDENTITY = "study.json"
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """A study on disk. ``data`` is the commit that it belongs to, as repo@commit."""
+
+    name: str
+    folder: Path
+    experiment: Experiment
+    data: str
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / JOURNAL
+
+
+def find_study(settings: Settings, name: str | None = None) -> StudyRecord:
+    """The study of that name, the one last worked on if none is given.
+
+    Raises:
+        NotFoundError: there is none; names those that there are.
+        IntegrityError: what stands there cannot be read as a study.
+    """
+    journals = sorted(settings.studies.glob(f"*/{JOURNAL}"), key=lambda path: path.stat().st_mtime)
+    folders = {path.parent.name: path.parent for path in journals}
+    wanted = folder_name(name) if name else next(reversed(folders), None)
+    if wanted not in folders:
+        known = f"there are {', '.join(folders)}" if folders else "fmnist search adaptive.yaml makes one"
+        raise NotFoundError(f"{settings.studies}: no study{f' {name}' if name else ''}; {known}")
+    return _read(folders[wanted])
+
+
+def _read(folder: Path) -> StudyRecord:
+    path = folder / _IDENTITY
+    try:
+        content = json.loads(path.read_text())
+        experiment = Experiment.model_validate(
+            {
+                "name": folder.name,
+                "entrypoint": "kept",
+                "hyperparameters": nested(content["set of hyperparameters"]),
+                "searcher": content["searcher"],
+                "reproducibility": {"experiment_seed": content["experiment_seed"]},
+            }
+        )
+        return StudyRecord(folder.name, folder, experiment, content["data commit"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise IntegrityError(f"{path}: does not describe a study ({error!r})") from error
 
 
 def trial_folder(settings: Settings, experiment: str, trial: int) -> Path:

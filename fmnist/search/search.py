@@ -11,7 +11,7 @@ from fmnist.bundle import DataReference
 from fmnist.errors import ConfigError, FmnistError, IntegrityError
 from fmnist.git import code_version
 from fmnist.search.asha import plan_of
-from fmnist.search.base import SearchResult, Trial, ranked
+from fmnist.search.base import SearchResult, Trial, best_of
 from fmnist.search.folder import state_folder, study_folder, trial_folder
 from fmnist.search.optuna.study import Study
 from fmnist.search.progress import Progress, Silent
@@ -99,7 +99,7 @@ def _jobs(
 
 
 def _result(experiment: str, trials: tuple[Trial, ...]) -> SearchResult:
-    best = next((trial for trial in ranked(trials) if trial.checkpoint), None)
+    best = best_of(trials)
     if best is None:
         raise FmnistError(
             f"search {experiment}: all {len(trials)} trials failed; trial {trials[0].id}: {trials[0].error}"

@@ -1,5 +1,7 @@
 """Determined's stopping rule as an Optuna pruner."""
 
+import math
+
 import optuna
 from optuna.pruners import BasePruner
 from optuna.trial import FrozenTrial, TrialState
@@ -17,6 +19,8 @@ _STOPPED = "fmnist:stopped"
 class RungPruner(BasePruner):
     """Judges a trial at each rung of its bracket; expects a report at the end of every epoch.
 
+    A metric that is no finite number ends a trial at once, and counts as the worst.
+
     A trial that comes to a rung leaves its metric there, in its system attributes, as Optuna's own
     pruners do: a restarted search finds the rungs as they were. It is judged there once: asked
     again, because the trial was interrupted and goes on, the pruner answers as it did before.
@@ -28,6 +32,9 @@ class RungPruner(BasePruner):
     def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
         epoch = trial.user_attrs[EPOCH]
         metric = trial.intermediate_values[epoch]
+        if not math.isfinite(metric):
+            self._record(study, trial, _reached(trial), FAILED)
+            return True
         for rung, epochs in enumerate(self._plan.rungs_of(trial.number)[:-1]):
             if epochs != epoch:
                 continue
@@ -37,10 +44,13 @@ class RungPruner(BasePruner):
                 passes = goes_on(metric, self._others(study, trial, rung), self._plan.divisor)
                 # The judgement first: a rung that is written has been judged.
                 study._storage.set_trial_system_attr(trial._trial_id, _STOPPED, None if passes else epoch)
-                study._storage.set_trial_system_attr(trial._trial_id, _RUNG.format(rung), metric)
+                self._record(study, trial, rung, metric)
             if not passes:
                 return True
         return False
+
+    def _record(self, study: optuna.Study, trial: FrozenTrial, rung: int, metric: float) -> None:
+        study._storage.set_trial_system_attr(trial._trial_id, _RUNG.format(rung), metric)
 
     def _others(self, study: optuna.Study, trial: FrozenTrial, rung: int) -> list[float]:
         bracket_of = self._plan.bracket_of
@@ -56,5 +66,9 @@ def _value_at(trial: FrozenTrial, rung: int) -> float | None:
     value: float | None = trial.system_attrs.get(_RUNG.format(rung))
     if value is not None or trial.state is not TrialState.FAIL:
         return value
-    reached = sum(key.startswith(_RUNG.format("")) for key in trial.system_attrs)
-    return FAILED if reached == rung else None
+    return FAILED if _reached(trial) == rung else None
+
+
+def _reached(trial: FrozenTrial) -> int:
+    """How many rungs the trial has come to."""
+    return sum(key.startswith(_RUNG.format("")) for key in trial.system_attrs)

@@ -1,6 +1,8 @@
 """A study in Optuna's journal file: what was tried, what came out, what comes next."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.storages import JournalStorage
@@ -12,7 +14,8 @@ from fmnist.search.asha import Plan
 from fmnist.search.base import Trial, TrialState
 from fmnist.search.optuna.journal import mend
 from fmnist.search.optuna.pruner import EPOCH, RungPruner
-from fmnist.search.optuna.space import PlannedSampler, distributions, points
+from fmnist.search.optuna.space import PlannedSampler, distributions
+from fmnist.search.optuna.space import points as points_of
 from fmnist.training.base import Decision
 from fmnist.training.experiment import Experiment, nested
 from fmnist.training.hyperparameters import Hyperparameters
@@ -46,7 +49,7 @@ class Study:
         mend(file)
         self._plan = plan
         self._space = distributions(experiment)
-        planned = points(experiment, plan.trials)
+        planned = points_of(experiment, plan.trials)
         self._points = tuple(nested(point) for point in planned)
         self.hyperparameters = tuple(Hyperparameters.read(point) for point in self._points)
         self._pruner = RungPruner(plan)
@@ -132,15 +135,31 @@ class Study:
         return self._study.get_trials(deepcopy=False)
 
     def _trial(self, frozen: FrozenTrial) -> Trial:
-        checkpoint = frozen.user_attrs.get(_CHECKPOINT)
-        epochs = frozen.user_attrs.get(EPOCH, 0)
-        return Trial(
-            id=frozen.number,
-            state=_STATES[frozen.state],
-            epochs=epochs,
-            rungs=self._plan.rungs_of(frozen.number),
-            hyperparameters=self._points[frozen.number],
-            metric=frozen.intermediate_values.get(epochs),
-            checkpoint=Path(checkpoint) if checkpoint else None,
-            error=frozen.user_attrs.get(_ERROR),
-        )
+        return _told(frozen, self._plan, self._points[frozen.number])
+
+
+def read_trials(file: Path, experiment: Experiment, plan: Plan) -> tuple[Trial, ...]:
+    """The trials kept in ``file``, by id; anybody may read, also while a search goes on."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = JournalStorage(JournalFileBackend(str(file)))
+    kept = [
+        frozen for study in storage.get_all_studies() for frozen in storage.get_all_trials(study._study_id)
+    ]
+    points = (nested(point) for point in points_of(experiment, plan.trials))
+    return tuple(_told(frozen, plan, point) for frozen, point in zip(kept, points, strict=False))
+
+
+def _told(frozen: FrozenTrial, plan: Plan, hyperparameters: Mapping[str, Any]) -> Trial:
+    checkpoint = frozen.user_attrs.get(_CHECKPOINT)
+    epochs = frozen.user_attrs.get(EPOCH, 0)
+    return Trial(
+        id=frozen.number,
+        state=_STATES[frozen.state],
+        epochs=epochs,
+        rungs=plan.rungs_of(frozen.number),
+        hyperparameters=hyperparameters,
+        metric=frozen.intermediate_values.get(epochs),
+        checkpoint=Path(checkpoint) if checkpoint else None,
+        error=frozen.user_attrs.get(_ERROR),
+        curve=tuple(value for epoch, value in sorted(frozen.intermediate_values.items()) if epoch <= epochs),
+    )

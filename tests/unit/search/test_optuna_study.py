@@ -131,3 +131,14 @@ def test_an_interrupted_trial_begins_anew_and_its_later_figures_count(tmp_path: 
     for epoch in range(1, 4):
         assert study.report(1, epoch, 0.55) is Decision.CONTINUE
     assert study.report(1, 4, 0.55) is Decision.STOP
+
+
+def test_a_metric_that_is_no_number_stops_the_trial_and_counts_as_the_worst(tmp_path: Path) -> None:
+    study, plan = opened(tmp_path, max_trials=4, max_time=4, divisor=2, mode="aggressive")
+    assert plan.rungs_of(0) == (1, 2, 4)
+    assert [study.next(), study.next()] == [0, 1]
+    assert study.report(0, 1, float("nan")) is Decision.STOP
+    study.finish(0, Path("/there"))
+    assert study.trial(0).state is TrialState.STOPPED
+    assert study.report(1, 1, 0.1) is Decision.CONTINUE
+    assert study.report(1, 2, float("inf")) is Decision.STOP

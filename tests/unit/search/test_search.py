@@ -1,18 +1,16 @@
 import json
 from dataclasses import replace
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from fmnist.bundle import DataReference, open_bundle
 from fmnist.errors import ConfigError, FmnistError, UnavailableError
-from fmnist.search.base import SearchResult, Trial, TrialState
+from fmnist.search.base import SearchResult, TrialState
 from fmnist.search.child import Train
 from fmnist.search.folder import study_folder
-from fmnist.search.progress import Lines, ranking
+from fmnist.search.progress import Lines
 from fmnist.search.resources import Shares, share_machine
 from fmnist.search.search import search
 from fmnist.search.workers import Workers, share
@@ -196,16 +194,3 @@ def test_the_machine_is_shared_within_its_memory() -> None:
     assert share_machine(made, 1).threads >= 1
     with pytest.raises(ConfigError, match=r"--jobs 100000: .* GiB of memory are free"):
         share_machine(made, 100_000)
-
-
-def test_a_terminal_shows_a_ranking_with_parts_of_epochs() -> None:
-    first = Trial(0, TrialState.RUNNING, 1, (1, 4), {"dropout": 0.1, "width": 8}, 0.8)
-    second = Trial(1, TrialState.STOPPED, 1, (1, 4), {"dropout": 0.25, "width": 8}, 0.9, Path("/1"))
-    stream = StringIO()
-    Console(file=stream, width=100).print(ranking((first, second), "two trials", {0: 1.52, 1: 1.0}))
-    lines = [" ".join(line.replace("│", " ").split()) for line in stream.getvalue().splitlines()]
-    assert lines[0] == "two trials"
-    assert lines[-3:-1] == [
-        "1 stopped 0.9000 1/4 1✗ 4· dropout=0.25",
-        "0 running 0.8000 1.5/4 1✓ 4· dropout=0.1",
-    ]

@@ -3,25 +3,34 @@
 import json
 import signal
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
 from fmnist.cli.console import say
-from fmnist.search.base import SearchResult, Trial
+from fmnist.cli.search.document import trial_rows
+from fmnist.search.base import SearchResult
 
-_FIELDS = ("id", "state", "epochs", "hyperparameters", "metric", "error", "checkpoint")
 
-
-@click.command()
+@click.command(hidden=True)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--config", "overrides", multiple=True, metavar="a.b=value", help="Change a field of FILE.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Trials at once; default: as many as fit.")
 @click.option("--fresh", is_flag=True, help="Set an existing study of this name aside, and start anew.")
+@click.option(
+    "--write-const",
+    "const",
+    type=click.Path(dir_okay=False, path_type=Path),
+    is_flag=False,
+    flag_value="const.yaml",
+    metavar="[FILE]",
+    help="Write the best trial into FILE (const.yaml), for one training.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one line of JSON, for machines.")
-def search(file: Path, overrides: tuple[str, ...], jobs: int | None, fresh: bool, as_json: bool) -> None:
+def run(
+    file: Path, overrides: tuple[str, ...], jobs: int | None, fresh: bool, const: Path | None, as_json: bool
+) -> None:
     """Search the hyperparameter ranges of a Determined experiment FILE.
 
     Stops the trials that fall behind, as Determined does; the best trial's own checkpoint is the
@@ -32,10 +41,14 @@ def search(file: Path, overrides: tuple[str, ...], jobs: int | None, fresh: bool
       fmnist search adaptive.yaml
       fmnist search adaptive.yaml --config searcher.max_trials=4 --jobs 2
       fmnist search adaptive.yaml --fresh --json
+      fmnist search adaptive.yaml --write-const
+      fmnist search show
     """
     # An orderly end, so that no trial goes on alone and runs are marked as failed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     result = _search(file, overrides, jobs, fresh)
+    if const:
+        _write(const, result)
     if as_json:
         click.echo(json.dumps(_document(result)))
     else:
@@ -53,6 +66,8 @@ def _search(file: Path, overrides: tuple[str, ...], jobs: int | None, fresh: boo
     from fmnist.training.train import newest_data, reference_to
 
     experiment = load_experiment(file, overrides)
+    for doubt in experiment.doubts:
+        say(f"warning: {file}: {doubt}")
     shares = share_machine(experiment, jobs)
     settings = from_environment()
     store = data_store(settings)
@@ -72,15 +87,22 @@ def _search(file: Path, overrides: tuple[str, ...], jobs: int | None, fresh: boo
         )
 
 
+def _write(const: Path, result: SearchResult) -> None:
+    from fmnist.search.folder import find_study
+    from fmnist.search.winner import write_const
+    from fmnist.settings import from_environment
+
+    write_const(const, find_study(from_environment(), result.experiment), result.best)
+    say(f"{const}: trial {result.best.id}")
+
+
 def _print(result: SearchResult) -> None:
     from rich.console import Console
 
-    from fmnist.search.progress import ranking
+    from fmnist.search.ranking import ranking
 
-    Console(highlight=False).print(ranking(result.trials, f"search {result.experiment}"))
-    for trial in result.trials:
-        if trial.error:
-            say(f"trial {trial.id} failed: {trial.error}")
+    console = Console(highlight=False)
+    console.print(ranking(result.trials, f"search {result.experiment}", width=console.width))
     click.echo(f"best: trial {result.best.id}, accuracy {result.best.metric:.4f}")
     click.echo(result.best.checkpoint)
 
@@ -90,10 +112,5 @@ def _document(result: SearchResult) -> dict[str, Any]:
         "experiment": result.experiment,
         "best": result.best.id,
         "checkpoint": str(result.best.checkpoint),
-        "trials": [_row(trial) for trial in result.trials],
+        "trials": trial_rows(result.trials),
     }
-
-
-def _row(trial: Trial) -> dict[str, Any]:
-    values = {**asdict(trial), "checkpoint": str(trial.checkpoint) if trial.checkpoint else None}
-    return {name: values[name] for name in _FIELDS}

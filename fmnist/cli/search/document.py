@@ -1,0 +1,22 @@
+"""A search's trials for machines."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from fmnist.search.base import Trial
+
+_FIELDS = ("id", "state", "epochs", "hyperparameters", "metric", "error", "checkpoint")
+
+
+def trial_rows(trials: Iterable[Trial]) -> list[dict[str, Any]]:
+    """A row for each trial; a metric that is no finite number is null, as JSON has none."""
+    return [_row(trial) for trial in trials]
+
+
+def _row(trial: Trial) -> dict[str, Any]:
+    metric = trial.metric if trial.metric is not None and math.isfinite(trial.metric) else None
+    checkpoint = str(trial.checkpoint) if trial.checkpoint else None
+    values = {**asdict(trial), "metric": metric, "checkpoint": checkpoint}
+    return {name: values[name] for name in _FIELDS}

@@ -1,0 +1,138 @@
+"""``fmnist search show``: the trials of a study, as a table and as pictures."""
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from shlex import join
+from typing import TYPE_CHECKING
+
+import click
+
+from fmnist.cli.console import as_json, print_json
+from fmnist.cli.search.document import trial_rows
+
+if TYPE_CHECKING:
+    from fmnist.search.base import Trial
+    from fmnist.search.folder import StudyRecord
+
+_DASHBOARD = "optuna-dashboard==0.21.0"
+_PORT = 8081
+"""Its own default is the gateway's."""
+
+
+@click.command()
+@click.argument("study", required=False)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for the pictures.")
+@click.option(
+    "--write-const",
+    "const",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the best trial into FILE, an experiment file for one training.",
+)
+@as_json
+def show(study: str | None, out: Path | None, const: Path | None, as_json: bool) -> None:
+    """Show the trials of STUDY, the one last worked on if none is named; draw its pictures.
+
+    \b
+    Examples:
+      fmnist search show
+      fmnist search show fmnist-adaptive --out reports/search
+      fmnist search show --write-const const.yaml
+
+    The study may be going on. The last lines say where the pictures are, and how to open the study
+    in Optuna's dashboard.
+    """
+    from fmnist.search.asha import plan_of
+    from fmnist.search.folder import find_study
+    from fmnist.search.optuna.study import read_trials
+    from fmnist.settings import from_environment
+
+    record = find_study(from_environment(), study)
+    trials = read_trials(record.journal, record.experiment, plan_of(record.experiment))
+    pictures = _draw(record, trials, out or record.folder / "pictures")
+    if const:
+        _write(const, record, trials)
+    if as_json:
+        print_json(_document(record, trials, pictures))
+    else:
+        _print(record, trials, pictures)
+
+
+def _draw(record: "StudyRecord", trials: "tuple[Trial, ...]", folder: Path) -> list[Path]:
+    from fmnist.files import write_atomically
+    from fmnist.search.pictures import learning_curves, parallel_coordinates
+
+    title = f"{record.name}: {len(trials)} trials on {_short(record.data)}"
+    pictures = {
+        folder / "learning-curves.png": learning_curves(trials, title),
+        folder / "parallel-coordinates.png": parallel_coordinates(record.experiment, trials, title),
+    }
+    for path, content in pictures.items():
+        write_atomically(path, content)
+    return list(pictures)
+
+
+def _write(const: Path, record: "StudyRecord", trials: "tuple[Trial, ...]") -> None:
+    from fmnist.errors import NotFoundError
+    from fmnist.search.base import best_of
+    from fmnist.search.winner import write_const
+
+    best = best_of(trials)
+    if best is None:
+        raise NotFoundError(f"study {record.name}: no trial has come to an end yet")
+    write_const(const, record, best)
+    click.echo(f"{const}: trial {best.id} of {record.name}", err=True)
+
+
+def _print(record: "StudyRecord", trials: "tuple[Trial, ...]", pictures: list[Path]) -> None:
+    from rich.console import Console
+
+    from fmnist.search.base import best_of
+    from fmnist.search.ranking import ranking
+
+    console = Console(highlight=False)
+    title = f"study {record.name}, {record.experiment.searcher.name}, on {_short(record.data)}"
+    console.print(ranking(trials, title, width=console.width))
+    best = best_of(trials)
+    if best:
+        click.echo(f"best: trial {best.id}, accuracy {best.metric:.4f}, {best.checkpoint}")
+    for path in pictures:
+        click.echo(path)
+    click.echo(f"dashboard: {join(dashboard(record.journal))}")
+
+
+def _document(record: "StudyRecord", trials: "tuple[Trial, ...]", pictures: list[Path]) -> dict[str, object]:
+    from fmnist.search.base import best_of
+
+    best = best_of(trials)
+    return {
+        "study": record.name,
+        "data_commit": record.data,
+        "best": best.id if best else None,
+        "trials": trial_rows(trials),
+        "pictures": [str(path) for path in pictures],
+        "journal": str(record.journal),
+        "dashboard": dashboard(record.journal),
+    }
+
+
+def _short(data: str) -> str:
+    """A data commit as people say it."""
+    repo, _, commit = data.partition("@")
+    return f"{repo}@{commit[:12]}"
+
+
+def dashboard(journal: Path) -> list[str]:
+    """The command that shows a study in a browser; uv fetches what is not installed."""
+    command = [
+        "optuna-dashboard",
+        "--port",
+        str(_PORT),
+        "--storage-class",
+        "JournalFileStorage",
+        str(journal),
+    ]
+    if find_spec("optuna_dashboard"):
+        return [str(Path(sys.executable).with_name(command[0])), *command[1:]]
+    return ["uvx", "--from", _DASHBOARD, "--with", "optuna==5.0.0", *command]
