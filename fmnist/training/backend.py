@@ -7,16 +7,17 @@ flags, so both are settled here, before TensorFlow starts its threads, and recor
 import os
 import warnings
 
-# TensorFlow imports Google's client where it finds one; that of Python 3.11 counts its days aloud.
-warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.api_core")
+from fmnist.errors import ConfigError
+
 # Read by TensorFlow and Keras when they are imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
-import keras
-import tensorflow
-
-from fmnist.errors import ConfigError
+with warnings.catch_warnings():
+    # Google's client, which TensorFlow imports where it finds it, counts Python 3.11's days aloud.
+    warnings.simplefilter("ignore", FutureWarning)
+    import keras
+    import tensorflow
 
 __all__ = ["keras", "prepare", "tensorflow"]
 
