@@ -81,7 +81,8 @@ class Evidence:
     the truth; ``errors`` are the surest wrong answers first.
 
     ``champion`` and ``best`` are None where there was none to compare with; ``expected_calibration_error``
-    is 0-1; ``policy`` holds the values of gate.yaml.
+    is 0-1; ``policy`` holds the values of gate.yaml. ``named_right`` tells of each test image whether it
+    was named right: a bit per image, the first one the highest of its byte, as base64; empty if not kept.
     """
 
     rules: tuple[Rule, ...]
@@ -94,6 +95,7 @@ class Evidence:
     champion: Comparison | None
     best: Comparison | None
     policy: Mapping[str, Any]
+    named_right: str = ""
 
     def document(self) -> dict[str, Any]:
         """What is written as JSON."""
@@ -122,6 +124,7 @@ class Evidence:
                 champion=_comparison(raw["champion"]),
                 best=_comparison(raw["best"]),
                 policy=raw["policy"],
+                named_right=raw.get("named_right", ""),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise IntegrityError(f"{where}: not a gate's evidence ({error!r}); run the gate again") from error

@@ -7,6 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fmnist.bundle import Bundle, DataReference
 from fmnist.data.base import Commit, DataStore
 from fmnist.data.dataset import Dataset
@@ -14,8 +17,9 @@ from fmnist.gate.data import data_facts, read_test_data
 from fmnist.gate.evidence import Comparison, Evidence, to_bytes
 from fmnist.gate.incumbents import Incumbents, best_of, champion_of
 from fmnist.gate.keys import Key
-from fmnist.gate.measure import Measured, compare, measure
+from fmnist.gate.measure import Measured, compare, measure, named_right
 from fmnist.gate.policy import Policy
+from fmnist.gate.remembered import remembered
 from fmnist.gate.result import GateResult, Override, annotation_of
 from fmnist.gate.rules import decide
 from fmnist.gate.signature import sign
@@ -71,7 +75,12 @@ def examine(
             return registry.download(wanted, Path(scratch) / str(wanted.number))
 
         measured = measure(bundle_of(version), version.bundle_sha256, data, facts, policy)
-        against_champion, against_best = _compared(champion, best, bundle_of, measured, data)
+
+        def right_of(earlier: ModelVersion) -> NDArray[np.bool_]:
+            known = remembered(registry, earlier, _reference(test_data), len(data), occasion.key)
+            return named_right(bundle_of(earlier), data) if known is None else known
+
+        against_champion, against_best = _compared(champion, best, right_of, measured, data)
     verdict = decide(measured.measurement, against_champion, against_best, policy)
     evidence = replace(measured.evidence, rules=verdict.rules, champion=against_champion, best=against_best)
     result = GateResult(
@@ -113,13 +122,13 @@ def keep(registry: ModelRegistry, examined: Examined) -> Examined:
 def _compared(
     champion: ModelVersion | None,
     best: ModelVersion | None,
-    bundle_of: Callable[[ModelVersion], Bundle],
+    right_of: Callable[[ModelVersion], NDArray[np.bool_]],
     candidate: Measured,
     data: Dataset,
 ) -> tuple[Comparison | None, Comparison | None]:
     """The candidate against either; measured once if they are the same."""
     against = {
-        earlier.number: compare(earlier.number, bundle_of(earlier), candidate, data)
+        earlier.number: compare(earlier.number, right_of(earlier), candidate, data)
         for earlier in {earlier.number: earlier for earlier in (champion, best) if earlier}.values()
     }
     return (

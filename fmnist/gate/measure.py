@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from fmnist.bundle import METADATA_FILE, Bundle
 from fmnist.data.dataset import Dataset
+from fmnist.fashion_mnist import CLASSES
 from fmnist.files import sha256_of
 from fmnist.gate.answers import Answers, answers_to, checked, latency_ms
 from fmnist.gate.corruptions import CORRUPTIONS, moved_by_one_pixel
@@ -14,6 +15,7 @@ from fmnist.gate.data import DataFacts
 from fmnist.gate.evidence import Comparison, CorruptionEffect, Evidence
 from fmnist.gate.measurement import Estimate, Measurement
 from fmnist.gate.policy import Policy
+from fmnist.gate.remembered import packed
 from fmnist.gate.statistics import paired_difference, percentiles, proportion, resampled_counts
 from fmnist.gate.tables import calibration_error, class_table, reliability, surest_errors
 from fmnist.gate.verdict import Interval
@@ -77,22 +79,27 @@ def measure(bundle: Bundle, registered: str, data: Dataset, facts: DataFacts, po
         champion=None,
         best=None,
         policy=policy.model_dump(),
+        named_right=packed(right),
     )
     return Measured(measurement, evidence, right)
 
 
-def compare(number: int, bundle: Bundle, candidate: Measured, data: Dataset) -> Comparison:
-    """Put every image to an earlier version, ``number``, too."""
+def named_right(bundle: Bundle, data: Dataset) -> NDArray[np.bool_]:
+    """Put every image to an earlier version, too: which it names right, [n]."""
     answers, _ = checked(answers_to(Predictor(bundle), data.images), data.labels)
-    scores = score(answers, data.labels)
-    right = answers.argmax(axis=1) == data.labels
+    right: NDArray[np.bool_] = answers.argmax(axis=1) == data.labels
+    return right
+
+
+def compare(number: int, right: NDArray[np.bool_], candidate: Measured, data: Dataset) -> Comparison:
+    """The candidate against the earlier version ``number``, which names those of the images ``right``."""
     return Comparison(
         version=number,
-        accuracy=scores.accuracy,
+        accuracy=float(right.mean()),
         images=len(data),
         lost=int((right & ~candidate.right).sum()),
         gained=int((candidate.right & ~right).sum()),
-        recall=scores.recall,
+        recall=tuple(float(right[data.labels == label].mean()) for label in range(len(CLASSES))),
     )
 
 

@@ -51,6 +51,19 @@ def verify(version: ModelVersion, target: Target, keys: Keys) -> GateResult:
     return result
 
 
+def signed_result(version: ModelVersion, key: Key) -> GateResult | None:
+    """The result that ``key`` signed for the version, passed or refused; None if it carries none.
+
+    Raises:
+        IntegrityError: what it carries is no result, or about another bundle.
+    """
+    if key.kind not in kept_by(version):
+        return None
+    result = read_result(version, key.kind)
+    _check_subject(f"version {version.number} of {version.model}", version, result)
+    return result if _is_signed(version.annotations[annotation_of(key.kind)], key) else None
+
+
 def _check_subject(name: str, version: ModelVersion, result: GateResult) -> None:
     if (result.model, result.version) != (version.model, version.number):
         raise IntegrityError(
@@ -78,10 +91,14 @@ def _check_signature(name: str, kept: str, result: GateResult, keys: Keys) -> No
             f"{name}: its verdict is signed by the {result.key} key {result.key_id}, {here}; "
             f"run fmnist gate --version {result.version}"
         )
-    raw = json.loads(kept)
-    signature = raw.pop(SIGNATURE, None)
-    if not isinstance(signature, str) or not key.signed(_canonical(raw), signature):
+    if not _is_signed(kept, key):
         raise IntegrityError(f"{name}: its verdict was altered after it was signed; run the gate again")
+
+
+def _is_signed(kept: str, key: Key) -> bool:
+    document = json.loads(kept)
+    signature = document.pop(SIGNATURE, None)
+    return isinstance(signature, str) and key.signed(_canonical(document), signature)
 
 
 def _canonical(document: Mapping[str, Any]) -> bytes:

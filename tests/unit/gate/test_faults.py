@@ -6,20 +6,26 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Barrier, Thread
+from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from fmnist import settings
 from fmnist.bundle import Bundle
 from fmnist.data.base import Commit
+from fmnist.data.dataset import Dataset
 from fmnist.errors import IntegrityError, NotFoundError, UnavailableError
 from fmnist.gate.evidence import read_evidence
 from fmnist.gate.examine import Occasion, examine, keep
 from fmnist.gate.incumbents import NOBODY, Incumbents, best_of
-from fmnist.gate.keys import Keys
+from fmnist.gate.keys import Key, Keys
+from fmnist.gate.measure import named_right
 from fmnist.gate.policy import Policy
+from fmnist.gate.remembered import remembered
 from fmnist.gate.result import ANNOTATION, GateResult, gate_result
-from fmnist.gate.signature import verify
+from fmnist.gate.signature import sign, verify
 from fmnist.gate.verdict import Outcome
 from fmnist.registry.base import ModelRegistry, ModelVersion
 from fmnist.settings import Settings
@@ -114,6 +120,80 @@ def test_the_champion_and_the_best_ever_promoted_are_compared_with(
     back = gate(best, Incumbents(champion.number, (best.number, champion.number)))
     assert back.verdict.rule("champion").outcome is Outcome.PASS
     assert back.verdict.rule("best version").outcome is Outcome.PASS
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The bundles of earlier versions that the gate put the images to."""
+    sums: list[str] = []
+
+    def counted(bundle: Bundle, data: Dataset) -> NDArray[np.bool_]:
+        sums.append(bundle.sha256)
+        return named_right(bundle, data)
+
+    monkeypatch.setattr("fmnist.gate.examine.named_right", counted)
+    return sums
+
+
+def test_a_champion_that_was_tested_on_the_same_images_is_not_asked_again(
+    gate: Gate, register: Callable[..., ModelVersion], asked: list[str]
+) -> None:
+    champion, candidate = register("known"), register("known", 1)
+    incumbents = Incumbents(champion.number, (champion.number,))
+    unknown = gate(candidate, incumbents)
+    assert asked == [champion.bundle_sha256]
+    gate(champion)
+    known = gate(candidate, incumbents)
+    assert asked == [champion.bundle_sha256]
+    for name in ("champion", "best version"):
+        assert known.verdict.rule(name) == unknown.verdict.rule(name)
+
+
+def _of_another_gate(document: dict[str, Any]) -> None:
+    del document["named_right"]
+
+
+def _cut(document: dict[str, Any]) -> None:
+    document["named_right"] = document["named_right"][:40]
+
+
+@pytest.mark.parametrize("change", [_of_another_gate, _cut])
+def test_evidence_that_does_not_tell_is_passed_over(
+    register: Callable[..., ModelVersion],
+    gate: Gate,
+    registry: ModelRegistry,
+    home: Settings,
+    test_data: Commit,
+    change: Callable[[dict[str, Any]], None],
+) -> None:
+    key = Keys.at(home.home, {}).signing()
+    version = register(f"evidence{change.__name__}", 2)
+    result = gate(version)
+    data = result.test_data
+    right = remembered(registry, registry.get(version.model), data, 1000, key)
+    assert right is not None
+    assert right.mean() == result.accuracy
+    document = json.loads(registry.attachment(version, result.evidence_sha256))
+    change(document)
+    other = replace(result, evidence_sha256=registry.attach(version, json.dumps(document).encode()))
+    registry.annotate(version, ANNOTATION, sign(other, key))
+    assert remembered(registry, registry.get(version.model), data, 1000, key) is None
+
+
+def test_only_a_verdict_signed_by_the_same_key_on_the_same_data_is_remembered(
+    register: Callable[..., ModelVersion], gate: Gate, registry: ModelRegistry, home: Settings
+) -> None:
+    key = Keys.at(home.home, {}).signing()
+    version = register("signed", 2)
+    assert remembered(registry, version, gate(version).test_data, 1000, key) is None
+    tested = registry.get("signed")
+    data = gate(version).test_data
+    assert remembered(registry, tested, data, 1000, Key("local", b"another key of 32 characters....")) is None
+    assert remembered(registry, tested, data, 1000, Key("ci", key.secret)) is None
+    assert remembered(registry, tested, replace(data, commit="0" * 40), 1000, key) is None
+    altered = tested.annotations[ANNOTATION].replace('"measured": 0.9', '"measured": 0.8', 1)
+    assert altered != tested.annotations[ANNOTATION]
+    assert remembered(registry, replace(tested, annotations={ANNOTATION: altered}), data, 1000, key) is None
 
 
 def test_the_best_is_of_those_promoted_that_still_exist(

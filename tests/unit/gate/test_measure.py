@@ -7,7 +7,7 @@ from fmnist.fashion_mnist import CLASSES
 from fmnist.gate.corruptions import CORRUPTIONS
 from fmnist.gate.data import DataFacts
 from fmnist.gate.evidence import Evidence, to_bytes
-from fmnist.gate.measure import compare, measure
+from fmnist.gate.measure import compare, measure, named_right
 from fmnist.gate.policy import read_policy
 from fmnist.settings import PROJECT
 from tests.support.blocks import block_images, block_weights
@@ -75,7 +75,7 @@ def test_two_versions_are_compared_image_by_image(tmp_path: Path) -> None:
         weights[:, classes] = 0
         blind[name] = make_bundle(tmp_path / name, weights=weights)
     candidate = measure(blind["candidate"], blind["candidate"].sha256, data, _FACTS, _POLICY)
-    comparison = compare(4, blind["champion"], candidate, data)
+    comparison = compare(4, named_right(blind["champion"], data), candidate, data)
     assert (comparison.version, comparison.images) == (4, 100)
     assert (comparison.lost, comparison.gained) == (10, 20)
     assert comparison.accuracy == pytest.approx(0.7)
