@@ -54,7 +54,9 @@ def status_of(error: BaseException) -> tuple[grpc.StatusCode, str]:
     """The gRPC status behind an error, and pachd's words."""
     cause = error.__cause__ if isinstance(error, ConnectionError) else error
     if isinstance(cause, grpc.Call):
-        return cause.code() or grpc.StatusCode.UNKNOWN, (cause.details() or "").strip()
+        # Of what is missing, pachd tells in several lines, the last of them in full.
+        *_, details = ("", *(cause.details() or "").strip().split("\n"))
+        return cause.code() or grpc.StatusCode.UNKNOWN, details
     return grpc.StatusCode.UNAVAILABLE, str(error).strip() or type(error).__name__
 
 

@@ -10,7 +10,7 @@ from itertools import takewhile
 from fmnist.data.pachyderm.connection import Connection
 from fmnist.data.pachyderm.revisions import BRANCH, Revision, Revisions
 from fmnist.data.watch import newer
-from fmnist.errors import NotFoundError
+from fmnist.errors import NotFoundError, UnavailableError
 
 
 class PachydermFeed:
@@ -40,22 +40,30 @@ class PachydermFeed:
 
         replayed = {revision.id for revision in self._history(repo) if revision.finished}
         yield
-        with self._connection.errors(f"watching {repo}"):
-            finished = pfs_proto.CommitState.FINISHED
-            stream = self._connection.client.subscribe_commit(repo, BRANCH, state=finished)
-            try:
-                for info in stream:
-                    if info.commit.id not in replayed:
-                        yield
-            finally:
-                stream.cancel()
+        try:
+            with self._connection.errors(f"watching {repo}"):
+                finished = pfs_proto.CommitState.FINISHED
+                stream = self._connection.client.subscribe_commit(repo, BRANCH, state=finished)
+                try:
+                    for info in stream:
+                        if info.commit.id not in replayed:
+                            yield
+                finally:
+                    stream.cancel()
+        except NotFoundError as error:
+            # A commit that is dropped ends the subscription, sometimes in these words.
+            self._check_exists(repo)
+            raise UnavailableError(str(error)) from error
 
     def _history(self, repo: str) -> Iterator[Revision]:
         """The branch's commits, newest first; none before the first put."""
         try:
             head = self._revisions.head(repo)
         except NotFoundError:
-            with self._connection.errors(f"watching {repo}"):
-                self._connection.client.inspect_repo(repo)
+            self._check_exists(repo)
             return
         yield from self._revisions.upto(repo, head.id)
+
+    def _check_exists(self, repo: str) -> None:
+        with self._connection.errors(f"watching {repo}"):
+            self._connection.client.inspect_repo(repo)

@@ -299,6 +299,7 @@ def _info(commit: Commit) -> Any:
         description=commit.description,
         started=_time(commit.started),
         error=commit.error if commit.stage == FINISHED else "",
+        direct_provenance=[_commit(source) for source in commit.provenance],
     )
     if commit.parent:
         info.parent_commit.CopyFrom(_commit(commit.parent))

@@ -12,6 +12,10 @@ from python_pachyderm.proto.v2.auth import (  # type: ignore[import-untyped, unu
     auth_pb2_grpc,
 )
 from python_pachyderm.proto.v2.pfs import pfs_pb2_grpc  # type: ignore[import-untyped, unused-ignore]
+from python_pachyderm.proto.v2.pps import pps_pb2_grpc  # type: ignore[import-untyped, unused-ignore]
+from python_pachyderm.proto.v2.transaction import (  # type: ignore[import-untyped, unused-ignore]
+    transaction_pb2_grpc,
+)
 from python_pachyderm.proto.v2.version.versionpb import (  # type: ignore[import-untyped, unused-ignore]
     version_pb2,
     version_pb2_grpc,
@@ -19,7 +23,9 @@ from python_pachyderm.proto.v2.version.versionpb import (  # type: ignore[import
 
 from tests.support.pachd.gate import Doors, Faults, Gate
 from tests.support.pachd.pfs import PfsServicer
+from tests.support.pachd.pps import PpsServicer
 from tests.support.pachd.state import Refusal, State
+from tests.support.pachd.transactions import TransactionServicer
 
 _THREADS = 32
 MESSAGE_BYTES = 1 << 16
@@ -30,6 +36,7 @@ class PachdServer:
 
     def __init__(self, credentials: grpc.ServerCredentials | None = None) -> None:
         self.state = State()
+        self.pps = PpsServicer(self.state)
         self.faults = Faults()
         self.doors = Doors()
         self.gate = Gate(self.faults, self.doors)
@@ -46,6 +53,8 @@ class PachdServer:
             ThreadPoolExecutor(_THREADS), interceptors=[self.gate], options=[("grpc.so_reuseport", 0)]
         )
         pfs_pb2_grpc.add_APIServicer_to_server(PfsServicer(self.state, MESSAGE_BYTES), server)
+        pps_pb2_grpc.add_APIServicer_to_server(self.pps, server)
+        transaction_pb2_grpc.add_APIServicer_to_server(TransactionServicer(self.pps), server)
         auth_pb2_grpc.add_APIServicer_to_server(_Auth(self.doors), server)
         version_pb2_grpc.add_APIServicer_to_server(_Version(), server)
         where = f"localhost:{self.port}"

@@ -53,6 +53,7 @@ class Commit:
     error: str = ""
     children: list["Commit"] = field(default_factory=list)
     dropped: bool = False
+    provenance: tuple["Commit", ...] = ()
 
     def __str__(self) -> str:
         return f"default/{self.repo}@{self.id}"
@@ -105,10 +106,13 @@ class State:
         return self.repos[name]
 
     def head(self, repo: str, branch: str) -> Commit:
-        branches = self.repo(repo).branches
-        if branch not in branches:
-            raise not_found(f'branch "{branch}" not found in repo default/{repo}')
-        return branches[branch]
+        """Without the repo, Pachyderm tells at length of the branch."""
+        missing = f'branch "{branch}" not found in repo default/{repo}'
+        if repo not in self.repos:
+            raise not_found(f"inspect branch in transaction: repo (name={repo}) not found\n{missing}")
+        if branch not in self.repos[repo].branches:
+            raise not_found(missing)
+        return self.repos[repo].branches[branch]
 
     def commit(self, repo: str, ref: str) -> Commit:
         """By full id, by branch, or by branch with ``^`` for each step back."""

@@ -40,6 +40,16 @@ class Target:
             pytest.skip("a real server does not misbehave on demand")
         return self._server
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that lead ``fmnist`` to the server, and its state to the test's folder."""
+        found = {"PACHD_ADDRESS": self.pachd.url, "FMNIST_HOME": str(self._folder / "home")}
+        if self.pachd.token:
+            found["PACH_PYTHON_AUTH_TOKEN"] = self.pachd.token
+        if self.pachd.authorities:
+            found["PACHD_CA_FILE"] = str(self.pachd.authorities)
+        return found
+
     def connection(self, deadlines: Deadlines | None = None) -> Connection:
         return Connection(self.pachd, deadlines)
 
