@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -118,7 +118,7 @@ def begin(feed: CommitFeed, repo: str, cursor: Cursor, first: str | None) -> Non
     cursor.write(history[: places[0]])
 
 
-def poll(feed: CommitFeed, repo: str, cursor: Cursor) -> Iterator[str]:
+def poll(feed: CommitFeed, repo: str, cursor: Cursor) -> Generator[str]:
     """The commits after the cursor, oldest first; it moves past each once the next one is asked for."""
     seen = cursor.read() or []
     for commit in feed.after(repo, seen):

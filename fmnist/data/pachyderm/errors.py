@@ -55,8 +55,8 @@ def status_of(error: BaseException) -> tuple[grpc.StatusCode, str]:
     cause = error.__cause__ if isinstance(error, ConnectionError) else error
     if isinstance(cause, grpc.Call):
         # Of what is missing, pachd tells in several lines, the last of them in full.
-        *_, details = ("", *(cause.details() or "").strip().split("\n"))
-        return cause.code() or grpc.StatusCode.UNKNOWN, details
+        lines: list[str] = (cause.details() or "").strip().split("\n")
+        return cause.code() or grpc.StatusCode.UNKNOWN, lines[-1]
     return grpc.StatusCode.UNAVAILABLE, str(error).strip() or type(error).__name__
 
 

@@ -21,6 +21,7 @@ from python_pachyderm.proto.v2.version.versionpb import (  # type: ignore[import
     version_pb2_grpc,
 )
 
+from fmnist.data.pachyderm.address import Pachd
 from tests.support.pachd.gate import Doors, Faults, Gate
 from tests.support.pachd.pfs import PfsServicer
 from tests.support.pachd.pps import PpsServicer
@@ -45,8 +46,12 @@ class PachdServer:
         self._server: Any = None
 
     @property
+    def pachd(self) -> Pachd:
+        return Pachd("localhost", self.port, tls=self._credentials is not None)
+
+    @property
     def address(self) -> str:
-        return f"{'grpcs' if self._credentials else 'grpc'}://localhost:{self.port}"
+        return self.pachd.url
 
     def start(self) -> None:
         server = grpc.server(

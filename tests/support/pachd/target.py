@@ -85,7 +85,7 @@ def target_of(kind: str, folder: Path) -> Iterator[Target]:
     """The target of a test; ``kind`` is IN_PROCESS or REAL."""
     if kind == IN_PROCESS:
         with serving() as server:
-            yield Target(address.from_environment({"PACHD_ADDRESS": server.address}), server, folder)
+            yield Target(server.pachd, server, folder)
         return
     target = Target(address.from_environment(_environment), None, folder)
     try:
