@@ -50,7 +50,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Tenure:
-    """A time in which a version served; ``until`` and ``ended`` are None while it does."""
+    """A time in which a version served; ``until`` and ``ended`` are None while it does.
+
+    ``reason`` is why it came to serve, ``ended_reason`` why whoever came after it did.
+    """
 
     version: int
     bundle_sha256: str
@@ -59,6 +62,7 @@ class Tenure:
     who: str
     reason: str | None
     ended: End | None
+    ended_reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,8 @@ class History:
         for entry in self.entries:
             if entry.event is Event.SERVES:
                 if found:
-                    found[-1] = replace(found[-1], until=entry.time, ended=entry.takeover.ends)
+                    by = entry.takeover
+                    found[-1] = replace(found[-1], until=entry.time, ended=by.ends, ended_reason=by.reason)
                 found.append(_begun(entry))
         return tuple(found)
 
@@ -130,4 +135,5 @@ def _line(tenure: Tenure) -> str:
     by = f", by {tenure.who}{why}"
     if tenure.until is None:
         return f"champion since {tenure.since}{by}"
-    return f"{tenure.ended} on {tenure.until} after serving since {tenure.since}{by}"
+    ended = f"{tenure.ended} ({tenure.ended_reason})" if tenure.ended_reason else tenure.ended
+    return f"{ended} on {tenure.until} after serving since {tenure.since}{by}"

@@ -4,6 +4,8 @@ from fmnist.gate.verdict import Interval, Relation, Rule
 
 NOTHING = "\N{EN DASH}"
 
+_LISTED = 2
+
 
 def figure(value: float | None, unit: str) -> str:
     """A value with its unit; a dash where there is none."""
@@ -33,6 +35,17 @@ def interval(value: Interval | None, unit: str) -> str:
 def points(difference: float) -> str:
     """A difference of shares in percentage points, with its sign."""
     return f"{100 * difference:+.2f} pt"
+
+
+def names(rules: tuple[Rule, ...]) -> str:
+    """The rules' names on one line; those of several classes or kinds as their number."""
+    told: list[str] = []
+    for group, what in (("recall of ", "classes"), ("drop by ", "kinds of damage")):
+        members = [rule for rule in rules if rule.name.startswith(group)]
+        if len(members) > _LISTED:
+            told.append(f"{group}{len(members)} {what}")
+            rules = tuple(rule for rule in rules if rule not in members)
+    return ", ".join([*(rule.name for rule in rules), *told])
 
 
 def short(sha: str) -> str:

@@ -2,7 +2,7 @@
 
 from fmnist.gate.verdict import Rule
 from fmnist.report.elements import Html, cell, element, number, table, void
-from fmnist.report.figures import NOTHING, interval, moment, short
+from fmnist.report.figures import NOTHING, interval, moment, names, short
 from fmnist.report.model import Entry, Report
 from fmnist.report.sections import badges, facts, figures, rule_table, verdict_box
 from fmnist.report.style import CSS
@@ -51,7 +51,7 @@ def _row(entry: Entry) -> tuple[Html, ...]:
 
 
 def _broken(entry: Entry) -> str:
-    return ", ".join(rule.name for rule in entry.result.verdict.broken) if entry.result else ""
+    return names(entry.result.verdict.broken) if entry.result else ""
 
 
 def _accuracy(entry: Entry) -> Rule | None:

@@ -5,7 +5,7 @@ import re
 from fmnist.gate.verdict import Rule
 from fmnist.lineage import chain, lineage_of
 from fmnist.promotion.history import told
-from fmnist.report.figures import NOTHING, bound, figure, interval, moment, points
+from fmnist.report.figures import NOTHING, bound, figure, interval, moment, names, points
 from fmnist.report.model import Entry, Report
 
 _MARKS = {"passed": "✅", "forced": "⚠️", "refused": "❌", "not tested": "▫️", "unreadable": "⛔"}
@@ -68,7 +68,7 @@ def _row(entry: Entry) -> tuple[str, ...]:
         interval(rule.uncertainty, "share") if rule else "",
         plain(entry.version.metadata.provenance.train_data.origin),
         moment(entry.version.created),
-        ", ".join(plain(rule.name) for rule in entry.result.verdict.broken) if entry.result else "",
+        plain(names(entry.result.verdict.broken)) if entry.result else "",
     )
 
 

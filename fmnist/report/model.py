@@ -52,7 +52,7 @@ class Entry:
         if not self.kept:
             said.append("Judged for a merge request: the version does not carry this verdict.")
         if self.tenures and self.status == "refused":
-            said.append(f"Refused after it had served; it stands as: {self.serving}.")
+            said.append(f"Refused after it served; now: {self.serving}.")
         return tuple(said)
 
     @property

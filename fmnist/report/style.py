@@ -55,6 +55,7 @@ tr:last-child>*{border-bottom:0}
 td.n{font-variant-numeric:tabular-nums;white-space:nowrap}
 tr.broken>*{background:var(--fail-bg)}
 td.why{color:var(--soft);min-width:220px}
+table.rules tbody th{min-width:150px}
 .meter{display:inline-block;width:72px;height:6px;border-radius:3px;background:var(--none-bg);
   margin-left:10px;vertical-align:middle;overflow:hidden}
 .meter i{display:block;height:100%;background:var(--accent)}
@@ -88,6 +89,7 @@ table:is(.rules,.versions) tr.broken{padding:10px;border-radius:6px;background:v
 table:is(.rules,.versions) tr>*{display:block;border:0;padding:0}
 table:is(.rules,.versions) td:empty{display:none}
 table.versions th{font-size:16px}table.versions th::before{content:"version "}
+table.versions td:nth-child(3)::before{content:"accuracy "}
 table.versions td.last{flex-basis:100%}
 table.rules th{flex:1 1 calc(100% - 140px)}table.rules td:nth-child(2){flex:0 0 120px;text-align:right}
 td.why,table.versions td.last{flex-basis:100%;font-size:13px}

@@ -52,6 +52,13 @@ def test_what_failed_or_only_began_never_served() -> None:
     assert begun.tenures == failed.tenures == history.tenures
 
 
+def test_why_it_ended_is_told_with_the_end() -> None:
+    entries = _history((1, None), (2, End.REPLACED), (1, End.ROLLED_BACK)).entries
+    why = replace(entries[2].takeover, reason="takes coats for shirts")
+    history = History((*entries[:2], replace(entries[2], takeover=why)))
+    assert told(history.of(2)).startswith("rolled back (takes coats for shirts) on t2 after serving since t1")
+
+
 def test_times_are_told_latest_first() -> None:
     history = _history((1, None), (2, End.REPLACED), (1, End.ROLLED_BACK))
     assert told(history.of(1)) == "champion since t2, by ada; replaced on t1 after serving since t0, by ada"

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fmnist.gate.result import Override
+from fmnist.gate.verdict import Outcome
 from fmnist.promotion.history import End, Tenure
 from fmnist.registry.base import ModelVersion
 from fmnist.report.elements import element, table
+from fmnist.report.figures import names
 from fmnist.report.html import to_html
 from fmnist.report.machine import to_json, to_metrics
 from fmnist.report.markdown import plain, to_markdown, to_note
@@ -93,7 +95,18 @@ def test_one_that_is_refused_after_it_served_says_so(version: ModelVersion) -> N
     tenure = Tenure(1, "a" * 64, "2026-01-04T00:00:00+00:00", None, "ada", None, None)
     report = make_report(replace(make_entry(version, BROKEN), tenures=(tenure,)))
     for text in (to_html(report), to_markdown(report), to_note(report)):
-        assert "Refused after it had served; it stands as: champion." in text
+        assert "Refused after it served; now: champion." in text
+
+
+def test_many_broken_recalls_are_counted_in_the_overview(version: ModelVersion) -> None:
+    fail = {"outcome": Outcome.FAIL}
+    two = [make_rule(f"recall of {name}", **fail) for name in ("Shirt", "Coat")]
+    three = [*two, make_rule("recall of Bag", **fail)]
+    assert names((make_rule("accuracy", **fail), *two)) == "accuracy, recall of Shirt, recall of Coat"
+    assert names((make_rule("accuracy", **fail), *three)) == "accuracy, recall of 3 classes"
+    page = _Page(to_html(make_report(make_entry(version, *three))))
+    assert "recall of 3 classes" in page.text
+    assert "recall of Bag" in page.text
 
 
 def test_a_verdict_that_is_not_kept_says_so(version: ModelVersion) -> None:
