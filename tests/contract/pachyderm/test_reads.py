@@ -59,11 +59,10 @@ def test_a_silent_server_is_given_up_after_the_deadline(
         over = target.store(Pachd("127.0.0.1", link.port, token=target.pachd.token), SHORT)
         over.get(repo, commit.id)
         link.silence()
-        for ask in (lambda: over.log(repo), lambda: over.read(commit, "a")):
-            begun = time.monotonic()
-            with pytest.raises(TimedOut, match="DEADLINE_EXCEEDED"):
-                ask()
-            assert time.monotonic() - begun < 12
+        begun = time.monotonic()
+        with pytest.raises(TimedOut, match="DEADLINE_EXCEEDED"):
+            over.read(commit, "a")
+        assert time.monotonic() - begun < 12
 
 
 def test_a_server_that_comes_back_is_read_on(
