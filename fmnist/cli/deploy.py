@@ -12,8 +12,9 @@ from fmnist.fashion_mnist import MODEL_NAME
 def deploy(number: int | None, as_json: bool) -> None:
     """Serve a version behind the gateway, in place of what is served now.
 
-    The one that serves goes on until the new one has given its known answer. The gateway listens on
-    127.0.0.1, port FMNIST_GATEWAY_PORT (default: 8080).
+    It must have passed the gate; the champion of the promotion log stays who it is. What serves goes on
+    until the new version has given its known answer. The gateway listens on 127.0.0.1, port
+    FMNIST_GATEWAY_PORT (default: 8080).
 
     \b
     Examples:
@@ -22,5 +23,9 @@ def deploy(number: int | None, as_json: bool) -> None:
       FMNIST_GATEWAY_PORT=8081 fmnist deploy --json
     """
     from fmnist.cli.serving import serve
+    from fmnist.deployment.choice import chosen
+    from fmnist.gate.keys import Keys
+    from fmnist.settings import from_environment
 
-    serve(lambda registry: registry.get(MODEL_NAME, number), as_json)
+    keys = Keys.at(from_environment().home)
+    serve(lambda registry: chosen(registry, MODEL_NAME, number, "local", keys), as_json)

@@ -7,6 +7,21 @@ from fmnist.promotion.history import History
 from fmnist.registry.base import ModelRegistry, ModelVersion
 
 
+def chosen(
+    registry: ModelRegistry, model: str, number: int | None, target: Target, keys: Keys
+) -> ModelVersion:
+    """That version, or the latest, if the gate lets it go to ``target``.
+
+    Raises:
+        NotFoundError: there is no such version.
+        GateRefused: its verdict does not let it, or it was never tested.
+        IntegrityError: its verdict was altered.
+    """
+    version = registry.get(model, number)
+    verify(version, target, keys)
+    return version
+
+
 def champion_or_newest(
     registry: ModelRegistry, history: History, model: str, target: Target, keys: Keys
 ) -> ModelVersion:

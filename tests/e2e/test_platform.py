@@ -34,11 +34,12 @@ from fmnist.deployment.base import Platform
 from fmnist.deployment.overview import servers, stop_all
 from fmnist.deployment.rollout import serve_alone
 from fmnist.deployment.state import load_state
-from fmnist.errors import InputError, NotFoundError, UnavailableError
+from fmnist.errors import GateRefused, InputError, NotFoundError, UnavailableError
 from fmnist.fashion_mnist import MODEL_NAME
-from fmnist.gate.keys import Keys
+from fmnist.gate.keys import Key, Keys
 from fmnist.gate.result import ANNOTATION
 from fmnist.gate.signature import sign
+from fmnist.registry.base import ModelRegistry, ModelVersion
 from fmnist.settings import PROJECT, Settings
 from tests.support.bundles import make_bundle
 from tests.support.homes import make_home
@@ -341,12 +342,16 @@ def home(machine: Machine, bundles: list[Bundle], tmp_path: Path, monkeypatch: p
     own = make_home(tmp_path / "home")
     registry, key = settings.model_registry(own), Keys.at(own.home, {}).signing()
     versions = [registry.register(MODEL_NAME, bundle) for bundle in bundles]
-    result = make_result(versions[0], key=key.kind, key_id=key.id)
-    registry.annotate(versions[0], ANNOTATION, sign(result, key))
+    _let_pass(registry, versions[0], key)
     monkeypatch.setenv("FMNIST_HOME", str(own.home))
     monkeypatch.setenv("FMNIST_GATEWAY_PORT", str(processes.free_ports(1)[0]))
     monkeypatch.delenv("FMNIST_GATE_KEY", raising=False)
     return own.home
+
+
+def _let_pass(registry: ModelRegistry, version: ModelVersion, key: Key) -> None:
+    result = make_result(version, key=key.kind, key_id=key.id)
+    registry.annotate(version, ANNOTATION, sign(result, key))
 
 
 def _run(verb: click.Command, *arguments: str) -> str:
@@ -367,6 +372,11 @@ def test_the_verbs_from_up_to_down(home: Path, bundles: list[Bundle], tmp_path: 
         passed = json.loads(_run(up, "--json"))
         assert (passed["version"], passed["weight"], passed["ready"]) == (1, 100, True)
         assert passed["doc"].endswith(f"{PREFIX}/api/v1.0/doc/")
+        refused = CliRunner().invoke(deploy)
+        assert isinstance(refused.exception, GateRefused)
+        assert "version 3 of fashion-classifier was never tested" in str(refused.exception)
+        registry = settings.model_registry(settings.from_environment())
+        _let_pass(registry, registry.get(MODEL_NAME, 3), Keys.at(home, {}).signing())
         assert "fashion-classifier 3, dataset=synthetic" in _run(deploy)
         _check_predict(tmp_path, bundles[2])
         _check_status(home)
