@@ -222,8 +222,8 @@ def test_a_remote_is_a_folder_a_name_or_a_url_with_a_plugin(tmp_path: Path) -> N
     dvc.mkdir()
     with pytest.raises(ConfigError, match="no remote to use: give --remote FOLDER"):
         open_place(None, dvc)
-    with pytest.raises(ConfigError, match="dvc-s3"):
-        open_place("s3://bucket/folder", dvc)
+    with pytest.raises(ConfigError, match="dvc-gs"):
+        open_place("gs://bucket/folder", dvc)
     (dvc / "config").write_text("[core]\n remote = store\n['remote \"store\"']\n url = ../kept\n")
     assert Path(open_place(None, dvc).address) == tmp_path / "kept"
     assert Path(open_place("store", dvc).address) == tmp_path / "kept"

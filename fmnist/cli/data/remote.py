@@ -32,7 +32,7 @@ def push(repos: tuple[str, ...], remote: str | None, as_json: bool) -> None:
       fmnist data push --remote /mnt/shared/fmnist
       fmnist data push shoes --remote s3://bucket/fmnist
 
-    URLs other than folders need DVC's plugin for them (pip install dvc-s3).
+    Folders and s3:// need nothing more; other URLs need DVC's plugin for them (such as dvc-gs).
     """
     at = data_remote(from_environment(), remote)
     _print([_moved("push", at.push, repo) for repo in repos or _both()], as_json)
