@@ -5,6 +5,7 @@
     │   ├── DataError           exit 4, HTTP 422   fix the data
     │   └── PayloadError        exit 3, HTTP 400   fix the request (may carry a more exact status)
     ├── ConfigError             exit 5, HTTP 500   fix a file, an option or the environment
+    │   └── Diverged            exit 12, HTTP 500  lower hyperparameters.optimizer.learning_rate
     ├── NotFoundError           exit 6, HTTP 404   name something that exists
     ├── IntegrityError          exit 7, HTTP 500   do not trust it: bytes are not what was recorded
     ├── GateRefused             exit 8, HTTP 409   the model is not good enough
@@ -51,6 +52,17 @@ class ConfigError(FmnistError):
     """A configuration file, option or environment variable is wrong."""
 
     exit_code = 5
+
+
+class Diverged(ConfigError):
+    """A training's loss or metric is no finite number any more."""
+
+    exit_code = 12
+
+    def __init__(self, epoch: int, step: int, name: str, value: float) -> None:
+        super().__init__(
+            f"epoch {epoch}, step {step}: {name} is {value}; lower hyperparameters.optimizer.learning_rate"
+        )
 
 
 class NotFoundError(FmnistError):

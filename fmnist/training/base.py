@@ -1,10 +1,13 @@
 """The port to whatever runs and tracks a training: Determined, MLflow, or a parent process."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol
+
+from fmnist.errors import Diverged
 
 
 class Decision(Enum):
@@ -19,7 +22,11 @@ class EpochReport:
     """What one epoch gave. ``epoch`` counts from 1; ``steps`` are optimizer steps since the start.
 
     ``training`` and ``validation`` hold finite numbers by metric name (loss, accuracy, macro_f1, …);
-    ``pictures`` are PNG bytes by name (confusion_matrix).
+    ``validation`` is empty where no images are held out. ``pictures`` are PNG bytes by name
+    (confusion_matrix).
+
+    Raises:
+        Diverged: a number is not finite, so that no tracker and no search ever takes it for the best.
     """
 
     epoch: int
@@ -28,6 +35,12 @@ class EpochReport:
     training: Mapping[str, float]
     validation: Mapping[str, float]
     pictures: Mapping[str, bytes]
+
+    def __post_init__(self) -> None:
+        for kind in ("training", "validation"):
+            for name, value in getattr(self, kind).items():
+                if not math.isfinite(value):
+                    raise Diverged(self.epoch, self.steps, f"{kind} {name}", value)
 
 
 class Run(Protocol):

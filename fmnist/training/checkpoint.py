@@ -41,11 +41,12 @@ def write_bundle(
     """Make ``job.folder`` the bundle of ``model`` after ``epochs`` epochs in all; whole or not at all.
 
     Raises:
-        IntegrityError: the ONNX file does not answer as Keras does on (at most) 1,000 validation images.
+        IntegrityError: the ONNX file does not answer as Keras does on (at most) 1,000 validation
+            images, or training images where none are held out.
     """
     with folder_written_atomically(job.folder) as folder:
         model.save(folder / KERAS_FILE)
-        images = validation.images[:_COMPARED]
+        images = (validation if len(validation) else training).images[:_COMPARED]
         answers = export(model, folder / ONNX_FILE, images)
         known = KnownAnswer(base64.b64encode(images[0].tobytes()).decode(), tuple(answers[0].tolist()))
         write_metadata(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist.data.dataset import Dataset, Images, Labels
-from fmnist.errors import ConfigError
+from fmnist.errors import ConfigError, Diverged
 from fmnist.fashion_mnist import CLASSES
 from fmnist.training.augmentation import augment
 from fmnist.training.backend import keras
@@ -22,6 +22,7 @@ from fmnist.training.optimizers import optimizer
 from fmnist.training.state import Arrays
 
 _PREDICT_BATCH = 500
+_SAMPLES = 40
 
 OnStep = Callable[[int, int], None]
 """Called with the number of steps done in this epoch and the number of steps that it has."""
@@ -29,13 +30,18 @@ OnStep = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class EpochResult:
-    """Mean loss, as it is minimised, and accuracy (0-1) on the augmented images, and their pace."""
+    """Mean loss, as it is minimised, and accuracy (0-1) on the augmented images, and their pace.
+
+    ``samples`` are the first images that the network learnt, as they were varied; of the first epoch
+    only. ``steps`` are the optimizer's since the start.
+    """
 
     loss: float
     accuracy: float
     learning_rate: float
     images_per_second: float
     steps: int
+    samples: Dataset | None
 
 
 class Fitting:
@@ -89,13 +95,14 @@ class Fitting:
         """Learn every image once (but for what does not fill a batch); ``number`` counts from 1.
 
         Raises:
-            ConfigError: the loss is no finite number; names epoch and step.
+            Diverged: the loss is no finite number; names epoch and step.
         """
         start = time.perf_counter()
         random = np.random.default_rng((self._seed, number))
         order = random.permutation(len(dataset))[: self._steps * self._batch]
         images = augment(dataset.images[order], self._hyperparameters.augmentation, random)
         labels = dataset.labels[order]
+        first = not int(self.model.optimizer.iterations)
         self._reseed(number)
         history = self.model.fit(
             images,
@@ -112,10 +119,13 @@ class Fitting:
             learning_rate=float(self.model.optimizer.learning_rate),
             images_per_second=len(order) / (time.perf_counter() - start),
             steps=int(self.model.optimizer.iterations),
+            samples=Dataset(images[:_SAMPLES], labels[:_SAMPLES]) if first else None,
         )
 
     def predict(self, images: Images) -> NDArray[np.float32]:
-        """Probabilities, shape [n, 10]."""
+        """Probabilities, shape [n, 10]; ``images`` may be none."""
+        if not len(images):
+            return np.empty((0, len(CLASSES)), np.float32)
         probabilities: NDArray[np.float32] = self.model.predict(images, batch_size=_PREDICT_BATCH, verbose=0)
         return probabilities
 
@@ -152,8 +162,5 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         # The mean over the epoch so far: once it is no number, it stays none.
         loss = float(logs["loss"])
         if not math.isfinite(loss):
-            raise ConfigError(
-                f"epoch {self._epoch}, step {batch + 1} of {self._steps}: the loss is {loss}; "
-                "lower hyperparameters.optimizer.learning_rate"
-            )
+            raise Diverged(self._epoch, batch + 1, "loss", loss)
         self._on_step(batch + 1, self._steps)

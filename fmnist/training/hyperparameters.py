@@ -82,7 +82,8 @@ class Hyperparameters(_Section):
     """One point of the search space.
 
     ``width`` and ``dropout`` are the network's own, which the baseline does not have. ``val_size``
-    is the share of the training images held out for validation. ``class_weights: balanced`` weighs
+    is the share of the training images held out for validation: at 0, for a final model, the network
+    learns them all and there are no validation figures. ``class_weights: balanced`` weighs
     each image's loss by the inverse of its class's share.
     """
 
@@ -91,7 +92,7 @@ class Hyperparameters(_Section):
     dropout: float = Field(ge=0, lt=1)
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)
-    val_size: float = Field(gt=0, le=0.5)
+    val_size: float = Field(ge=0, le=0.5)
     optimizer: Optimizer
     schedule: Schedule
     loss: Loss

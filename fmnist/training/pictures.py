@@ -5,10 +5,15 @@ import io
 import numpy as np
 from numpy.typing import NDArray
 
+from fmnist.data.dataset import Dataset
+from fmnist.data.sheet import contact_sheet
 from fmnist.fashion_mnist import CLASSES
+from fmnist.metrics import Probabilities
 
 _INCHES = 7.2
 _DPI = 100
+_COLUMNS = 10
+_ERRORS = 40
 
 
 def confusion_matrix(counts: NDArray[np.int64], title: str) -> bytes:
@@ -33,3 +38,25 @@ def confusion_matrix(counts: NDArray[np.int64], title: str) -> bytes:
     stream = io.BytesIO()
     figure.savefig(stream, format="png")
     return stream.getvalue()
+
+
+def samples(dataset: Dataset) -> bytes:
+    """A PNG of images with their classes."""
+    return contact_sheet(dataset.images, [CLASSES[label] for label in dataset.labels], _COLUMNS)
+
+
+def worst_errors(dataset: Dataset, probabilities: Probabilities) -> bytes:
+    """A PNG of the images that were least thought to be what they are, the worst first, at most 40.
+
+    ``probabilities`` [n, 10] are those that the network gives for them.
+    """
+    own = probabilities[np.arange(len(dataset)), dataset.labels]
+    said = probabilities.argmax(axis=1)
+    order = np.argsort(own, kind="stable")
+    worst = order[said[order] != dataset.labels[order]][:_ERRORS]
+    captions = [
+        f"{CLASSES[dataset.labels[index]]} {own[index]:.0%}\n"
+        f"said {CLASSES[said[index]]} {probabilities[index, said[index]]:.0%}"
+        for index in worst
+    ]
+    return contact_sheet(dataset.images[worst], captions, _COLUMNS)

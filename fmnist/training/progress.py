@@ -99,8 +99,11 @@ def shown() -> Iterator[Progress]:
 
 
 def _line(report: EpochReport) -> str:
+    held_out = report.validation
+    validated = (
+        f"validation loss {held_out['loss']:.4f}, accuracy {held_out['accuracy']:.4f}, " if held_out else ""
+    )
     return (
-        f"epoch {report.epoch}/{report.epochs}: loss {report.training['loss']:.4f}, "
-        f"validation loss {report.validation['loss']:.4f}, accuracy {report.validation['accuracy']:.4f}, "
+        f"epoch {report.epoch}/{report.epochs}: loss {report.training['loss']:.4f}, {validated}"
         f"{report.training['images_per_second']:,.0f} images/s"
     )

@@ -11,14 +11,16 @@ _HASHES = 2**64
 
 
 def split(dataset: Dataset, val_size: float) -> tuple[Dataset, Dataset]:
-    """The images to train on and those held out, about ``val_size`` (0-1) of all.
+    """The images to train on and those held out, about ``val_size`` (0-1) of all; at 0 exactly none.
 
     A hash of an image's bytes decides, so an image stays on its side when others are added or
     reordered, and equal images are on the same side.
 
     Raises:
-        DataError: one of the sides would be empty.
+        DataError: images are to be held out, but one of the sides would be empty.
     """
+    if val_size == 0:
+        return dataset, _subset(dataset, np.zeros(len(dataset), dtype=bool))
     threshold = int(val_size * _HASHES)
     held_out = np.fromiter(
         (_hash(image) < threshold for image in dataset.images), dtype=bool, count=len(dataset)

@@ -10,6 +10,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as State
 
+from fmnist.errors import ConfigError
 from fmnist.search.asha import Plan
 from fmnist.search.base import Trial, TrialState
 from fmnist.search.optuna.journal import mend
@@ -52,6 +53,11 @@ class Study:
         planned = points_of(experiment, plan.trials)
         self._points = tuple(nested(point) for point in planned)
         self.hyperparameters = tuple(Hyperparameters.read(point) for point in self._points)
+        if any(point.val_size == 0 for point in self.hyperparameters):
+            raise ConfigError(
+                "hyperparameters.val_size: 0 holds no image out, but a search compares trials by their "
+                "validation accuracy; expected more than 0"
+            )
         self._pruner = RungPruner(plan)
         self._study = optuna.create_study(
             study_name=experiment.name,

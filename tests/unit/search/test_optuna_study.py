@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from fmnist.errors import ConfigError
 from fmnist.search.asha import Plan, goes_on, plan_of
 from fmnist.search.base import TrialState
 from fmnist.search.optuna.study import Study
@@ -142,3 +143,9 @@ def test_a_metric_that_is_no_number_stops_the_trial_and_counts_as_the_worst(tmp_
     assert study.trial(0).state is TrialState.STOPPED
     assert study.report(1, 1, 0.1) is Decision.CONTINUE
     assert study.report(1, 2, float("inf")) is Decision.STOP
+
+
+def test_a_search_needs_validation_images(tmp_path: Path) -> None:
+    made = experiment(val_size=0)
+    with pytest.raises(ConfigError, match=r"hyperparameters\.val_size: 0 holds no image out"):
+        Study(tmp_path / "journal.log", made, plan_of(made))

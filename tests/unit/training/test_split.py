@@ -51,6 +51,21 @@ def test_equal_images_are_on_one_side() -> None:
     assert not rows(training) & rows(validation)
 
 
+def test_each_class_is_held_out_near_its_share() -> None:
+    whole = noise(20_000)
+    held_out = split(whole, 0.1)[1]
+    shares = np.bincount(held_out.labels) / np.bincount(whole.labels)
+    # Five standard deviations of 2,000 draws at 0.1.
+    assert np.abs(shares - 0.1).max() < 0.034
+
+
+def test_nothing_is_held_out_for_a_final_model() -> None:
+    whole = noise(50)
+    training, validation = split(whole, 0)
+    assert training is whole
+    assert (len(validation), validation.images.shape) == (0, (0, 28, 28))
+
+
 @pytest.mark.parametrize(("count", "share", "missing"), [(3, 1e-9, "validate on"), (3, 1 - 1e-9, "train on")])
 def test_an_empty_side_is_refused(count: int, share: float, missing: str) -> None:
     with pytest.raises(DataError, match=f"of 3 images leaves no image to {missing}"):

@@ -17,7 +17,7 @@ from fmnist.bundle import Bundle, DataReference, open_bundle
 from fmnist.data.dataset import Dataset
 from fmnist.data.idx import write_idx
 from fmnist.data.synthetic import draw
-from fmnist.errors import ConfigError, InputError, IntegrityError, NotFoundError
+from fmnist.errors import ConfigError, Diverged, InputError, IntegrityError, NotFoundError
 from fmnist.fashion_mnist import GROUPS, TRAIN
 from fmnist.settings import PROJECT, data_store, from_environment
 from fmnist.training.hyperparameters import Hyperparameters
@@ -149,7 +149,9 @@ def test_each_epoch_is_reported(trained: Trained) -> None:
         set(last.validation) == {"loss", "accuracy", "macro_precision", "macro_recall", "macro_f1"} | groups
     )
     assert last.validation == bundle.metadata.metrics
-    assert last.pictures["confusion_matrix"].startswith(b"\x89PNG")
+    assert set(first.pictures) == {"augmented_samples", "confusion_matrix", "worst_errors"}
+    assert set(last.pictures) == {"confusion_matrix", "worst_errors"}
+    assert all(png.startswith(b"\x89PNG") for png in first.pictures.values())
     assert last.training["learning_rate"] < 0.1 * RATE
     assert last.training["loss"] < first.training["loss"]
 
@@ -190,11 +192,23 @@ def test_a_loss_without_bounds_ends_the_training_and_leaves_nothing(
     garments: Dataset, job: TrainingJob
 ) -> None:
     run = RecordingRun()
-    with pytest.raises(ConfigError, match=r"epoch 1, step \d+.*learning_rate"):
+    with pytest.raises(Diverged, match=r"epoch 1, step \d+: loss is nan; lower .*learning_rate"):
         train(changed(job, optimizer={"name": "adamw", "learning_rate": 1e30}), garments, run)
     assert run.reports == []
     assert run.bundle is None
     assert list(job.folder.parent.iterdir()) == []
+
+
+def test_a_final_model_learns_all_images(garments: Dataset, job: TrainingJob) -> None:
+    run = RecordingRun()
+    final = changed(job, epochs=1, val_size=0, class_weights="balanced", schedule={"name": "cosine"})
+    bundle = train(final, garments, run)
+    (report,) = run.reports
+    assert (report.validation, set(report.pictures)) == ({}, {"augmented_samples"})
+    assert report.steps == len(garments) // 32
+    assert bundle.metadata.metrics == {}
+    assert bundle.metadata.reference.images == len(garments)
+    assert bundle.metadata.known_answer.pixels() == garments.images[0].tobytes()
 
 
 def test_another_thread_count_needs_a_fresh_process(garments: Dataset, job: TrainingJob) -> None:
