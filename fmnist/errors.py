@@ -10,7 +10,8 @@
     ├── IntegrityError          exit 7, HTTP 500   do not trust it: bytes are not what was recorded
     ├── GateRefused             exit 8, HTTP 409   the model is not good enough
     ├── UnavailableError        exit 9, HTTP 503   start it, or try again later
-    └── TimedOut                exit 10, HTTP 504  it took too long
+    ├── TimedOut                exit 10, HTTP 504  it took too long
+    └── TrainingFailed          exit 11, HTTP 500  read the trial's log, mend it, submit again
 
 Exit 0 is done, 1 an unexpected error, 2 wrong usage of the command line.
 """
@@ -97,3 +98,9 @@ class TimedOut(FmnistError):
 
     exit_code = 10
     http_status = 504
+
+
+class TrainingFailed(FmnistError):
+    """An experiment on a cluster ended without what it was to give."""
+
+    exit_code = 11

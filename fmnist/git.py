@@ -22,6 +22,12 @@ def code_version(folder: Path) -> str:
     return f"{commit}-dirty" if changes else commit
 
 
+def changed_files(folder: Path) -> list[str]:
+    """What differs from the commit: changed and new files by path, sorted; none outside a checkout."""
+    lines = _git(folder, "status", "--porcelain", "--", ":/", _NO_CODE)
+    return sorted(line.strip().partition(" ")[2].strip() for line in (lines or "").splitlines())
+
+
 def _git(folder: Path, *arguments: str) -> str | None:
     command = ["git", "-C", str(folder), "--no-optional-locks", *arguments]
     try:

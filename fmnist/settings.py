@@ -23,6 +23,8 @@ from fmnist.training.base import Run
 
 if TYPE_CHECKING:
     from fmnist.data.pachyderm.doctor import Doctor
+    from fmnist.training.experiments import Experiments
+    from fmnist.training.trial import Trial
 
 PROJECT = Path(__file__).resolve().parent.parent
 """The checkout: where the experiment files, ``deploy/`` and ``.venv-serve`` are."""
@@ -249,9 +251,33 @@ def open_run(
 
     One that raises inside the block ends as failed.
     """
+    if settings.tracker == "determined" and settings.determined:
+        from fmnist.training.determined.unmanaged import open_unmanaged
+
+        return open_unmanaged(settings.determined, settings.checkpoint_storage, experiment, name, job)
     from fmnist.training.mlflow import MlflowRun
 
     return MlflowRun.open(settings, experiment, name, job)
+
+
+def experiments(settings: Settings) -> "Experiments":
+    """The cluster that runs experiments.
+
+    Raises:
+        ConfigError: none is known.
+    """
+    from fmnist.training.determined.experiments import DeterminedExperiments
+
+    if settings.determined is None:
+        raise ConfigError("set DET_MASTER, DET_USER and DET_PASS to reach a Determined master")
+    return DeterminedExperiments(settings.determined)
+
+
+def open_trial(settings: Settings) -> "AbstractContextManager[Trial]":
+    """The trial that a cluster started this process for."""
+    from fmnist.training.determined.trial import open_trial as open_determined_trial
+
+    return open_determined_trial()
 
 
 def model_registry(settings: Settings) -> ModelRegistry:

@@ -9,37 +9,47 @@ Determined starts it by the experiment file's ``entrypoint``, ``fmnist train`` a
 TensorFlow is imported only when a training begins, so that a wrong file is told at once.
 """
 
+import math
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
 from fmnist.bundle import Bundle, DataReference, Metadata, open_bundle
 from fmnist.data.base import Commit, DataStore
-from fmnist.data.dataset import Dataset
+from fmnist.data.dataset import Dataset, Labels
 from fmnist.data.fetch import load
 from fmnist.errors import ConfigError, FmnistError, InputError, NotFoundError
 from fmnist.fashion_mnist import TRAIN
 from fmnist.files import remove_leftovers
 from fmnist.git import code_version
-from fmnist.settings import PROJECT, data_store, from_environment, open_run
+from fmnist.metrics import Probabilities, score
+from fmnist.settings import PROJECT, Settings, data_store, from_environment, open_run, open_trial
 from fmnist.training.base import Decision, EpochReport, Run
+from fmnist.training.cluster_data import head_at, wanted
 from fmnist.training.curves import Curves
 from fmnist.training.experiment import flat, load_experiment
 from fmnist.training.hyperparameters import Hyperparameters
 from fmnist.training.job import TrainingJob
 from fmnist.training.names import folder_name
+from fmnist.training.pictures import confusion_matrix
 from fmnist.training.progress import Progress, Silent, shown
 from fmnist.training.repeatable import identity
-from fmnist.training.reports import Reporter
 from fmnist.training.split import split
 from fmnist.training.state import Forgetful, State, StateFolder, unfinished
+
+if TYPE_CHECKING:
+    from fmnist.training.fitting import EpochResult
+
+_SMALLEST_SHARE = 1e-7
 
 
 def train(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | None = None) -> Bundle:
@@ -51,15 +61,14 @@ def train(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | Non
 
     Args:
         job: what to train.
-        dataset: the images of ``job.train_data``; a part is held out for validation, unless
-            ``val_size`` is 0.
+        dataset: the images of ``job.train_data``; a part is held out for validation.
         run: is started, told each epoch, and finished if there was no error.
         progress: is told each step.
 
     Raises:
-        ConfigError: the hyperparameters do not fit the parent, or ``job.state`` is another job's.
+        ConfigError: the hyperparameters do not fit the parent, or drive a figure out of bounds, or
+            ``job.state`` is another job's.
         DataError: there are too few images to hold some out.
-        Diverged: the loss or another figure is no finite number.
         IntegrityError: the parent is damaged, or the ONNX file does not answer as Keras does.
         UnavailableError: there is no room to keep an epoch's end.
     """
@@ -84,13 +93,12 @@ def train(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | Non
     elif parent:
         fitting.start_from(parent.keras)
     run.start(_parameters(job))
-    reporter = Reporter(epochs, validation)
     reports = state.reports if state else ()
     decision = _replayed(reports, run, progress)
     while decision is Decision.CONTINUE and (epoch := done + len(reports) + 1) <= epochs:
         result = fitting.epoch(epoch, training, partial(progress.stepped, epoch, epochs))
         probabilities = fitting.predict(validation.images)
-        report = reporter.report(epoch, result, probabilities)
+        report = _report(epoch, epochs, result, probabilities, validation.labels)
         reports = (*reports, report)
         # Before the run hears of it: killed in between, the run is told when the training goes on.
         kept.save(State(*fitting.variables(), reports))
@@ -143,6 +151,34 @@ def _parameters(job: TrainingJob) -> dict[str, Any]:
     }
 
 
+def _report(
+    epoch: int, epochs: int, result: "EpochResult", probabilities: Probabilities, labels: Labels
+) -> EpochReport:
+    """Raises ConfigError if a figure is no finite number: a tracker must never take it for the best."""
+    scores = score(probabilities, labels)
+    training = {
+        "loss": result.loss,
+        "accuracy": result.accuracy,
+        "learning_rate": result.learning_rate,
+        "images_per_second": result.images_per_second,
+    }
+    validation = {"loss": _log_loss(probabilities, labels), **scores.scalars()}
+    for name, value in (*training.items(), *validation.items()):
+        if not math.isfinite(value):
+            raise ConfigError(
+                f"epoch {epoch}, step {result.steps}: {name} is {value}; "
+                "lower hyperparameters.optimizer.learning_rate"
+            )
+    title = f"Validation images, epoch {epoch} of {epochs}: accuracy {scores.accuracy:.4f}"
+    pictures = {"confusion_matrix": confusion_matrix(scores.confusion, title)}
+    return EpochReport(epoch, epochs, result.steps, training, validation, pictures)
+
+
+def _log_loss(probabilities: Probabilities, labels: Labels) -> float:
+    true = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return float(-np.log(np.maximum(true, _SMALLEST_SHARE)).mean())
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument(
     "experiment_file", type=click.Path(dir_okay=False, path_type=Path), default=PROJECT / "const.yaml"
@@ -164,12 +200,18 @@ def _command(
     threads: int | None,
     curves: Path | None,
 ) -> None:
-    """Train one model; the last line on stdout is the checkpoint's folder."""
+    """Train one model; the last line on stdout is the checkpoint's folder.
+
+    In a trial that a cluster started, the cluster says what to train.
+    """
+    settings = from_environment()
+    if settings.in_trial:
+        _train_trial(settings, threads)
+        return
     experiment = load_experiment(experiment_file, overrides)
     hyperparameters = Hyperparameters.read(experiment.constants())
     if out and out.exists():
         raise InputError(f"--out {out}: is there already; name a folder that is not")
-    settings = from_environment()
     store = data_store(settings)
     commit = newest_data(store)
     dataset = load(store, commit)
@@ -193,6 +235,28 @@ def _command(
         bundle = train(job, dataset, run, Curves(curves, progress) if curves else progress)
         kept.remove()
     click.echo(bundle.folder)
+
+
+def _train_trial(settings: Settings, threads: int | None) -> None:
+    """The checkpoint goes where the cluster keeps them, and is gone here afterwards."""
+    store = data_store(settings)
+    with (
+        open_trial(settings) as trial,
+        shown() as progress,
+        tempfile.TemporaryDirectory(prefix="fmnist-") as folder,
+    ):
+        commit = head_at(store, wanted(trial.data, TRAIN), trial.began)
+        job = TrainingJob(
+            experiment=trial.experiment,
+            hyperparameters=Hyperparameters.read(trial.hyperparameters),
+            train_data=reference_to(commit),
+            folder=Path(folder) / "bundle",
+            seed=trial.seed,
+            threads=threads or trial.threads or usable_cores(),
+            git_commit=trial.code(PROJECT / "fmnist"),
+            state=trial.state,
+        )
+        train(job, load(store, commit), trial.run, progress)
 
 
 def newest_data(store: DataStore) -> Commit:

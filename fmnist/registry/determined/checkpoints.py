@@ -1,25 +1,20 @@
 """Bundles in Determined's checkpoint storage."""
 
 import hashlib
-import tarfile
 import tempfile
 import uuid
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import urllib3
-from determined import errors
 from determined.common.api import bindings
 from determined.common.api.errors import NotFoundException
-from determined.common.experimental.checkpoint._checkpoint import Checkpoint
 from determined.common.storage.base import from_string
 from determined.common.storage.shared import _shortcut_to_config
 from determined.common.util import yaml_safe_dump
 
-from fmnist.bundle import METADATA_FILE, ONNX_FILE, Bundle, open_bundle
-from fmnist.errors import InputError, IntegrityError, NotFoundError, UnavailableError
+from fmnist.bundle import Bundle
+from fmnist.errors import IntegrityError, UnavailableError
 from fmnist.registry.copies import copy_bundle, open_stored
 from fmnist.training.determined.checkpoint import FOLDER, checkpoint_metadata
 from fmnist.training.determined.session import Session, errors_mapped
@@ -101,44 +96,6 @@ class Checkpoints:
         except IntegrityError:
             copy_bundle(bundle, folder)
 
-    @contextmanager
-    def opened(self, checkpoint: bindings.v1Checkpoint, sha256: str | None) -> Iterator[Bundle]:
-        """A checkpoint's bundle in a temporary folder, verified; with ``sha256``, to be that one.
-
-        Raises:
-            InputError: the checkpoint holds no bundle.
-            NotFoundError: it was deleted.
-            IntegrityError: it is not what was stored.
-            UnavailableError: it cannot be reached from here.
-        """
-        _check_holds_a_bundle(checkpoint)
-        with tempfile.TemporaryDirectory(prefix="fmnist-") as folder:
-            self._download(checkpoint, Path(folder) / "checkpoint")
-            bundle = Path(folder) / "checkpoint" / FOLDER
-            expected = sha256 or checkpoint.metadata.get("bundle_sha256")
-            yield open_stored(bundle, expected) if expected else open_bundle(bundle)
-
-    def _download(self, checkpoint: bindings.v1Checkpoint, folder: Path) -> None:
-        own = Checkpoint._from_bindings(checkpoint, self._session)
-        try:
-            with errors_mapped(self._session.master):
-                own.download(str(folder))
-        except (
-            errors.MultipleDownloadsFailed,
-            errors.NoDirectStorageAccess,
-            errors.ProxiedDownloadFailed,
-            tarfile.TarError,
-            urllib3.exceptions.HTTPError,
-            zlib.error,
-            EOFError,
-            OSError,
-        ) as error:
-            reason = error.__cause__ or error
-            raise UnavailableError(
-                f"checkpoint {checkpoint.uuid}: cannot be downloaded, neither from its storage nor through "
-                f"the master ({reason})"
-            ) from error
-
     def _config(self, bundle: Bundle) -> str:
         provenance = bundle.metadata.provenance
         data = provenance.train_data
@@ -156,7 +113,7 @@ class Checkpoints:
 
     def _store(self, trial: bindings.trialv1Trial, bundle: Bundle) -> bindings.v1Checkpoint:
         started = bindings.post_StartTrial(
-            self._session, body=bindings.v1StartTrialRequest(trialId=trial.id), trialId=trial.id
+            self._session, body=bindings.v1StartTrialRequest(trialId=trial.id, resume=True), trialId=trial.id
         )
         place = bindings.post_RunPrepareForReporting(
             self._session,
@@ -202,15 +159,3 @@ def _upload(place: str, name: str, bundle: Bundle) -> dict[str, str]:
     except OSError as error:
         raise UnavailableError(f"{place}: cannot be written: {error}") from error
     return {path: str(size) for path, size in files.items()}
-
-
-def _check_holds_a_bundle(checkpoint: bindings.v1Checkpoint) -> None:
-    name = f"checkpoint {checkpoint.uuid}"
-    if checkpoint.state.value in ("STATE_DELETED", "STATE_PARTIALLY_DELETED"):
-        raise NotFoundError(f"{name}: was deleted at the master, which keeps its record only")
-    for file in (METADATA_FILE, ONNX_FILE):
-        if f"{FOLDER}/{file}" not in checkpoint.resources:
-            raise InputError(
-                f"{name}: holds no {FOLDER}/{file}; choose a checkpoint that fmnist wrote with its model, "
-                "such as the experiment's best"
-            )

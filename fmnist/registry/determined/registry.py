@@ -19,6 +19,7 @@ from fmnist.registry.determined.checkpoints import Checkpoints, copied
 from fmnist.registry.determined.names import check_name, is_name
 from fmnist.registry.determined.records import ANNOTATION, Record, described, notes
 from fmnist.settings import Settings
+from fmnist.training.determined.download import opened
 from fmnist.training.determined.session import Session, errors_mapped, log_in
 
 _CHAMPION = "champion"
@@ -99,7 +100,7 @@ class DeterminedRegistry:
 
     def download(self, version: ModelVersion, folder: Path) -> Bundle:
         record = self._record(version.model, version.number)
-        with self._checkpoints.opened(record.checkpoint, version.bundle_sha256) as stored:
+        with opened(self._session, record.checkpoint, version.bundle_sha256) as stored:
             return copy_bundle(stored, folder)
 
     def _change(self, version: ModelVersion, changed: Callable[[Record], Mapping[str, Any]]) -> Record:
@@ -129,7 +130,7 @@ class DeterminedRegistry:
         """A version that was registered by hand gets what we know of it."""
         if record.is_complete:
             return record
-        with self._checkpoints.opened(record.checkpoint, None) as bundle:
+        with opened(self._session, record.checkpoint) as bundle:
             values = {**record.values, **described(bundle, record.checkpoint)}
             body = bindings.v1PatchModelVersion(metadata=values, notes=notes(bundle))
             self._write(record.model, record.number, body)

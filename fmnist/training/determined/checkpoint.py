@@ -1,6 +1,7 @@
 """What our checkpoints at a Determined master look like.
 
-``bundle/`` holds the bundle where there is one; beside it Determined writes a metadata.json of its own.
+``bundle/`` holds the bundle, in the last checkpoint of a training; ``state/`` what a killed or paused
+training goes on from. Beside them Determined writes a metadata.json of its own.
 """
 
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from fmnist.bundle import Bundle
 
 FOLDER = "bundle"
+STATE = "state"
 
 
 def checkpoint_metadata(bundle: Bundle, steps: int) -> dict[str, Any]:

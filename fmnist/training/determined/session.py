@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import requests
+import urllib3
+from determined.common.api import _session as api_session
 from determined.common.api import authentication, bindings, certs, errors
-from determined.common.api._session import Session as _Session
-from determined.common.api._session import UnauthSession
+from determined.common.api._session import BaseSession
 from determined.common.api._util import canonicalize_master_url
 from urllib3.util.retry import Retry
 
@@ -19,12 +20,14 @@ from fmnist.errors import ConfigError, FmnistError, InputError, NotFoundError, T
 from fmnist.settings import DeterminedLogin
 
 _SECONDS = 30
-_RETRIES = Retry(total=3, backoff_factor=0.5, status_forcelist=[502, 503, 504], raise_on_status=False)
+_TRIES = 20
+_AWAY = (502, 503, 504)
+_RETRIES = Retry(total=3, read=1, backoff_factor=0.5, status_forcelist=_AWAY, raise_on_status=False)
 """For what may safely be asked twice; urllib3 leaves POST and PATCH out."""
 
 
-class Session(_Session):
-    """Determined's own session, with a deadline on every request."""
+class _Limited(BaseSession):
+    """Determined's own sessions would wait for ever."""
 
     def _do_request(
         self,
@@ -41,22 +44,26 @@ class Session(_Session):
         return super()._do_request(method, path, params, json, data, headers, deadline, stream)
 
 
-class _Unknown(UnauthSession):
-    """The same for somebody who has not logged in yet."""
+class _Unknown(_Limited, api_session.UnauthSession):
+    """Somebody who has not logged in yet."""
 
-    def _do_request(
-        self,
-        method: str,
-        path: str,
-        params: dict[str, Any] | None,
-        json: Any,
-        data: str | None,
-        headers: dict[str, Any] | None,
-        timeout: int | None,
-        stream: bool,
-    ) -> requests.Response:
-        deadline = timeout or _SECONDS
-        return super()._do_request(method, path, params, json, data, headers, deadline, stream)
+
+class Session(_Limited, api_session.Session):
+    """A user's session, with a deadline on every request."""
+
+
+class _TrialSession(_Limited, api_session.TaskSession):
+    """A trial's, likewise."""
+
+
+def patient(session: BaseSession) -> None:
+    """Let a trial's session outlive a restart of the master, also behind a proxy, but wait for no answer
+    for ever.
+    """
+    session.__class__ = _TrialSession
+    session._max_retries = Retry(
+        total=_TRIES, backoff_factor=0.5, status_forcelist=_AWAY, allowed_methods=None, raise_on_status=False
+    )
 
 
 def log_in(login: DeterminedLogin) -> Session:
@@ -114,9 +121,9 @@ def errors_mapped(master: str) -> Iterator[None]:
 
 def _is_a_timeout(error: BaseException | None) -> bool:
     while error is not None:
-        if isinstance(error, requests.Timeout):
-            return True
-        error = error.__cause__ or error.__context__
+        if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
+            return not isinstance(error, urllib3.exceptions.NewConnectionError)
+        error = error.__cause__ or getattr(error, "reason", None) or error.__context__
     return False
 
 

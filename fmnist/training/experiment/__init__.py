@@ -5,7 +5,7 @@ beyond it; what this project needs beyond that is refused for both, so that a fi
 runs there.
 """
 
-from fmnist.training.experiment.load import load_experiment
+from fmnist.training.experiment.load import load_experiment, read_document
 from fmnist.training.experiment.model import METRIC, TIME_METRIC, Experiment
 from fmnist.training.experiment.ranges import (
     Categorical,
@@ -39,4 +39,5 @@ __all__ = [
     "flat",
     "load_experiment",
     "nested",
+    "read_document",
 ]

@@ -22,6 +22,19 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
     Raises:
         ConfigError: the file or an override cannot be read, or a field is wrong; names file and field.
     """
+    content = read_document(path, overrides)
+    try:
+        return Experiment.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError("\n".join(f"{path}: {line}" for line in complaints(error))) from error
+
+
+def read_document(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """The same, not validated: what a master gets.
+
+    Raises:
+        ConfigError: the file or an override cannot be read.
+    """
     try:
         content = _plain(path.read_text())
     except (OSError, UnicodeDecodeError, YAMLError, ValueError, RecursionError) as error:
@@ -31,10 +44,7 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
     for override in overrides:
         _apply(content, override)
     content["name"] = content.get("name") or path.stem
-    try:
-        return Experiment.model_validate(content)
-    except ValidationError as error:
-        raise ConfigError("\n".join(f"{path}: {line}" for line in complaints(error))) from error
+    return content
 
 
 def _plain(text: str) -> Any:

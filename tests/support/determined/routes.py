@@ -95,6 +95,19 @@ def create_experiment(request: Request) -> Reply:
     )
 
 
+@route("GET", "experiments")
+def list_experiments(request: Request) -> Reply:
+    labels = set(request.query.get("labels", []))
+    found = [
+        replies.experiment(request.records, own)
+        for own in request.records.experiments.values()
+        if labels <= set(own.config.get("labels") or [])
+    ]
+    return bindings.v1GetExperimentsResponse(
+        experiments=found, pagination=replies.pagination(len(found), 0, len(found))
+    )
+
+
 @route("PUT", "experiments/by-external-id/(.+)")
 def put_experiment(request: Request, external: str) -> Reply:
     asked = bindings.v1CreateExperimentRequest.from_json(request.body)
@@ -176,6 +189,10 @@ def put_trial(request: Request) -> Reply:
 @route("POST", r"trials/(\d+)/start")
 def start_trial(request: Request, number: str) -> Reply:
     own = _trial(request, number)
+    if not bindings.v1StartTrialRequest.from_json(request.body).resume:
+        # 0.38.1 trips over its own SQL.
+        reason = "FOR UPDATE cannot be applied to the nullable side of an outer join (SQLSTATE 0A000)"
+        raise Refused(500, f"failed to start trial: ERROR: {reason}")
     own.runs += 1
     own.experiment.state = bindings.experimentv1State.RUNNING
     latest = [found for found in request.records.checkpoints.values() if found.trial is own]

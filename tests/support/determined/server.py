@@ -91,6 +91,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
 
+    def handle_error(self, *_: object) -> None:
+        """Clients that went away are no concern of ours."""
+
 
 @contextmanager
 def serving(storage: Path) -> Iterator[Master]:

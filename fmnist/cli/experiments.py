@@ -1,0 +1,101 @@
+"""``fmnist experiments``: trainings and searches on a Determined cluster."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fmnist import settings
+from fmnist.cli.console import as_json, print_json, say, working
+
+if TYPE_CHECKING:
+    from fmnist.training.experiments import Experiments, Outcome
+
+_SIX_HOURS = 6 * 3600
+
+
+@click.group()
+def experiments() -> None:
+    """Submit experiment files to a Determined master, and wait for them.
+
+    \b
+    Examples:
+      fmnist experiments create adaptive.yaml
+      fmnist experiments wait 7
+
+    The master and who asks: DET_MASTER, DET_USER, DET_PASS.
+    """
+
+
+@experiments.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--config", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the file.")
+@click.option("--allow-dirty", is_flag=True, help="Submit although files differ from the git commit.")
+@click.option("--once", is_flag=True, help="Do nothing if the same data, code and file were submitted.")
+@click.option("--dry-run", is_flag=True, help="Print what would be submitted.")
+@as_json
+def create(
+    file: Path, overrides: tuple[str, ...], allow_dirty: bool, once: bool, dry_run: bool, as_json: bool
+) -> None:
+    """Submit FILE with exact data commits in the place of branches, and with the git commit.
+
+    \b
+    Examples:
+      fmnist experiments create const.yaml
+      fmnist experiments create adaptive.yaml --once --json
+      fmnist experiments create const.yaml --config data.train.commit=8d0b3f…
+    """
+    from fmnist.training.submission import prepare
+
+    own = settings.from_environment()
+    with working("Looking up the data commits"):
+        submission = prepare(
+            file, overrides, settings.data_store(own), settings.PROJECT, allow_dirty=allow_dirty
+        )
+    if dry_run:
+        print_json(submission.document)
+        return
+    with working(f"Submitting {submission.name} with {submission.train.repo}@{submission.train.id}"):
+        made = settings.experiments(own).create(submission, once=once)
+    if as_json:
+        print_json({**asdict(made), "key": submission.key, "train_commit": submission.train.id})
+        return
+    if made.is_new:
+        say(f"{made.files} files, {made.bytes:,} bytes sent; {made.url}")
+    click.echo(f"Created experiment {made.id}" if made.is_new else f"Experiment {made.id} was created before")
+
+
+@experiments.command()
+@click.argument("number", metavar="EXPERIMENT", type=click.IntRange(min=1))
+@click.option(
+    "--timeout", type=click.FloatRange(min=1), default=_SIX_HOURS, show_default=True, help="Seconds."
+)
+@as_json
+def wait(number: int, timeout: float, as_json: bool) -> None:
+    """Wait for EXPERIMENT; ends with 0 only if it completed and left a checkpoint.
+
+    \b
+    Examples:
+      fmnist experiments wait 7
+      fmnist experiments wait 7 --timeout 3600 --json
+
+    Ends with 11 if it was cancelled, broke or left no checkpoint, with 10 if it takes too long.
+    """
+    outcome = _experiments().wait(number, timeout, say)
+    if as_json:
+        print_json(asdict(outcome))
+    else:
+        click.echo(_line(outcome))
+
+
+def _experiments() -> "Experiments":
+    return settings.experiments(settings.from_environment())
+
+
+def _line(outcome: "Outcome") -> str:
+    ran = f"{outcome.trials} of {outcome.wanted} trials" if outcome.wanted > 1 else f"{outcome.trials} trial"
+    return (
+        f"Experiment {outcome.id} ({outcome.name}) completed, {ran}: checkpoint {outcome.checkpoint}, "
+        f"validation accuracy {outcome.metric:.4f}"
+    )
