@@ -84,7 +84,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Metadata:
-    """Content of ``metadata.json``. ``metrics`` are of the validation images, none where no image was held out."""
+    """Content of ``metadata.json``. ``metrics`` are of the validation images, if any were held out."""
 
     schema_version: int
     model: str
