@@ -9,7 +9,6 @@ Determined starts it by the experiment file's ``entrypoint``, ``fmnist train`` a
 TensorFlow is imported only when a training begins, so that a wrong file is told at once.
 """
 
-import math
 import os
 import signal
 import sys
@@ -18,20 +17,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
-import numpy as np
 
 from fmnist.bundle import Bundle, DataReference, Metadata, open_bundle
 from fmnist.data.base import Commit, DataStore
-from fmnist.data.dataset import Dataset, Labels
+from fmnist.data.dataset import Dataset
 from fmnist.data.fetch import load
 from fmnist.errors import ConfigError, FmnistError, InputError, NotFoundError
 from fmnist.fashion_mnist import TRAIN
 from fmnist.files import remove_leftovers
 from fmnist.git import code_version
-from fmnist.metrics import Probabilities, score
 from fmnist.settings import PROJECT, Settings, data_store, from_environment, open_run, open_trial
 from fmnist.training.base import Decision, EpochReport, Run
 from fmnist.training.cluster_data import head_at, wanted
@@ -40,16 +37,11 @@ from fmnist.training.experiment import flat, load_experiment
 from fmnist.training.hyperparameters import Hyperparameters
 from fmnist.training.job import TrainingJob
 from fmnist.training.names import folder_name
-from fmnist.training.pictures import confusion_matrix
 from fmnist.training.progress import Progress, Silent, shown
 from fmnist.training.repeatable import identity
+from fmnist.training.reports import Reporter
 from fmnist.training.split import split
 from fmnist.training.state import Forgetful, State, StateFolder, unfinished
-
-if TYPE_CHECKING:
-    from fmnist.training.fitting import EpochResult
-
-_SMALLEST_SHARE = 1e-7
 
 
 def train(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | None = None) -> Bundle:
@@ -61,14 +53,15 @@ def train(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | Non
 
     Args:
         job: what to train.
-        dataset: the images of ``job.train_data``; a part is held out for validation.
+        dataset: the images of ``job.train_data``; a part is held out for validation, unless
+            ``val_size`` is 0.
         run: is started, told each epoch, and finished if there was no error.
         progress: is told each step.
 
     Raises:
-        ConfigError: the hyperparameters do not fit the parent, or drive a figure out of bounds, or
-            ``job.state`` is another job's.
+        ConfigError: the hyperparameters do not fit the parent, or ``job.state`` is another job's.
         DataError: there are too few images to hold some out.
+        Diverged: the loss or another figure is no finite number.
         IntegrityError: the parent is damaged, or the ONNX file does not answer as Keras does.
         UnavailableError: there is no room to keep an epoch's end.
     """
@@ -93,12 +86,13 @@ def train(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | Non
     elif parent:
         fitting.start_from(parent.keras)
     run.start(_parameters(job))
+    reporter = Reporter(epochs, validation)
     reports = state.reports if state else ()
     decision = _replayed(reports, run, progress)
     while decision is Decision.CONTINUE and (epoch := done + len(reports) + 1) <= epochs:
         result = fitting.epoch(epoch, training, partial(progress.stepped, epoch, epochs))
         probabilities = fitting.predict(validation.images)
-        report = _report(epoch, epochs, result, probabilities, validation.labels)
+        report = reporter.report(epoch, result, probabilities)
         reports = (*reports, report)
         # Before the run hears of it: killed in between, the run is told when the training goes on.
         kept.save(State(*fitting.variables(), reports))
@@ -149,34 +143,6 @@ def _parameters(job: TrainingJob) -> dict[str, Any]:
         "data_commit": job.train_data.commit,
         "git_commit": job.git_commit,
     }
-
-
-def _report(
-    epoch: int, epochs: int, result: "EpochResult", probabilities: Probabilities, labels: Labels
-) -> EpochReport:
-    """Raises ConfigError if a figure is no finite number: a tracker must never take it for the best."""
-    scores = score(probabilities, labels)
-    training = {
-        "loss": result.loss,
-        "accuracy": result.accuracy,
-        "learning_rate": result.learning_rate,
-        "images_per_second": result.images_per_second,
-    }
-    validation = {"loss": _log_loss(probabilities, labels), **scores.scalars()}
-    for name, value in (*training.items(), *validation.items()):
-        if not math.isfinite(value):
-            raise ConfigError(
-                f"epoch {epoch}, step {result.steps}: {name} is {value}; "
-                "lower hyperparameters.optimizer.learning_rate"
-            )
-    title = f"Validation images, epoch {epoch} of {epochs}: accuracy {scores.accuracy:.4f}"
-    pictures = {"confusion_matrix": confusion_matrix(scores.confusion, title)}
-    return EpochReport(epoch, epochs, result.steps, training, validation, pictures)
-
-
-def _log_loss(probabilities: Probabilities, labels: Labels) -> float:
-    true = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    return float(-np.log(np.maximum(true, _SMALLEST_SHARE)).mean())
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
