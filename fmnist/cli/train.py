@@ -5,20 +5,12 @@ from pathlib import Path
 import click
 
 from fmnist.cli.console import as_json, print_json
-from fmnist.settings import PROJECT
 from fmnist.training.child import train_in_child
+from fmnist.training.options import training_options
 
 
 @click.command()
-@click.argument("experiment_file", type=click.Path(path_type=Path), default=PROJECT / "const.yaml")
-@click.option("--config", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the file.")
-@click.option("--from", "parent", type=click.Path(path_type=Path), help="Go on from this checkpoint.")
-@click.option("--out", type=click.Path(path_type=Path), help="New folder for the checkpoint.")
-@click.option("--fresh", is_flag=True, help="Do not go on with an unfinished training; begin anew.")
-@click.option("--threads", type=click.IntRange(1), help="TensorFlow's threads; all cores if not given.")
-@click.option(
-    "--curves", type=click.Path(dir_okay=False, path_type=Path), help="CSV file for the epochs' figures."
-)
+@training_options
 @as_json
 def train(
     experiment_file: Path,

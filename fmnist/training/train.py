@@ -37,6 +37,7 @@ from fmnist.training.experiment import flat, load_experiment
 from fmnist.training.hyperparameters import Hyperparameters
 from fmnist.training.job import TrainingJob
 from fmnist.training.names import folder_name
+from fmnist.training.options import training_options
 from fmnist.training.progress import Progress, Silent, shown
 from fmnist.training.repeatable import identity
 from fmnist.training.reports import Reporter
@@ -146,17 +147,7 @@ def _parameters(job: TrainingJob) -> dict[str, Any]:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument(
-    "experiment_file", type=click.Path(dir_okay=False, path_type=Path), default=PROJECT / "const.yaml"
-)
-@click.option("--config", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the file.")
-@click.option("--from", "parent", type=click.Path(path_type=Path), help="Go on from this checkpoint.")
-@click.option("--out", type=click.Path(path_type=Path), help="New folder for the checkpoint.")
-@click.option("--fresh", is_flag=True, help="Do not go on with an unfinished training; begin anew.")
-@click.option("--threads", type=click.IntRange(1), help="TensorFlow's threads; all cores if not given.")
-@click.option(
-    "--curves", type=click.Path(dir_okay=False, path_type=Path), help="CSV file for the epochs' figures."
-)
+@training_options
 def _command(
     experiment_file: Path,
     overrides: tuple[str, ...],
