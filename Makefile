@@ -10,10 +10,10 @@ PLATFORM := $(shell uname -sm | sed -e 's/Linux x86_64/linux-x86_64/' -e 's/Linu
 BIN := .venv/bin
 UV := .uv/bin/uv
 
-.PHONY: help setup demo up down gate ci-local test lint fmt bench lock clean
+.PHONY: help setup demo up down gate ci-local test contract-real lint fmt bench lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.ready .venv-serve/.ready ## Build .venv and .venv-serve from the locks, and this machine's key
 	@scripts/dvc-scm
@@ -52,6 +52,9 @@ ci-local: setup .node/.ready ## Run the pipeline that GitLab runs on master (or 
 
 test: setup ## Run the tests
 	@$(BIN)/pytest --junitxml=reports/unit.xml
+
+contract-real: setup ## Hold the servers that PACHD_ADDRESS and DET_MASTER name to the contract
+	@$(BIN)/pytest -k real --timeout=900 tests/contract
 
 lint: setup ## Check style and types
 	@$(BIN)/ruff check .
