@@ -1,3 +1,4 @@
+from bisect import bisect_left
 from typing import Any
 
 import pytest
@@ -128,6 +129,41 @@ def test_never_more_than_the_best_are_let_through_when_they_come_best_first(
     for number, metric in enumerate(sorted(metrics, reverse=True)):
         through += goes_on(metric, sorted(metrics, reverse=True)[:number], divisor)
     assert through <= places(len(metrics), divisor)
+
+
+class Rung:
+    """A rung as the master keeps it: metrics sorted, smallest best (``asha_stopping.go``, 0.38.1)."""
+
+    def __init__(self) -> None:
+        self._metrics: list[float] = []
+
+    def lets_through(self, accuracy: float, divisor: float) -> bool:
+        at = bisect_left(self._metrics, -accuracy)
+        self._metrics.insert(at, -accuracy)
+        return at < max(int(len(self._metrics) / divisor), 1)
+
+
+@settings(deadline=None)
+@given(
+    curves=st.lists(st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.5, 0.9]) | METRICS, min_size=3, max_size=3)),
+    divisor=DIVISORS,
+)
+def test_curves_are_stopped_where_the_master_stops_them(curves: list[list[float]], divisor: float) -> None:
+    rung_of = [Rung(), Rung(), Rung()]
+    others: list[list[float]] = [[], [], []]
+    for curve in curves:
+        for number, metric in enumerate(curve):
+            through = goes_on(metric, others[number], divisor)
+            others[number].append(metric)
+            assert through == rung_of[number].lets_through(metric, divisor)
+            if not through:
+                break
+
+
+def test_brackets_may_be_given() -> None:
+    given_ = plan(max_time=16, max_trials=10, bracket_rungs=[1, 3])
+    assert [bracket.rungs for bracket in given_.brackets] == [(1, 4, 16), (16,)]
+    assert given_.trials == 10
 
 
 def test_the_shipped_file_is_planned() -> None:

@@ -1,0 +1,207 @@
+"""Epochs to equal best validation accuracy: the adaptive searcher against random search.
+
+First TRIALS random configurations are really trained, each to its end, on IMAGES training images: a
+random search by `fmnist search`'s own code, kept in FMNIST_HOME, so that killed it goes on and a second
+run finds the curves there. Then both searchers meet these configurations in the same shuffled orders,
+the adaptive one through the real study and its stopping rule; a trial's epoch costs one epoch in both.
+
+Both look for the same accuracy: what random search has found after its first BUDGET trials, in the
+median over many orders. Counted are the epochs until a trial first shows it; a searcher that comes to
+the end without it goes on with the next order. Ranges are those of adaptive.yaml, but for the learning
+rate, which goes over WIDE as for a person who does not know it yet; --as-shipped leaves it.
+"""
+
+import argparse
+import itertools
+import random
+import statistics
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fmnist.bundle import DataReference
+from fmnist.data.dataset import Dataset
+from fmnist.data.fetch import fetch, load
+from fmnist.fashion_mnist import TRAIN
+from fmnist.search.asha import plan_of
+from fmnist.search.base import TrialState
+from fmnist.search.folder import find_study
+from fmnist.search.optuna.study import Study, read_trials
+from fmnist.search.progress import shown
+from fmnist.search.resources import share_machine
+from fmnist.search.search import search
+from fmnist.search.workers import Workers, prepare, share
+from fmnist.settings import PROJECT, Settings, data_store, from_environment
+from fmnist.training.base import Decision, EpochReport, Run
+from fmnist.training.experiment import Experiment, load_experiment
+
+SEEDS = (1, 2, 3, 4, 5)
+WIDE = "{type: log, base: 10, minval: -4.5, maxval: -1}"
+BUDGET = 16
+ORDERS = 200
+Curve = tuple[float, ...]
+
+
+class Untracked:
+    """A run that nobody keeps: the study has the curve."""
+
+    id = "bench"
+
+    def start(self, parameters: Mapping[str, Any]) -> None:
+        pass
+
+    def report(self, report: EpochReport) -> Decision:
+        return Decision.CONTINUE
+
+    def finish(self, bundle: Path) -> None:
+        pass
+
+
+@contextmanager
+def untracked(name: str, run: str | None) -> Iterator[Run]:
+    """Opens no run anywhere."""
+    yield Untracked()
+
+
+def experiments(trials: int, epochs: int, as_shipped: bool) -> tuple[Experiment, Experiment]:
+    """The random search whose curves are recorded, and adaptive.yaml's search over as many trials."""
+    shared = [
+        f"name=bench-search{'-as-shipped' if as_shipped else ''}-{trials}x{epochs}",
+        f"hyperparameters.epochs={epochs}",
+        "hyperparameters.width=8",
+        "hyperparameters.val_size=0.4",
+        *([] if as_shipped else [f"hyperparameters.optimizer.learning_rate={WIDE}"]),
+    ]
+    adaptive = [f"searcher.max_time={epochs}", f"searcher.max_trials={trials}"]
+    everything = (
+        f"searcher={{name: random, metric: accuracy, smaller_is_better: false, max_trials: {trials}}}"
+    )
+    path = PROJECT / "adaptive.yaml"
+    return load_experiment(path, [*shared, everything]), load_experiment(path, [*shared, *adaptive])
+
+
+def recorded(experiment: Experiment, images: int) -> list[Curve]:
+    """The validation accuracy of each trial by epoch; trained now unless it was before."""
+    own = from_environment()
+    settings = replace(own, home=own.cache / f"bench-search-{images}")
+    curves = kept(settings, experiment)
+    if len(curves) < plan_of(experiment).trials:
+        record(own, settings, experiment, images)
+        curves = kept(settings, experiment)
+    return curves
+
+
+def kept(settings: Settings, experiment: Experiment) -> list[Curve]:
+    """The curves of the trials that have ended; a training that failed is at 0 from then on."""
+    if not (settings.studies / experiment.name).exists():
+        return []
+    study = find_study(settings, experiment.name)
+    trials = read_trials(study.journal, study.experiment, plan_of(study.experiment))
+    ended = [trial.curve for trial in trials if trial.state is not TrialState.RUNNING]
+    return [curve + (0.0,) * (experiment.epochs - len(curve)) for curve in ended]
+
+
+def record(own: Settings, settings: Settings, experiment: Experiment, images: int) -> None:
+    """Run the random search, or go on with it."""
+    store = data_store(own)
+    commit, _ = fetch(own, store, print)
+    whole = load(store, commit)
+    data = Dataset(whole.images[:images], whole.labels[:images])
+    origin = DataReference(TRAIN.repo, f"{commit.id}, {images} images", commit.origin, {})
+    prepare()
+    arrays = share(data, settings.cache / "arrays" / commit.id)
+    with Workers(arrays) as workers, shown() as progress:
+        shares = share_machine(experiment, None)
+        search(experiment, origin, settings, workers, untracked, shares, progress=progress)
+
+
+def orders(trials: int, seed: int) -> Iterator[list[int]]:
+    """Shuffled trials, again and again."""
+    shuffled = random.Random(seed)
+    while True:
+        yield shuffled.sample(range(trials), trials)
+
+
+def by_random(curves: Sequence[Curve], order: Sequence[int], target: float) -> tuple[int, bool]:
+    """Epochs until the target is met, or all of them."""
+    spent = 0
+    for trial in order:
+        for accuracy in curves[trial]:
+            spent += 1
+            if accuracy >= target:
+                return spent, True
+    return spent, False
+
+
+def by_asha(
+    experiment: Experiment, curves: Sequence[Curve], order: Sequence[int], target: float
+) -> tuple[int, bool]:
+    """The same, through the study that `fmnist search` asks."""
+    spent = 0
+    with tempfile.TemporaryDirectory() as folder:
+        study = Study(Path(folder) / "journal.log", experiment, plan_of(experiment))
+        while (number := study.next()) is not None:
+            for epoch, accuracy in enumerate(curves[order[number]], start=1):
+                spent += 1
+                if accuracy >= target:
+                    return spent, True
+                if study.report(number, epoch, accuracy) is Decision.STOP:
+                    break
+            study.finish(number, Path(folder))
+    return spent, False
+
+
+def main() -> None:
+    """Record, replay and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--trials", type=int, default=48)
+    parser.add_argument("--epochs", type=int, default=16)
+    parser.add_argument("--images", type=int, default=5000, help="of which 40 % are for validation")
+    parser.add_argument("--repeats", type=int, default=8, help="searches per seed")
+    parser.add_argument("--as-shipped", action="store_true", help="the learning rate's own range")
+    parser.add_argument("--quick", action="store_true", help="a minute, whose figure means nothing")
+    options = parser.parse_args()
+    if options.quick:
+        options.trials, options.epochs, options.images, options.repeats = 4, 2, 600, 1
+    everything, adaptive = experiments(options.trials, options.epochs, options.as_shipped)
+    curves = recorded(everything, options.images)
+    finals = sorted(curve[-1] for curve in curves)
+    print(
+        f"{len(curves)} configurations, {options.epochs} epochs each; accuracy at the end "
+        f"{finals[0]:.4f} to {finals[-1]:.4f}, median {statistics.median(finals):.4f}"
+    )
+    print("seed  accuracy  random  adaptive  ratio   (mean epochs until a trial shows it)")
+    ratios = []
+    for seed in SEEDS:
+        first = itertools.islice(orders(len(curves), seed), ORDERS)
+        target = statistics.median(max(max(curves[t]) for t in order[:BUDGET]) for order in first)
+        spent = {"random": 0, "adaptive": 0}
+        for name in spent:
+            shuffled = orders(len(curves), seed)
+            found = 0
+            while found < options.repeats:
+                order = next(shuffled)
+                epochs, met = (
+                    by_random(curves, order, target)
+                    if name == "random"
+                    else by_asha(adaptive, curves, order, target)
+                )
+                spent[name] += epochs
+                found += met
+        means = {name: epochs / options.repeats for name, epochs in spent.items()}
+        ratios.append(means["random"] / means["adaptive"])
+        print(
+            f"{seed:4}  {target:8.4f}  {means['random']:6.0f}  {means['adaptive']:8.0f}  {ratios[-1]:5.1f}",
+            flush=True,
+        )
+    print(
+        f"random search needs {statistics.geometric_mean(ratios):.1f} times as many epochs as the adaptive "
+        f"searcher for an equally good configuration (geometric mean of {len(SEEDS)} seeds)"
+    )
+
+
+if __name__ == "__main__":
+    main()
