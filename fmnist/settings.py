@@ -23,6 +23,7 @@ from fmnist.training.base import Run
 
 if TYPE_CHECKING:
     from fmnist.data.pachyderm.doctor import Doctor
+    from fmnist.pipelines.base import PipelineServer
     from fmnist.training.experiments import Experiments
     from fmnist.training.trial import Trial
 
@@ -289,6 +290,35 @@ def model_registry(settings: Settings) -> ModelRegistry:
     from fmnist.registry.mlflow import MlflowRegistry
 
     return MlflowRegistry(settings)
+
+
+def champion(settings: Settings, model: str) -> int | None:
+    """The number of the version that serves; None before the first promotion.
+
+    Where the promotion log is not at hand, as in a cluster's pod, its mirror in Determined's registry says.
+    """
+    from fmnist.promotion.log import PromotionLog
+
+    serving = PromotionLog(settings.promotions, model).read().champion
+    if serving or not settings.determined or settings.registry != "determined":
+        return serving.version if serving else None
+    from fmnist.registry.determined.champion import mirrored_champion
+
+    return mirrored_champion(settings.determined, model)
+
+
+def pipeline_server(settings: Settings) -> "PipelineServer":
+    """What runs pipelines.
+
+    Raises:
+        ConfigError: none is known.
+    """
+    if settings.pachd is None:
+        raise ConfigError("pipelines run in Pachyderm; set PACHD_ADDRESS to the address of a server")
+    from fmnist.data.pachyderm.connection import Connection
+    from fmnist.pipelines.pachyderm import PachydermPipelines
+
+    return PachydermPipelines(Connection(settings.pachd))
 
 
 def platform(settings: Settings) -> Platform:

@@ -14,6 +14,7 @@ _VERBS = {
     "train": ("fmnist.cli.train", "Train one model from a Determined experiment file."),
     "search": ("fmnist.cli.search", "Search hyperparameters from a Determined experiment file."),
     "experiments": ("fmnist.cli.experiments", "Submit experiment files to a Determined cluster."),
+    "pipelines": ("fmnist.cli.pipelines", "Bring Pachyderm pipelines to a cluster."),
     "evaluate": ("fmnist.cli.evaluate", "Score a checkpoint or a version on the test data."),
     "models": ("fmnist.cli.models", "Register, list, describe and download model versions."),
     "gate": ("fmnist.cli.gate", "Test a version against gate.yaml."),

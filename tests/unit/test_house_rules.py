@@ -13,12 +13,24 @@ import fmnist
 from fmnist.settings import PROJECT
 
 PACKAGE = Path(fmnist.__file__).parent
-STAGES = ["data", "training", "search", "registry", "promotion", "gate", "report", "serving", "deployment"]
+STAGES = [
+    "data",
+    "training",
+    "search",
+    "registry",
+    "promotion",
+    "gate",
+    "report",
+    "serving",
+    "deployment",
+    "pipelines",
+]
 ENGINES = {
     "determined": "determined",
     "dvc": "dvc",
     "mlflow": "mlflow",
     "optuna": "optuna",
+    "python_pachyderm": "pachyderm",
     "seldon_core": "",
     "tensorflow": "training",
 }

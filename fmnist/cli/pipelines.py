@@ -1,0 +1,137 @@
+"""``fmnist pipelines``: Pachyderm pipelines from spec files."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fmnist import settings
+from fmnist.cli.console import as_json, print_json, print_table, say, working
+
+if TYPE_CHECKING:
+    from fmnist.pipelines.apply import Applied
+    from fmnist.pipelines.files import SpecFile
+
+_specs = click.argument("specs", nargs=-1, type=click.Path(exists=True, path_type=Path))
+_image = click.option(
+    "--image",
+    envvar="FMNIST_IMAGE",
+    required=True,
+    help="By tag or digest, never latest [env: FMNIST_IMAGE].",
+)
+
+
+@click.group()
+def pipelines() -> None:
+    """Check pipeline specs, give them an image, and bring them to a Pachyderm server.
+
+    \b
+    Examples:
+      fmnist pipelines validate
+      fmnist pipelines render --image registry.example.com/fmnist-train:1.4.0
+      fmnist pipelines apply --image registry.example.com/fmnist-train:1.4.0 --dry-run
+
+    SPECS are files or folders; without any, those in pipelines/.
+    """
+
+
+@pipelines.command()
+@_specs
+@as_json
+def validate(specs: tuple[Path, ...], as_json: bool) -> None:
+    """Check SPECS for what a server refuses, and for what it accepts and should not.
+
+    \b
+    Examples:
+      fmnist pipelines validate
+      fmnist pipelines validate my-pipeline.json --json
+    """
+    found = _read(specs)
+    if as_json:
+        print_json([{"file": one.path, "name": one.name, "sha256": one.sha256} for one in found])
+        return
+    for one in found:
+        click.echo(f"{one.path}: {one.name} is in order")
+
+
+@pipelines.command()
+@_specs
+@_image
+@click.option("--to", "folder", type=click.Path(file_okay=False, path_type=Path), help="Write files there.")
+@as_json
+def render(specs: tuple[Path, ...], image: str, folder: Path | None, as_json: bool) -> None:
+    """Print SPECS with the image that they are to run, as pachctl create pipeline -f takes them.
+
+    \b
+    Examples:
+      fmnist pipelines render --image registry.example.com/fmnist-train:1.4.0
+      fmnist pipelines render --image fmnist-train@sha256:0a1b… --to rendered
+    """
+    from fmnist.files import write_atomically
+    from fmnist.pipelines.files import render as rendered
+
+    found = rendered(_read(specs), image)
+    if folder:
+        for one in found:
+            write_atomically(folder / f"{one.name}.yaml", one.yaml)
+            say(f"{folder / one.name}.yaml")
+    if as_json:
+        print_json([one.document for one in found])
+    elif not folder:
+        click.echo("---\n".join(one.yaml for one in found), nl=False)
+
+
+@pipelines.command()
+@_specs
+@_image
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option(
+    "--wait",
+    "seconds",
+    type=click.FloatRange(min=0),
+    default=120,
+    show_default=True,
+    help="How many seconds to wait for the pipelines to be ready; 0: not at all.",
+)
+@as_json
+def apply(specs: tuple[Path, ...], image: str, dry_run: bool, seconds: float, as_json: bool) -> None:
+    """Create the pipelines of SPECS, or update those whose spec or image has changed.
+
+    Nothing is applied if a spec holds a mistake, or a secret, repo or branch is missing.
+
+    \b
+    Examples:
+      fmnist pipelines apply --image registry.example.com/fmnist-train:1.4.0
+      fmnist pipelines apply pipelines/fmnist-validate.yaml --image fmnist-train@sha256:0a1b… --dry-run
+
+    The server: PACHD_ADDRESS, and PACH_PYTHON_AUTH_TOKEN where it asks for one.
+    """
+    from fmnist.pipelines.apply import Applied, carry_out, plan
+    from fmnist.pipelines.files import render as rendered
+
+    found = rendered(_read(specs), image)
+    server = settings.pipeline_server(settings.from_environment())
+    with working("Asking the server"):
+        steps = plan(server, found)
+    if dry_run:
+        _show([Applied(step.file.name, step.action, step.version, None) for step in steps], as_json)
+        return
+    with working("Applying"):
+        done = carry_out(server, steps, say, seconds)
+    _show(done, as_json)
+
+
+def _read(paths: tuple[Path, ...]) -> "list[SpecFile]":
+    from fmnist.pipelines.files import read_specs
+
+    return read_specs(paths or [settings.PROJECT / "pipelines"])
+
+
+def _show(pipelines: "Sequence[Applied]", as_json: bool) -> None:
+    if as_json:
+        print_json([asdict(one) for one in pipelines])
+        return
+    rows = [(one.name, one.action, one.version, one.state or "") for one in pipelines]
+    print_table(("pipeline", "action", "version", "state"), rows)

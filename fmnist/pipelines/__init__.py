@@ -1,0 +1,1 @@
+"""Pachyderm pipelines: their specs, how they get to the server, and the programs that they run."""

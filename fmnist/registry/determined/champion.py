@@ -1,0 +1,22 @@
+"""Who is champion, as the model's metadata at a Determined master mirror it."""
+
+from determined.common.api import bindings
+from determined.common.api.errors import NotFoundException
+
+import fmnist.registry.determined  # noqa: F401 - first: it silences what determined says when imported
+from fmnist.settings import DeterminedLogin
+from fmnist.training.determined.session import errors_mapped, log_in
+
+KEY = "champion"
+
+
+def mirrored_champion(login: DeterminedLogin, model: str) -> int | None:
+    """The number of the version that ``set_champion`` named last; None if it never did."""
+    session = log_in(login)
+    with errors_mapped(session.master):
+        try:
+            metadata = bindings.get_GetModel(session, modelName=model).model.metadata
+        except NotFoundException:
+            return None
+    number = (metadata or {}).get(KEY)
+    return None if number is None else int(number)
