@@ -8,6 +8,7 @@ from fmnist.gate.verdict import Outcome, Relation, Rule
 CHAMPION = "champion"
 BEST = "best version"
 _POWER = 0.85
+_LEAST_CHANCE = 1e-15
 
 
 def champion_rule(comparison: Comparison | None, policy: ChampionPolicy) -> Rule:
@@ -45,10 +46,14 @@ def _rule(name: str, comparison: Comparison, given: int, significance: float) ->
         explanation=(
             f"of {images:,} images, {gained:,} are right only here and {lost:,} only in version "
             f"{comparison.version}, of which at most {allowed:,} may be{_given(given)} "
-            f"(p = {chance_of_at_least(lost, pairs + given):.2g}, significance {significance:g}); "
+            f"({_chance(chance_of_at_least(lost, pairs + given))}, significance {significance:g}); "
             f"{_power(pairs, given, images, significance)}"
         ),
     )
+
+
+def _chance(value: float) -> str:
+    return f"p = {value:.2g}" if value >= _LEAST_CHANCE else f"p < {_LEAST_CHANCE:g}"
 
 
 def _given(given: int) -> str:

@@ -102,3 +102,8 @@ def test_differences_of_pairs_have_an_interval_around_them() -> None:
     assert (estimate.uncertainty.low, estimate.uncertainty.high) == pytest.approx(
         (-0.0083, -0.0037), abs=1e-4
     )
+
+
+def test_a_chance_too_small_to_be_told_is_not_told_as_none() -> None:
+    assert "p < 1e-15" in champion_rule(_against(8114, 77), _CHAMPION).explanation
+    assert "p = 0.0" in champion_rule(_against(60, 40), _CHAMPION).explanation
