@@ -3,7 +3,6 @@
 from determined.common.api import bindings
 from determined.common.api.errors import NotFoundException
 
-import fmnist.registry.determined  # noqa: F401 - first: it silences what determined says when imported
 from fmnist.settings import DeterminedLogin
 from fmnist.training.determined.session import errors_mapped, log_in
 
