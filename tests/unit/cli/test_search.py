@@ -1,5 +1,8 @@
 import json
 import math
+import re
+import shlex
+import shutil
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -19,7 +22,8 @@ from fmnist.training.experiment import load_experiment
 from tests.unit.search.experiments import RANDOM, experiment
 
 ADAPTIVE = str(PROJECT / "adaptive.yaml")
-BEST = Trial(0, TrialState.COMPLETED, 4, (1, 4), {"dropout": 0.1}, 0.91, Path("/checkpoints/trial-0"))
+POINT = {"epochs": 4, "dropout": 0.1}
+BEST = Trial(0, TrialState.COMPLETED, 4, (1, 4), POINT, 0.91, Path("/checkpoints/trial-0"))
 STOPPED = Trial(1, TrialState.STOPPED, 1, (1, 4), {"dropout": 0.2}, 0.85, Path("/checkpoints/trial-1"))
 FAILED = Trial(2, TrialState.FAILED, 0, (1, 4), {"dropout": 0.3}, None, None, "no such luck")
 
@@ -141,6 +145,25 @@ def test_show_writes_the_winner(studies: Path, tmp_path: Path) -> None:
     CliRunner().invoke(search, arguments, catch_exceptions=False)
     document = json.loads(CliRunner().invoke(search, ["show", "--json"]).stdout)
     assert load_experiment(const).constants() == document["trials"][2]["hyperparameters"]
+
+
+def test_the_commands_of_the_documentation(
+    studies: Path, result: SearchResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("adaptive.yaml", "const.yaml"):
+        shutil.copy(PROJECT / name, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    text = (PROJECT / "docs/search.md").read_text()
+    blocks = "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
+    commands = re.findall(r"(?m)^fmnist search (.*)$", blocks)
+    assert len(commands) == 5
+    for command in commands:
+        done = CliRunner().invoke(search, shlex.split(command), catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+    assert "# From study fmnist-adaptive, trial 2" in (tmp_path / "const.yaml").read_text()
+    (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "example.yaml").write_text(f"entrypoint: 'true'\n{example}")
+    assert load_experiment(tmp_path / "example.yaml").doubts == ()
 
 
 def test_show_names_the_studies_that_there_are(studies: Path) -> None:
