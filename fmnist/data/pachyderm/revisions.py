@@ -84,16 +84,25 @@ class Revisions:
                 f"{what}: open since {revision.started:%Y-%m-%d %H:%M} UTC, so its files are not all there; "
                 f"finish it, or drop it: fmnist data doctor {revision.repo} --drop"
             )
-        if not revision.finished:
-            with self._connection.errors(what):
-                (info,) = self._connection.client.wait_commit(commit_of(revision.repo, revision.id))
-            revision = _revision(info)
+        revision = self.settled(revision)
         if revision.error:
             raise DataError(
                 f"{what}: ended with an error: {revision.error}; put right files, or drop it: "
                 f"fmnist data doctor {revision.repo} --drop"
             )
         return revision
+
+    def settled(self, revision: Revision) -> Revision:
+        """The same commit, once pachd is done with it if nobody holds it open.
+
+        Raises:
+            TimedOut: pachd is not done before the deadline.
+        """
+        if revision.open or revision.finished:
+            return revision
+        with self._connection.errors(f"{revision.repo}@{revision.id}"):
+            (info,) = self._connection.client.wait_commit(commit_of(revision.repo, revision.id))
+        return _revision(info)
 
     def drop(self, revision: Revision) -> None:
         """Remove a commit that has no children, in all repos that it is in.

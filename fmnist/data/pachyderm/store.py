@@ -76,7 +76,8 @@ class PachydermStore:
     def log(self, repo: str) -> list[Commit]:
         check_repo(repo)
         head = self._resolve(repo, BRANCH)
-        sound = [revision for revision in self._revisions.upto(repo, head.id) if revision.sound]
+        history = [self._revisions.settled(revision) for revision in self._revisions.upto(repo, head.id)]
+        sound = [revision for revision in history if revision.sound]
         return [self._remembered(revision, sound[place + 1 :]) for place, revision in enumerate(sound)]
 
     def read(self, commit: Commit, name: str) -> bytes:

@@ -142,6 +142,9 @@ def test_a_put_waits_until_the_commit_is_finished(
     target.server.state.seconds_to_finish = 0.3
     commit = store.put(repo, files(a=b"1"), "m")
     assert next(target.client.inspect_commit((repo, commit.id))).HasField("finished")
+    with target.client.modify_file_client((repo, "master")) as changes:
+        changes.put_file_from_bytes("/a", b"2")
+    assert len(store.log(repo)) == 2
 
 
 def test_a_commit_that_follows_at_once_is_not_taken_for_ours(
