@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from fmnist.bundle import DataReference
 from fmnist.cli.search import search
-from fmnist.errors import ConfigError, NotFoundError
+from fmnist.errors import ConfigError, IntegrityError, NotFoundError
 from fmnist.search.asha import plan_of
 from fmnist.search.base import SearchResult, Trial, TrialState
 from fmnist.search.folder import study_folder
@@ -174,4 +174,10 @@ def test_show_names_the_studies_that_there_are(studies: Path) -> None:
 def test_show_says_how_to_make_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FMNIST_HOME", str(tmp_path))
     with pytest.raises(NotFoundError, match=r"no study; fmnist search adaptive\.yaml makes one"):
+        CliRunner().invoke(search, ["show"], catch_exceptions=False)
+
+
+def test_a_study_that_cannot_be_read_is_named(studies: Path) -> None:
+    (studies / "fmnist-adaptive" / "study.json").write_text('{"searcher": 1}')
+    with pytest.raises(IntegrityError, match=r"study\.json: does not describe a study"):
         CliRunner().invoke(search, ["show"], catch_exceptions=False)

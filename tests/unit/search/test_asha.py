@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from fmnist.search.asha import FAILED, Bracket, Plan, goes_on, places, plan_of, rungs
 from fmnist.settings import PROJECT
 from fmnist.training.experiment import AdaptiveAsha, load_experiment
-from tests.unit.search.experiments import ASHA, RANDOM, experiment
+from tests.unit.search.experiments import ASHA, RANDOM, SHARED, experiment
 
 METRICS = st.floats(0, 1)
 DIVISORS = st.floats(1.1, 8)
@@ -88,6 +88,10 @@ def test_random_runs_every_trial_to_its_end() -> None:
     made = plan_of(experiment({**RANDOM, "max_trials": 3}, epochs=16))
     assert made.brackets == (Bracket((16,), 3),)
     assert made.preview() == {16: 3}
+
+
+def test_single_is_one_trial_to_its_end() -> None:
+    assert plan_of(experiment({**SHARED, "name": "single"}, epochs=16)).preview() == {16: 1}
 
 
 @given(metric=METRICS, divisor=DIVISORS)
