@@ -43,6 +43,9 @@ from fmnist.report.write import write
 
 NO_VERDICT = 20
 
+pytestmark = pytest.mark.timeout(780)
+"""Seconds: less than GitLab gives the job, and far more than a gate takes unless the machine is starved."""
+
 
 class _NoVerdict:
     """A plugin for as long as there is no verdict or no report: pytest would end with 1, as for a refusal."""
@@ -58,7 +61,7 @@ def examined(request: pytest.FixtureRequest) -> Examined:
     try:
         check_orders()
         found = run(settings.from_environment(), _order())
-    except Exception as error:
+    except (Exception, pytest.fail.Exception) as error:
         # The one error tells all; the other rules would only repeat it.
         request.session.shouldfail = "no verdict"
         if isinstance(error, FmnistError):
