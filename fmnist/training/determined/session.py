@@ -19,7 +19,7 @@ from urllib3.util.retry import Retry
 from fmnist.errors import ConfigError, FmnistError, InputError, NotFoundError, TimedOut, UnavailableError
 from fmnist.settings import DeterminedLogin
 
-_SECONDS = 30
+_SECONDS = 60
 _TRIES = 20
 _AWAY = (502, 503, 504)
 _RETRIES = Retry(total=3, read=1, backoff_factor=0.5, status_forcelist=_AWAY, raise_on_status=False)
