@@ -31,6 +31,7 @@ from fmnist.files import remove_leftovers
 from fmnist.git import code_version
 from fmnist.settings import PROJECT, Settings, data_store, from_environment, open_run, open_trial
 from fmnist.training.base import Decision, EpochReport, Run
+from fmnist.training.child import end_with_parent
 from fmnist.training.cluster_data import head_at, wanted
 from fmnist.training.curves import Curves
 from fmnist.training.experiment import flat, load_experiment
@@ -243,6 +244,7 @@ def usable_cores() -> int:
 
 def main() -> None:
     """Run the command line; the project's errors become one line and their exit code."""
+    end_with_parent()
     # An orderly end, so that the run is marked as failed and nothing half-written stays.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
