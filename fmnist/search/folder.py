@@ -1,6 +1,7 @@
 """Where a study is kept, who may work on it, and what it belongs to."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from fmnist.training.names import folder_name
 SCHEMA_VERSION = 1
 JOURNAL = "journal.log"
 _IDENTITY = "study.json"
+_STATES = "states"
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,12 @@ def trial_folder(settings: Settings, experiment: str, trial: int) -> Path:
 
 def state_folder(study: Path, trial: int) -> Path:
     """Where an unfinished trial's states are kept, within its study."""
-    return study / "states" / f"trial-{trial}"
+    return study / _STATES / f"trial-{trial}"
+
+
+def remove_states(study: Path) -> None:
+    """Forget what is kept of a study's unfinished trials."""
+    shutil.rmtree(study / _STATES, ignore_errors=True)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from fmnist.errors import ConfigError, FmnistError, IntegrityError
 from fmnist.git import code_version
 from fmnist.search.asha import plan_of
 from fmnist.search.base import SearchResult, Trial, best_of
-from fmnist.search.folder import state_folder, study_folder, trial_folder
+from fmnist.search.folder import remove_states, state_folder, study_folder, trial_folder
 from fmnist.search.optuna.study import Study
 from fmnist.search.progress import Progress, Silent
 from fmnist.search.resources import Shares, trial_seed
@@ -70,6 +70,8 @@ def search(
         progress.began(plan, shares)
         job_of = _jobs(experiment, study, folder, data, settings, shares)
         _Search(study, workers, job_of, open_run, progress, experiment.max_restarts).run(shares.jobs)
+        # Killed right after a trial's end, an earlier session left that trial's.
+        remove_states(folder)
         return _result(experiment.name, study.trials())
 
 
