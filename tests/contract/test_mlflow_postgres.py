@@ -1,0 +1,49 @@
+"""MLflow's runs in a real Postgres."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fmnist.errors import UnavailableError
+from fmnist.settings import from_environment, open_run
+from fmnist.training.mlflow import open_client
+from tests.support import postgres
+from tests.support.runs import epoch_report
+
+PASSWORD = "open-sesame"
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    tools = postgres.binaries()
+    if tools is None:
+        pytest.skip(
+            "no Postgres: no initdb in /usr/lib/postgresql or on the PATH (apt-get install postgresql)"
+        )
+    with postgres.running(tools, PASSWORD) as found:
+        yield found
+
+
+def test_a_run_by_its_address(address: str, tmp_path: Path) -> None:
+    settings = from_environment({"FMNIST_HOME": str(tmp_path), "FMNIST_TRACKING_URI": address})
+    with open_run(settings, "an experiment", "trial 1") as run:
+        run.start({"optimizer.learning_rate": 0.01, "data_commit": "c0ffee"})
+        for epoch, loss in ((1, 0.5), (2, 0.25)):
+            run.report(epoch_report(epoch, loss))
+        run.finish(Path("/somewhere/bundle"))
+    client = open_client(settings)
+    found = client.get_run(run.id)
+    assert (found.info.status, found.info.run_name) == ("FINISHED", "trial 1")
+    assert found.data.params == {"optimizer.learning_rate": "0.01"}
+    assert found.data.metrics["validation/loss"] == 0.125
+    assert len(client.get_metric_history(run.id, "training/loss")) == 2
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_a_wrong_password_is_told_and_not_repeated(address: str, tmp_path: Path) -> None:
+    wrong = address.replace(PASSWORD, "swordfish")
+    settings = from_environment({"FMNIST_HOME": str(tmp_path), "FMNIST_TRACKING_URI": wrong})
+    with pytest.raises(UnavailableError, match="password authentication failed") as caught:
+        open_run(settings, "an experiment")
+    assert "swordfish" not in str(caught.value)
