@@ -49,9 +49,9 @@ class Settings:
     unless ``FMNIST_TRACKING_URI`` names a Postgres. ``gateway_port`` is 1-65535 on 127.0.0.1.
     ``pachd`` is the Pachyderm server that versions data, or None where DVC does.
     ``determined`` is None without a master. ``tracker`` and ``registry`` name the engines behind
-    ``Run`` and ``ModelRegistry``, mlflow or determined; ``in_trial`` says that this process is a
-    trial that Determined started. ``checkpoint_storage`` is where Determined keeps what is trained
-    or registered from here, a folder or an s3:// or gs:// address.
+    ``Run`` and ``ModelRegistry``: mlflow or determined, for runs also wandb. ``in_trial`` says that
+    this process is a trial that Determined started. ``checkpoint_storage`` is where Determined keeps
+    what is trained or registered from here, a folder or an s3:// or gs:// address.
     """
 
     home: Path
@@ -124,8 +124,8 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         tracking_uri=_database(environ.get("FMNIST_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}"),
         gateway_port=_port(environ.get("FMNIST_GATEWAY_PORT") or "8080"),
         determined=_determined(environ),
-        tracker=_engine(environ, "FMNIST_TRACKER"),
-        registry=_engine(environ, "FMNIST_REGISTRY"),
+        tracker=_engine(environ, "FMNIST_TRACKER", "mlflow", "wandb"),
+        registry=_engine(environ, "FMNIST_REGISTRY", "mlflow"),
         in_trial="DET_TRIAL_ID" in environ,
         checkpoint_storage=environ.get("FMNIST_CHECKPOINT_STORAGE") or str(home / "artifacts" / "determined"),
         pachd=_pachd(environ),
@@ -157,11 +157,11 @@ def _determined(environ: Mapping[str, str]) -> DeterminedLogin | None:
     return DeterminedLogin(master, environ.get("DET_USER") or "determined", environ.get("DET_PASS") or "")
 
 
-def _engine(environ: Mapping[str, str], variable: str) -> str:
-    """Determined where there is a master, unless the variable says otherwise."""
-    name = environ.get(variable) or ("determined" if environ.get("DET_MASTER") else "mlflow")
-    if name not in ("mlflow", "determined"):
-        raise ConfigError(f"{variable}={name}: expected mlflow or determined")
+def _engine(environ: Mapping[str, str], variable: str, *own: str) -> str:
+    """Determined where there is a master, else the first of ``own``, unless the variable says otherwise."""
+    name = environ.get(variable) or ("determined" if environ.get("DET_MASTER") else own[0])
+    if name not in (*own, "determined"):
+        raise ConfigError(f"{variable}={name}: expected {', '.join(own)} or determined")
     if name == "determined" and not environ.get("DET_MASTER"):
         raise ConfigError(f"{variable}=determined: set DET_MASTER to the address of a master, too")
     return name
@@ -256,6 +256,10 @@ def open_run(
         from fmnist.training.determined.unmanaged import open_unmanaged
 
         return open_unmanaged(settings.determined, settings.checkpoint_storage, experiment, name, job)
+    if settings.tracker == "wandb":
+        from fmnist.training.wandb import WandbRun
+
+        return WandbRun.open(settings, experiment, name, job)
     from fmnist.training.mlflow import MlflowRun
 
     return MlflowRun.open(settings, experiment, name, job)

@@ -29,6 +29,7 @@ ENGINES = {
     "determined": "determined",
     "dvc": "dvc",
     "mlflow": "mlflow",
+    "wandb": "wandb",
     "optuna": "optuna",
     "python_pachyderm": "pachyderm",
     "seldon_core": "",
