@@ -10,6 +10,7 @@ import click
 
 from fmnist.cli.console import as_json, print_json
 from fmnist.cli.search.document import trial_rows
+from fmnist.settings import PROJECT
 
 if TYPE_CHECKING:
     from fmnist.search.base import Trial
@@ -135,4 +136,5 @@ def dashboard(journal: Path) -> list[str]:
     ]
     if find_spec("optuna_dashboard"):
         return [str(Path(sys.executable).with_name(command[0])), *command[1:]]
-    return ["uvx", "--from", _DASHBOARD, "--with", "optuna==5.0.0", *command]
+    uvx = PROJECT / ".uv/bin/uvx"  # where make setup puts it
+    return [str(uvx) if uvx.exists() else "uvx", "--from", _DASHBOARD, "--with", "optuna==5.0.0", *command]
