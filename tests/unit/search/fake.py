@@ -74,3 +74,30 @@ def images() -> Dataset:
 
 def pids(folder: Path) -> list[int]:
     return [int(text) for path in folder.glob("*.pid") if (text := path.read_text())]
+
+
+def second_dies(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | None = None) -> Bundle:
+    """The second trial is killed after its first epoch, once; its starts are counted in a file."""
+    if job.folder.name != "trial-1":
+        return trains(job, dataset, run, progress)
+    job.folder.parent.mkdir(parents=True, exist_ok=True)
+    with (job.folder.parent / "starts").open("a") as starts:
+        starts.write("x")
+    if (job.folder.parent / "starts").stat().st_size > 1:
+        return trains(job, dataset, run, progress)
+    run.start({})
+    run.report(EpochReport(1, 4, 1, {}, {"accuracy": accuracy(job.hyperparameters.dropout, 1)}, {}))
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("was not killed")
+
+
+def second_always_dies(
+    job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | None = None
+) -> Bundle:
+    if job.folder.name != "trial-1":
+        return trains(job, dataset, run, progress)
+    job.folder.parent.mkdir(parents=True, exist_ok=True)
+    with (job.folder.parent / "starts").open("a") as starts:
+        starts.write("x")
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("was not killed")

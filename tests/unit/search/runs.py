@@ -21,7 +21,8 @@ class RememberedRun:
         self.parameters = parameters
 
     def report(self, report: EpochReport) -> Decision:
-        self.epochs.append(report.epoch)
+        if report.epoch not in self.epochs:
+            self.epochs.append(report.epoch)
         return Decision.CONTINUE
 
     def finish(self, bundle: Path) -> None:
@@ -34,7 +35,7 @@ class Tracker:
 
     @contextmanager
     def open(self, name: str, job: str) -> Iterator[Run]:
-        run = self.runs[name] = RememberedRun(name)
+        run = self.runs.setdefault(name, RememberedRun(name))
         run.job = job
         try:
             yield run

@@ -1,4 +1,6 @@
+import json
 import random
+import time
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +151,62 @@ def test_a_search_needs_validation_images(tmp_path: Path) -> None:
     made = experiment(val_size=0)
     with pytest.raises(ConfigError, match=r"hyperparameters\.val_size: 0 holds no image out"):
         Study(tmp_path / "journal.log", made, plan_of(made))
+
+
+def test_a_trial_that_goes_on_hears_what_it_heard_before_and_nothing_is_kept_twice(tmp_path: Path) -> None:
+    rules = {"max_trials": 4, "max_time": 4, "divisor": 2, "max_rungs": 2, "mode": "aggressive"}
+    study, plan = opened(tmp_path, **rules)
+    assert plan.rungs_of(0)[0] == 2
+    assert [study.next() for _ in range(4)] == [0, 1, 2, 3]
+    for number, metric in ((0, 0.5), (1, 0.4)):
+        study.report(number, 1, metric)
+        decision = study.report(number, 2, metric)
+    assert decision is Decision.STOP
+
+    # Judged now, trial 1 would be let through: two of four are.
+    for number in (2, 3):
+        study.report(number, 1, 0.1)
+        study.report(number, 2, 0.1)
+    study, _ = opened(tmp_path, **rules)
+    assert [study.next(), study.next()] == [0, 1]
+    before = metrics_written(tmp_path)
+    assert study.report(1, 1, 0.4) is Decision.CONTINUE
+    assert study.report(1, 2, 0.4) is Decision.STOP
+    assert study.report(0, 1, 0.5) is Decision.CONTINUE
+    assert study.report(0, 2, 0.5) is Decision.CONTINUE
+    assert metrics_written(tmp_path) == before == 8
+    study.finish(1, Path("/there"))
+    assert study.trial(1).state is TrialState.STOPPED
+
+
+def metrics_written(folder: Path) -> int:
+    lines = (folder / "journal.log").read_text().splitlines()
+    return sum(json.loads(line)["op_code"] == 7 for line in lines)
+
+
+def test_a_trial_killed_while_it_was_drawn_gets_the_rest_of_its_hyperparameters(tmp_path: Path) -> None:
+    study, _ = opened(tmp_path, max_trials=1, max_time=2)
+    study.next()
+    journal = tmp_path / "journal.log"
+    lines = journal.read_text().splitlines(keepends=True)
+    params = [number for number, line in enumerate(lines) if json.loads(line)["op_code"] == 5]
+    assert len(params) > 1
+    journal.write_text("".join(lines[: params[1]]))
+    study, _ = opened(tmp_path, max_trials=1, max_time=2)
+    assert study.next() == 0
+    assert journal.read_text().count('"op_code":5') == len(params)
+
+
+def test_half_a_line_and_a_dead_lock_in_the_journal_are_no_hindrance(tmp_path: Path) -> None:
+    study, _ = opened(tmp_path, max_trials=1, max_time=2)
+    study.next()
+    journal = tmp_path / "journal.log"
+    with journal.open("a") as stream:
+        stream.write('{"op_code":7,"worker')
+    (tmp_path / "journal.log.lock").symlink_to(journal)
+    start = time.monotonic()
+    for _ in range(2):
+        study, _ = opened(tmp_path, max_trials=1, max_time=2)
+    assert time.monotonic() - start < 20, "Optuna waits 30 s for a dead holder's lock"
+    assert study.next() == 0
+    assert study.report(0, 1, 0.5) is Decision.CONTINUE

@@ -7,7 +7,7 @@ import pytest
 
 from fmnist.bundle import DataReference, open_bundle
 from fmnist.errors import ConfigError, FmnistError, UnavailableError
-from fmnist.search.base import SearchResult, TrialState
+from fmnist.search.base import SearchResult, Trial, TrialState
 from fmnist.search.child import Train
 from fmnist.search.folder import study_folder
 from fmnist.search.progress import Lines
@@ -42,7 +42,7 @@ def searched(
 ) -> SearchResult:
     data = options.pop("data", DATA)
     arrays = share(fake.images(), settings.cache / "arrays")
-    shares = Shares(jobs=options.pop("jobs", 2), threads=1)
+    shares = Shares(jobs=options.pop("jobs", 2), threads=options.pop("threads", 1))
     with Workers(arrays, train) as workers:
         return search(experiment, data, settings, workers, (tracker or Tracker()).open, shares, **options)
 
@@ -176,6 +176,73 @@ def test_an_interrupted_search_goes_on(settings: Settings) -> None:
     assert len(result.trials) == 4
     assert {trial.state for trial in result.trials} == {TrialState.COMPLETED}
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
+
+
+def test_a_trial_whose_process_dies_is_started_again(settings: Settings, tmp_path: Path) -> None:
+    tracker = Tracker()
+    with (tmp_path / "lines").open("w") as stream:
+        result = searched(
+            settings, experiment(ALL), fake.second_dies, tracker, progress=Lines(stream), jobs=1
+        )
+    assert {trial.state for trial in result.trials} == {TrialState.COMPLETED}
+    assert tracker.runs["trial-1"].epochs == [1, 2, 3, 4]
+    assert tracker.runs["trial-1"].error is None
+    said = (tmp_path / "lines").read_text()
+    assert "trial 1: its process was killed by signal 9" in said
+    assert "started again, 1 of 5" in said
+    journal = (settings.studies / "fmnist-adaptive" / "journal.log").read_text().splitlines()
+    written = [line for line in journal if json.loads(line)["op_code"] == 7]
+    assert len(written) == 4 * 4
+
+
+def test_a_trial_is_started_again_no_more_often_than_the_file_says(settings: Settings) -> None:
+    made = experiment(ALL).model_copy(update={"max_restarts": 2})
+    result = searched(settings, made, fake.second_always_dies, jobs=1)
+    assert [trial.state for trial in result.trials].count(TrialState.FAILED) == 1
+    assert (settings.checkpoints / "fmnist-adaptive" / "starts").read_text() == "xxx"
+    assert not list((settings.studies / "fmnist-adaptive").glob("states/*"))
+
+
+class InterruptsAtEpoch:
+    """Ctrl-C when trial 1 has come to its second epoch."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def began(self, *_: Any) -> None:
+        pass
+
+    def stepped(self, *_: Any) -> None:
+        pass
+
+    def noted(self, text: str) -> None:
+        self.notes.append(text)
+
+    def changed(self, trial: Trial, trials: tuple[Trial, ...]) -> None:
+        if trial.id == 1 and trial.epochs == 2 and not self.notes:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_trial_goes_on_as_the_same_job(settings: Settings) -> None:
+    tracker = Tracker()
+    with pytest.raises(KeyboardInterrupt):
+        searched(settings, experiment(ALL), tracker=tracker, progress=InterruptsAtEpoch(), jobs=1)
+    before = tracker.runs.pop("trial-1").job
+    searched(settings, experiment(ALL), tracker=tracker, jobs=1)
+    assert tracker.runs["trial-1"].job == before
+    assert len({run.job for run in tracker.runs.values()}) == 4
+
+
+def test_a_trial_begun_with_other_threads_begins_anew_and_that_is_said(settings: Settings) -> None:
+    tracker, told = Tracker(), InterruptsAtEpoch()
+    with pytest.raises(KeyboardInterrupt):
+        searched(settings, experiment(ALL), tracker=tracker, progress=told, jobs=1)
+    before = tracker.runs.pop("trial-1").job
+    told.notes.append("interrupted")
+    searched(settings, experiment(ALL), tracker=tracker, progress=told, jobs=1, threads=2)
+    assert tracker.runs["trial-1"].job != before
+    assert told.notes[1].startswith("trial 1 begins anew: ")
+    assert "is of another number of threads" in told.notes[1]
 
 
 def test_lines_tell_each_event(settings: Settings, tmp_path: Path) -> None:
