@@ -10,7 +10,7 @@ PLATFORM := $(shell uname -sm | sed -e 's/Linux x86_64/linux-x86_64/' -e 's/Linu
 BIN := .venv/bin
 UV := .uv/bin/uv
 
-.PHONY: help setup demo up down gate ci-local test contract-real lint fmt bench lock clean
+.PHONY: help setup demo up down gate ci-local test contract-real lint fmt bench kills lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,7 +66,10 @@ fmt: setup ## Put the code in order
 	@$(BIN)/ruff format .
 
 bench: setup ## Print the figures of docs/performance.md
-	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+	@for script in $(filter-out bench/kills.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python $$script; done
+
+kills: setup ## Kill a search ten times and compare it with one left in peace (SEED=n)
+	@$(BIN)/python bench/kills.py --seed $(or $(SEED),1)
 
 lock: $(UV) ## Resolve pyproject.toml's extras into requirements/
 	@scripts/lock
