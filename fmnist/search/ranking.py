@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from types import MappingProxyType
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from fmnist.search.asha import Plan
 from fmnist.search.base import Trial, TrialState, ranked
@@ -31,7 +32,7 @@ def ranking(
     title: str,
     so_far: Mapping[int, float] = MappingProxyType({}),
     width: int = 120,
-) -> Table:
+) -> Group:
     """A row per trial, with as many of the hyperparameters that vary as ``width`` characters hold.
 
     ``so_far``: how many epochs a trial has come, parts included, where that is known.
@@ -41,21 +42,19 @@ def ranking(
     columns = _columns_of(best_first)
     names = _fitting(columns, width - _width_of(rows))
     table = Table(
-        title=title,
-        title_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, _GAP - 1, 0, 0),
         pad_edge=False,
         show_edge=False,
         header_style="bold",
-        caption=_below(trials, [name for name in columns if name not in names]),
-        caption_justify="left",
     )
     for name in (*_COLUMNS, *names):
         table.add_column(_stacked(name), justify="right" if name in names else "left", no_wrap=True)
     for number, (trial, row) in enumerate(zip(best_first, rows, strict=True)):
         table.add_row(*row, *(columns[name][number] for name in names), style=_STYLES[trial.state])
-    return table
+    # The table's own title and caption would be as narrow as the table.
+    below = _below(trials, [name for name in columns if name not in names])
+    return Group(Text(title, style="italic"), table, *map(Text, below))
 
 
 @contextmanager
@@ -134,11 +133,11 @@ def _width_of(rows: Sequence[Sequence[str]]) -> int:
     return sum(max(map(len, texts)) + _GAP for texts in zip(_COLUMNS, *rows, strict=True))
 
 
-def _below(trials: Sequence[Trial], left_out: Sequence[str]) -> str | None:
+def _below(trials: Sequence[Trial], left_out: Sequence[str]) -> list[str]:
     lines = [f"trial {trial.id}: {trial.error}" for trial in trials if trial.error]
     if left_out:
         lines.append(f"in a wider terminal: {', '.join(left_out)}")
-    return "\n".join(lines) or None
+    return lines
 
 
 def _stacked(name: str) -> str:
