@@ -67,6 +67,8 @@ def main() -> None:
         "--jobs", type=int, choices=(1, 2), help="Only the scenario with so many trials at once."
     )
     asked = parser.parse_args()
+    # A shell's background job ignores Ctrl-C, and so would the searches that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     adaptive = (
         "{name: adaptive_asha, metric: accuracy, smaller_is_better: false, time_metric: epochs, max_time: 4, "
         "max_trials: 5, divisor: 2, max_rungs: 3, mode: aggressive}"
