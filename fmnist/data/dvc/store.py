@@ -29,8 +29,9 @@ from fmnist.data.dvc.cache import (
 from fmnist.data.history import BRANCH, History
 from fmnist.data.lock import only_writer
 from fmnist.data.names import check_files, check_repo
+from fmnist.data.stored import check_there, describe, stored_file
 from fmnist.errors import InputError, IntegrityError, NotFoundError
-from fmnist.files import folder_written_atomically, sha256_of
+from fmnist.files import folder_written_atomically
 
 _SKELETON = {
     ".dvc/config": "[core]\n    analytics = false\n    check_update = false\n    autostage = false\n",
@@ -60,11 +61,9 @@ class DvcStore:
         """
         folder = self.folder(repo)
         check_files(repo, files)
-        for name, path in files.items():
-            if not path.is_file():
-                raise NotFoundError(f"{path}: no such file (to be put as {name} into {repo})")
+        check_there(repo, files)
         with self.writing(repo):
-            stored = _describe(files)
+            stored = describe(files)
             head = self.head(repo)
             if head and head.files == stored and self._is_sound(head):
                 return head
@@ -84,11 +83,7 @@ class DvcStore:
             return history.log()
 
     def read(self, commit: Commit, name: str) -> bytes:
-        recorded = self.get(commit.repo, commit.id).files
-        stored = next((file for file in recorded if file.name == name), None)
-        if stored is None:
-            names = ", ".join(file.name for file in recorded)
-            raise NotFoundError(f"{commit.repo}@{commit.id}: no file {name}; it holds {names}")
+        stored = stored_file(self.get(commit.repo, commit.id), name)
         content = read_cached(self.folder(commit.repo), commit, name)
         check_content(content, stored, commit)
         return content
@@ -184,12 +179,6 @@ def _write_skeleton(folder: Path) -> None:
     History.create(folder)
 
 
-def _describe(files: Mapping[str, Path]) -> tuple[StoredFile, ...]:
-    return tuple(
-        StoredFile(name, path.stat().st_size, sha256_of(path)) for name, path in sorted(files.items())
-    )
-
-
 def _fill(folder: Path, files: Mapping[str, Path]) -> tuple[StoredFile, ...]:
     """Make ``files/`` hold copies of these files and nothing else; say what was copied."""
     work = folder / FILES
@@ -200,4 +189,4 @@ def _fill(folder: Path, files: Mapping[str, Path]) -> tuple[StoredFile, ...]:
         target = work / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
-    return _describe({name: work / name for name in files})
+    return describe({name: work / name for name in files})

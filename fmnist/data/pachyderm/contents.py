@@ -5,7 +5,7 @@ then the files are read once, and their sums are kept on this machine by pachd's
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,12 +77,3 @@ class ContentsReader:
 
     def _read(self, revision: Revision, entry: Entry) -> bytes:
         return self._files.read(revision.repo, revision.id, entry.name, entry.size)
-
-
-def described(files: Mapping[str, Path]) -> tuple[StoredFile, ...]:
-    """Name, size and SHA-256 of local files, sorted by name."""
-    from fmnist.files import sha256_of
-
-    return tuple(
-        StoredFile(name, path.stat().st_size, sha256_of(path)) for name, path in sorted(files.items())
-    )

@@ -14,9 +14,10 @@ from fmnist.data.base import Commit, StoredFile
 from fmnist.data.names import check_files, check_repo
 from fmnist.data.pachyderm import sums
 from fmnist.data.pachyderm.connection import Connection
-from fmnist.data.pachyderm.contents import ContentsReader, described
+from fmnist.data.pachyderm.contents import ContentsReader
 from fmnist.data.pachyderm.files import Files
 from fmnist.data.pachyderm.revisions import BRANCH, Revision, Revisions
+from fmnist.data.stored import check_there, describe, stored_file
 from fmnist.errors import DataError, InputError, IntegrityError, NotFoundError, UnavailableError
 
 _COMMIT = re.compile("[0-9a-f]{32}")
@@ -47,10 +48,8 @@ class PachydermStore:
         check_repo(repo)
         check_files(repo, files)
         _check_names(repo, files)
-        for name, path in files.items():
-            if not path.is_file():
-                raise NotFoundError(f"{path}: no such file (to be put as {name} into {repo})")
-        stored = described(files)
+        check_there(repo, files)
+        stored = describe(files)
         with self._connection.errors(f"creating {repo}"):
             self._connection.client.create_repo(repo, update=True)
         before = self._head(repo)
@@ -81,10 +80,7 @@ class PachydermStore:
         return [self._remembered(revision, sound[place + 1 :]) for place, revision in enumerate(sound)]
 
     def read(self, commit: Commit, name: str) -> bytes:
-        stored = next((file for file in commit.files if file.name == name), None)
-        if stored is None:
-            names = ", ".join(file.name for file in commit.files)
-            raise NotFoundError(f"{commit.repo}@{commit.id}: no file {name}; it holds {names}")
+        stored = stored_file(commit, name)
         content = self._files.read(commit.repo, commit.id, name, stored.size)
         sha256 = hashlib.sha256(content).hexdigest()
         if (len(content), sha256) != (stored.size, stored.sha256):
