@@ -28,7 +28,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
 
 def records(settings: Settings, run: str) -> list[Any]:
     (file,) = settings.home.glob(f"wandb/offline-run-*/run-{run}.wandb")
-    store = DataStore()
+    store: Any = DataStore()
     store.open_for_scan(str(file))
     found = []
     while (data := store.scan_data()) is not None:
