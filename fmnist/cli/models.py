@@ -1,7 +1,10 @@
 """``fmnist models``: the registry."""
 
 import json
-from dataclasses import asdict
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +15,14 @@ from fmnist.cli.console import as_json, print_json, print_table, say, working
 from fmnist.fashion_mnist import MODEL_NAME
 
 if TYPE_CHECKING:
+    from fmnist.bundle import Bundle
     from fmnist.promotion.history import Tenure
     from fmnist.registry.base import ModelRegistry, ModelVersion
     from fmnist.registry.gitlab import GitlabProject, Pipeline
     from fmnist.registry.pipelines import Pipelines
 
 _model = click.option("--model", default=MODEL_NAME, show_default=True)
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @click.group()
@@ -31,32 +36,38 @@ def models() -> None:
       fmnist models describe 3
       fmnist models download 3 --to served
       fmnist models watch
+      fmnist models copy --from determined --to mlflow
     """
 
 
 @models.command()
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint", required=False)
+@click.option(
+    "--experiment", type=click.IntRange(min=1), help="The best checkpoint of this one on Determined."
+)
 @click.option("--trigger-pipeline", is_flag=True, help="Start the GitLab pipeline that tests the version.")
 @_model
 @as_json
-def register(checkpoint: Path, trigger_pipeline: bool, model: str, as_json: bool) -> None:
+def register(
+    checkpoint: str | None, experiment: int | None, trigger_pipeline: bool, model: str, as_json: bool
+) -> None:
     """Copy the bundle in folder CHECKPOINT into the registry and number it.
 
-    The same bundle again is the same version, with the same pipeline.
+    CHECKPOINT may also be the UUID of one on Determined. The same bundle again is the same version, with
+    the same pipeline.
 
     \b
     Examples:
       fmnist models register .fmnist/checkpoints/4f1d
       fmnist models register .fmnist/checkpoints/4f1d --trigger-pipeline
+      fmnist models register --experiment 7
+      fmnist models register c0762dcd-396f-4a4b-be14-f4c6b723e7bc
 
     --trigger-pipeline reads GITLAB_URL, GITLAB_PROJECT, GITLAB_TRIGGER_TOKEN and GITLAB_BRANCH
     (default: master) from the environment.
     """
-    from fmnist.bundle import open_bundle
-
     project = _gitlab_project() if trigger_pipeline else None
-    bundle = open_bundle(checkpoint)
-    with working("Registering the checkpoint"):
+    with working("Registering the checkpoint"), _opened(checkpoint, experiment) as bundle:
         version = _registry().register(model, bundle)
     if project:
         with working(f"Starting its pipeline in GitLab project {project.project}"):
@@ -166,6 +177,60 @@ def watch(seconds: int, first: int | None, once: bool, model: str, as_json: bool
         found = watch_registry(registry, pipelines, model, cursor, say, seconds)
     for version in found:
         click.echo(json.dumps(_document(version)) if as_json else _line(version))
+
+
+@models.command()
+@click.option("--from", "source", type=click.Choice(["determined", "mlflow"]), required=True)
+@click.option("--to", "target", type=click.Choice(["determined", "mlflow"]), required=True)
+@_model
+@as_json
+def copy(source: str, target: str, model: str, as_json: bool) -> None:
+    """Copy all versions from one registry to another: bundles, verdicts and what belongs to them.
+
+    What is there already stays as it is. Sums are checked on both sides. A verdict goes along only if the
+    version keeps its number.
+
+    \b
+    Example:
+      fmnist models copy --from determined --to mlflow
+    """
+    from fmnist.registry.transfer import copy_versions
+
+    own = settings.from_environment()
+    old = settings.model_registry(replace(own, registry=source))
+    new = settings.model_registry(replace(own, registry=target))
+    done = copy_versions(old, new, model, _evidence_of, say)
+    if as_json:
+        print_json([asdict(one) for one in done])
+    else:
+        columns = ("version", "in", "becomes", "in ", "annotations")
+        rows = [(one.number, source, one.becomes, target, ", ".join(one.annotations)) for one in done]
+        print_table(columns, rows, title=model)
+
+
+def _evidence_of(version: "ModelVersion") -> list[str]:
+    """The sums of what a version's verdict names as kept beside it."""
+    from fmnist.gate.result import gate_result
+
+    result = gate_result(version)
+    return [result.evidence_sha256] if result else []
+
+
+@contextmanager
+def _opened(checkpoint: str | None, experiment: int | None) -> "Iterator[Bundle]":
+    """The bundle in a folder, of a checkpoint on Determined, or of an experiment's best one there."""
+    from fmnist.bundle import open_bundle
+
+    if (checkpoint is None) == (experiment is None):
+        raise click.UsageError("name either a CHECKPOINT or an --experiment")
+    if experiment is not None:
+        with settings.experiments(settings.from_environment()).best(experiment) as bundle:
+            yield bundle
+    elif checkpoint and _UUID.fullmatch(checkpoint) and not Path(checkpoint).exists():
+        with settings.experiments(settings.from_environment()).bundle(checkpoint) as bundle:
+            yield bundle
+    else:
+        yield open_bundle(Path(checkpoint or ""))
 
 
 def _registry() -> "ModelRegistry":

@@ -1,7 +1,8 @@
 """The ``ModelRegistry`` port on Determined's registry."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from fmnist.settings import Settings
 from fmnist.training.determined.download import opened
 from fmnist.training.determined.session import Session, errors_mapped, log_in
 
+_log = logging.getLogger(__name__)
 _CHAMPION = "champion"
 _LONGEST = 1_000_000
 _LOCK_SECONDS = 120.0
@@ -64,7 +66,7 @@ class DeterminedRegistry:
         return self._completed(self._record(model, number)).version()
 
     def versions(self, model: str) -> list[ModelVersion]:
-        return [self._completed(record).version() for record in self._records(model)]
+        return [record.version() for record in self._ours(model)]
 
     def annotate(self, version: ModelVersion, key: str, value: str) -> ModelVersion:
         if not ANNOTATION.fullmatch(key):
@@ -170,8 +172,16 @@ class DeterminedRegistry:
                 bindings.post_PostModel(self._session, body=body)
 
     def _find(self, model: str, sha256: str) -> Record | None:
-        records = (self._completed(record) for record in self._records(model))
-        return next((record for record in records if record.values.get("bundle_sha256") == sha256), None)
+        found = (record for record in self._ours(model) if record.values["bundle_sha256"] == sha256)
+        return next(found, None)
+
+    def _ours(self, model: str) -> Iterator[Record]:
+        """All versions that hold a bundle, newest first: anybody may register other checkpoints by hand."""
+        for record in self._records(model):
+            try:
+                yield self._completed(record)
+            except InputError as error:
+                _log.warning("%s is left out: %s", record.name, error)
 
     def _records(self, model: str) -> list[Record]:
         """All versions, newest first; empty if the model is unknown."""

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from fmnist.training.submission import Submission
 
 _LABEL = "key:"
 _POLL_SECONDS = 5.0
+_SENDING_SECONDS = 300.0
+"""A busy master needs half a minute for a megabyte of code."""
 _State = bindings.experimentv1State
 _FAILED = {_State.CANCELED, _State.ERROR, _State.DELETED, _State.DELETING, _State.DELETE_FAILED}
 
@@ -46,8 +49,10 @@ class DeterminedExperiments:
         labels = [*(submission.document.get("labels") or ()), f"{_LABEL}{submission.key}"]
         config: str = yaml_safe_dump({**submission.document, "labels": labels})
         request = bindings.v1CreateExperimentRequest(activate=True, config=config, modelDefinition=files)
-        with errors_mapped(self._session.master):
-            made = bindings.post_CreateExperiment(self._session, body=request).experiment
+        sending = copy(self._session)
+        sending.seconds = _SENDING_SECONDS
+        with errors_mapped(sending.master):
+            made = bindings.post_CreateExperiment(sending, body=request).experiment
         # Of two who asked at the same moment, the later one steps back.
         first = min(self._of_key(submission.key), key=lambda other: other.id, default=made) if once else made
         if first.id < made.id:

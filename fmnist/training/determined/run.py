@@ -14,7 +14,7 @@ from fmnist.errors import TimedOut
 from fmnist.training.base import Decision, EpochReport
 from fmnist.training.determined.checkpoint import FOLDER, STATE, checkpoint_metadata
 from fmnist.training.determined.session import errors_mapped
-from fmnist.training.experiment import TIME_METRIC
+from fmnist.training.experiment import TIME_METRIC, nested
 from fmnist.training.tensorboard import EventFile
 
 _STORED_SECONDS = 60.0
@@ -49,7 +49,8 @@ class DeterminedRun:
     def start(self, parameters: Mapping[str, Any]) -> None:
         known = {name: value for name, value in parameters.items() if value is not None}
         with self._errors():
-            self._context.train.set_metadata(known)
+            # The master takes no dots in names.
+            self._context.train.set_metadata(nested(known))
             self._reported = self._stored_steps()
         self._events = EventFile(self._context.train.get_tensorboard_path())
 

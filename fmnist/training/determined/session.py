@@ -27,7 +27,9 @@ _RETRIES = Retry(total=3, read=1, backoff_factor=0.5, status_forcelist=_AWAY, ra
 
 
 class _Limited(BaseSession):
-    """Determined's own sessions would wait for ever."""
+    """Determined's own sessions would wait for ever; ours for ``seconds``, or the usual ones."""
+
+    seconds: float | None = None
 
     def _do_request(
         self,
@@ -40,7 +42,7 @@ class _Limited(BaseSession):
         timeout: int | None,
         stream: bool,
     ) -> requests.Response:
-        deadline = timeout or _SECONDS
+        deadline: Any = timeout or self.seconds or _SECONDS
         return super()._do_request(method, path, params, json, data, headers, deadline, stream)
 
 
@@ -102,7 +104,7 @@ def errors_mapped(master: str) -> Iterator[None]:
         raise NotFoundError(f"{where}: {_reason(error)}") from error
     except errors.MasterNotFoundException as error:
         if _is_a_timeout(error):
-            raise TimedOut(f"{where}: no answer within {_SECONDS} s; is the master busy or stuck?") from error
+            raise TimedOut(f"{where}: no answer in time; is the master busy or stuck?") from error
         raise UnavailableError(
             f"{where}: cannot be reached ({_reason(error)}); is DET_MASTER right and the master up?"
         ) from error
@@ -111,7 +113,7 @@ def errors_mapped(master: str) -> Iterator[None]:
         raise kind(f"{where}: {_reason(error)}") from error
     except (errors.BadRequestException, requests.RequestException, bindings.APIHttpError) as error:
         if _is_a_timeout(error):
-            raise TimedOut(f"{where}: no answer within {_SECONDS} s; is the master busy or stuck?") from error
+            raise TimedOut(f"{where}: no answer in time; is the master busy or stuck?") from error
         raise UnavailableError(f"{where}: {_reason(error)}; is a Determined master there?") from error
     except (KeyError, ValueError) as error:
         raise UnavailableError(

@@ -30,7 +30,7 @@ def test_the_master_hears_of_every_epoch(
         train(trial.run, trial.state, tmp_path / "bundle", [0.5, 0.6, 0.7])
     assert [steps for steps, _ in record.series("training")] == [10, 20, 30]
     assert record.series("validation")[1] == (20, {"loss": 1.0, "accuracy": 0.6, "epochs": 2})
-    assert record.run_metadata == {"data_commit": "c0ffee", "seed": 7}
+    assert record.run_metadata == {"data_commit": "c0ffee", "optimizer": {"name": "adamw"}}
     assert record.progress == 1.0
 
 
@@ -217,7 +217,7 @@ def test_a_master_that_hangs_ends_no_later_than_its_deadline(
     monkeypatch.setattr(session, "_TRIES", 1)
     with running(master, schedule(master, SINGLE), monkeypatch) as trial:
         master.faults.append(Fault("POST .*/metadata", seconds=1.0, times=2))
-        with pytest.raises(TimedOut, match=r"no answer within 0\.3 s"):
+        with pytest.raises(TimedOut, match="no answer in time"):
             trial.run.start({})
 
 

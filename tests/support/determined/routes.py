@@ -249,6 +249,9 @@ def runner_metadata(request: Request, number: str) -> Reply:
 def run_metadata(request: Request, number: str) -> Reply:
     asked = bindings.v1PostRunMetadataRequest.from_json(request.body)
     own = _trial(request, number)
+    if any(set(key) & set("$.[]") for key in asked.metadata):
+        reason = "metadata keys can not contain the following character(s):  $ . [ ]"
+        raise Refused(400, f"error flattening metadata: {reason}")
     own.run_metadata = dict(asked.metadata)
     return bindings.v1PostRunMetadataResponse(metadata=own.run_metadata)
 

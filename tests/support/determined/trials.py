@@ -82,7 +82,7 @@ def train(
     run: Run, state: Path, folder: Path, accuracies: list[float], done: int = 0
 ) -> tuple[list[int], Decision]:
     """Epochs ``done + 1`` on, after reporting those before again; leaves a bundle. Returns those trained."""
-    run.start({"data_commit": "c0ffee", "seed": 7, "parent": None})
+    run.start({"data_commit": "c0ffee", "optimizer.name": "adamw", "parent": None})
     epochs, trained = len(accuracies), []
     decision = Decision.CONTINUE
     for epoch in range(1, epochs + 1):

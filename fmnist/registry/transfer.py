@@ -1,0 +1,66 @@
+"""From one registry to another: how to leave an engine behind."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fmnist.registry.base import ModelRegistry, ModelVersion
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A version that went from ``number`` to ``becomes``, with these annotations."""
+
+    number: int
+    becomes: int
+    annotations: tuple[str, ...]
+
+
+def copy_versions(
+    source: ModelRegistry,
+    target: ModelRegistry,
+    model: str,
+    attached: Callable[[ModelVersion], Sequence[str]],
+    say: Say,
+) -> list[Copied]:
+    """Copy a model's versions in their order; done again, it changes nothing.
+
+    A version that gets another number, because the target has others already, leaves its annotations
+    behind: they name the number.
+
+    Args:
+        source: is only read.
+        target: gets the bundles, checked on both sides.
+        model: whose versions.
+        attached: the sums of what is kept beside a version.
+        say: is told what is left behind.
+
+    Raises:
+        IntegrityError: a bundle is not what was registered.
+    """
+    return [_copy(source, target, version, attached, say) for version in reversed(source.versions(model))]
+
+
+def _copy(
+    source: ModelRegistry,
+    target: ModelRegistry,
+    version: ModelVersion,
+    attached: Callable[[ModelVersion], Sequence[str]],
+    say: Say,
+) -> Copied:
+    with tempfile.TemporaryDirectory(prefix="fmnist-") as folder:
+        bundle = source.download(version, Path(folder) / "bundle")
+        made = target.register(version.model, bundle)
+    if made.number != version.number:
+        if version.annotations:
+            say(f"{version.model} {version.number} becomes {made.number}: its verdict stays behind; test it")
+        return Copied(version.number, made.number, ())
+    for sha256 in attached(version):
+        target.attach(made, source.attachment(version, sha256))
+    for key, value in version.annotations.items():
+        if made.annotations.get(key) != value:
+            target.annotate(made, key, value)
+    return Copied(version.number, made.number, tuple(sorted(version.annotations)))

@@ -1,0 +1,233 @@
+"""What Determined's registry does beyond the port: versions by hand, lost races, the way to MLflow.
+
+The port's own contract is in tests/contract/test_registry.py.
+"""
+
+import json
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from determined.common.api import bindings
+
+from fmnist import settings
+from fmnist.bundle import open_bundle
+from fmnist.errors import FmnistError, InputError, IntegrityError, UnavailableError
+from fmnist.registry.base import ModelRegistry, ModelVersion
+from fmnist.registry.transfer import copy_versions
+from fmnist.settings import Settings
+from fmnist.training.determined.checkpoint import checkpoint_metadata
+from tests.support.bundles import make_bundle
+from tests.support.determined.records import Checkpoint, Model, Trial, Version
+from tests.support.determined.server import Fault, Master, serving
+from tests.support.determined.trials import SINGLE, schedule
+from tests.support.homes import make_home
+
+MODEL = "fashion-classifier"
+
+
+@pytest.fixture
+def master(tmp_path: Path) -> Iterator[Master]:
+    with serving(tmp_path / "storage") as found:
+        yield found
+
+
+@pytest.fixture
+def own(master: Master, tmp_path: Path) -> Settings:
+    make_home(tmp_path / "home")
+    place = {"FMNIST_HOME": str(tmp_path / "home"), "FMNIST_CHECKPOINT_STORAGE": str(master.storage)}
+    return settings.from_environment({**place, **master.environment()})
+
+
+@pytest.fixture
+def registry(own: Settings) -> ModelRegistry:
+    return settings.model_registry(own)
+
+
+def of_trial(master: Master, trial: Trial, folder: Path, seed: int = 0) -> Checkpoint:
+    """A checkpoint that a trial left, with its bundle."""
+    make_bundle(folder, seed=seed)
+    # As a trial's bundle says: its run is the trial.
+    text = (folder / "metadata.json").read_text().replace(f'"run-{seed}"', f'"{trial.id}"')
+    (folder / "metadata.json").write_text(text)
+    bundle = open_bundle(folder)
+    place = master.storage / (name := str(uuid.uuid4())) / "bundle"
+    place.mkdir(parents=True)
+    for path in folder.iterdir():
+        (place / path.name).write_bytes(path.read_bytes())
+    files = {f"bundle/{path.name}": str(path.stat().st_size) for path in folder.iterdir()}
+    made = Checkpoint(
+        name, trial, checkpoint_metadata(bundle, 10), files, bindings.checkpointv1State.COMPLETED
+    )
+    master.records.checkpoints[name] = made
+    trial.metrics.append(("validation", 10, {"accuracy": 0.9, "epochs": 1}))
+    return made
+
+
+def by_hand(master: Master, checkpoint: Checkpoint) -> None:
+    """``det model create`` and ``det model register-version``."""
+    model = master.records.models.setdefault(MODEL, Model(1, MODEL))
+    model.numbers += 1
+    model.versions[model.numbers] = Version(model.numbers, checkpoint)
+
+
+def test_a_trials_bundle_is_registered_as_its_own_checkpoint(
+    master: Master, registry: ModelRegistry, tmp_path: Path
+) -> None:
+    checkpoint = of_trial(master, schedule(master, SINGLE), tmp_path / "a")
+    version = registry.register(MODEL, open_bundle(tmp_path / "a"))
+    kept = master.records.models[MODEL].versions[version.number]
+    assert kept.checkpoint is checkpoint
+    assert len(master.records.checkpoints) == 1
+    assert kept.metadata["trial_id"] == 1
+    assert kept.metadata["git_commit"] == "0123456789abcdef0123456789abcdef01234567"
+    assert "accuracy 0.9000" in kept.notes
+    assert checkpoint.metadata["steps_completed"] == 10
+
+
+def test_a_version_registered_by_hand_is_completed(
+    master: Master, registry: ModelRegistry, tmp_path: Path
+) -> None:
+    checkpoint = of_trial(master, schedule(master, SINGLE), tmp_path / "a")
+    by_hand(master, checkpoint)
+    (version,) = registry.versions(MODEL)
+    assert version.bundle_sha256 == checkpoint.metadata["bundle_sha256"]
+    kept = master.records.models[MODEL].versions[1]
+    assert kept.metadata["bundle_sha256"] == version.bundle_sha256
+    assert "| Bundle |" in kept.notes
+    assert registry.download(version, tmp_path / "out").sha256 == version.bundle_sha256
+
+
+def test_the_same_checkpoint_registered_by_hand_and_by_us_is_one_version(
+    master: Master, registry: ModelRegistry, tmp_path: Path
+) -> None:
+    by_hand(master, of_trial(master, schedule(master, SINGLE), tmp_path / "a"))
+    assert registry.register(MODEL, open_bundle(tmp_path / "a")).number == 1
+    assert len(master.records.models[MODEL].versions) == 1
+
+
+def test_a_foreign_checkpoint_is_named_and_hides_no_other(
+    master: Master, registry: ModelRegistry, tmp_path: Path
+) -> None:
+    trial = schedule(master, SINGLE)
+    foreign = of_trial(master, trial, tmp_path / "a")
+    foreign.resources = {"weights.pt": "10"}
+    by_hand(master, foreign)
+    registered = registry.register(MODEL, make_bundle(tmp_path / "b", seed=1))
+    assert [version.number for version in registry.versions(MODEL)] == [registered.number] == [2]
+    with pytest.raises(InputError, match=r"holds no bundle/metadata\.json"):
+        registry.get(MODEL, 1)
+
+
+def test_a_writer_that_was_overwritten_says_so(
+    master: Master, registry: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = registry.register(MODEL, make_bundle(tmp_path / "a"))
+    kept = master.records.models[MODEL].versions[1]
+    before = dict(kept.metadata)
+    patch = bindings.patch_PatchModelVersion
+
+    def overwritten(*args: object, **named: object) -> object:
+        answer = patch(*args, **named)  # type: ignore[arg-type]
+        kept.metadata = before
+        return answer
+
+    monkeypatch.setattr(bindings, "patch_PatchModelVersion", overwritten)
+    with pytest.raises(UnavailableError, match="someone else wrote its metadata"):
+        registry.annotate(version, "fmnist.gate", "{}")
+
+
+def test_a_champion_that_was_overwritten_is_answered(
+    master: Master, registry: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in range(2):
+        registry.register(MODEL, make_bundle(tmp_path / str(seed), seed=seed))
+    master.records.models[MODEL].metadata = {"team": "vision"}
+    assert registry.set_champion(MODEL, 1) == 1
+    assert master.records.models[MODEL].metadata["team"] == "vision"
+    patch = bindings.patch_PatchModel
+
+    def overwritten(*args: object, **named: object) -> object:
+        answer = patch(*args, **named)  # type: ignore[arg-type]
+        master.records.models[MODEL].metadata["champion"] = 1
+        return answer
+
+    monkeypatch.setattr(bindings, "patch_PatchModel", overwritten)
+    assert registry.set_champion(MODEL, 2) == 1
+
+
+def test_metadata_that_was_edited_is_not_believed(
+    master: Master, registry: ModelRegistry, tmp_path: Path
+) -> None:
+    registry.register(MODEL, make_bundle(tmp_path / "a"))
+    kept = master.records.models[MODEL].versions[1].metadata
+    kept["metadata"] = kept["metadata"].replace("0.9", "0.99")
+    with pytest.raises(IntegrityError, match=r"is not the metadata\.json that was registered"):
+        registry.get(MODEL)
+
+
+def test_an_upload_that_was_broken_off_is_done_again(
+    master: Master, registry: ModelRegistry, tmp_path: Path
+) -> None:
+    bundle = make_bundle(tmp_path / "a")
+    master.faults.append(Fault("POST .*/checkpoints$", status=500, message="no space left"))
+    with pytest.raises(UnavailableError, match="no space left"):
+        registry.register(MODEL, bundle)
+    assert registry.versions(MODEL) == []
+    assert registry.register(MODEL, bundle).number == 1
+    assert len(master.records.experiments) == 1
+
+
+def test_a_storage_that_cannot_be_written_is_told(own: Settings, master: Master, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    place = {"FMNIST_HOME": str(own.home), "FMNIST_CHECKPOINT_STORAGE": str(tmp_path / "file")}
+    registry = settings.model_registry(settings.from_environment({**place, **master.environment()}))
+    with pytest.raises(FmnistError, match="file: cannot be written"):
+        registry.register(MODEL, make_bundle(tmp_path / "a"))
+
+
+def test_all_versions_move_to_mlflow_with_their_verdicts(
+    own: Settings, registry: ModelRegistry, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    for seed in range(2):
+        registry.register(MODEL, make_bundle(tmp_path / str(seed), seed=seed))
+    first = registry.get(MODEL, 1)
+    evidence = registry.attach(first, b"the evidence")
+    registry.annotate(first, "fmnist.gate", json.dumps({"passed": True}))
+
+    def attached(version: ModelVersion) -> list[str]:
+        return [evidence] if version.number == 1 else []
+
+    target = settings.model_registry(replace(own, registry="mlflow"))
+    done = copy_versions(registry, target, MODEL, attached, said.append)
+    assert [(one.number, one.becomes, one.annotations) for one in done] == [
+        (1, 1, ("fmnist.gate",)),
+        (2, 2, ()),
+    ]
+    assert copy_versions(registry, target, MODEL, attached, said.append) == done
+    assert said == []
+    for number in (1, 2):
+        old, new = registry.get(MODEL, number), target.get(MODEL, number)
+        assert (new.bundle_sha256, new.metadata, new.annotations) == (
+            old.bundle_sha256,
+            old.metadata,
+            old.annotations,
+        )
+    assert target.attachment(target.get(MODEL, 1), evidence) == b"the evidence"
+
+
+def test_a_version_that_gets_another_number_leaves_its_verdict_behind(
+    own: Settings, registry: ModelRegistry, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    target = settings.model_registry(replace(own, registry="mlflow"))
+    target.register(MODEL, make_bundle(tmp_path / "other", seed=9))
+    version = registry.register(MODEL, make_bundle(tmp_path / "a"))
+    registry.annotate(version, "fmnist.gate", "{}")
+    (done,) = copy_versions(registry, target, MODEL, lambda _: [], said.append)
+    assert (done.number, done.becomes, done.annotations) == (1, 2, ())
+    assert said == [f"{MODEL} 1 becomes 2: its verdict stays behind; test it"]
+    assert target.get(MODEL, 2).annotations == {}
