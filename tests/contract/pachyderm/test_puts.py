@@ -8,6 +8,7 @@ import grpc  # type: ignore[import-untyped, unused-ignore]
 import pytest
 
 from fmnist.data.pachyderm.files import Files as PfsFiles
+from fmnist.data.pachyderm.files import _Source
 from fmnist.data.pachyderm.store import PachydermStore
 from fmnist.errors import DataError, InputError, UnavailableError
 from tests.support.files import Files
@@ -175,6 +176,26 @@ def test_a_link_that_breaks_in_a_put_leaves_nothing(
         store.put(repo, files(a=b"2"), "m")
     assert store.get(repo) == first
     assert store.put(repo, files(a=b"2"), "m").parent == first.id
+
+
+def test_a_server_killed_in_a_put_has_nothing_of_it(
+    target: Target, repo: str, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = target.server
+    first = target.store().put(repo, files(a=b"1"), "m")
+    read = _Source.read
+
+    def read_and_kill(self: _Source, size: int) -> bytes:
+        server.stop()
+        return read(self, size)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_Source, "read", read_and_kill)
+        with pytest.raises(UnavailableError, match=f"putting into {repo}: .*UNAVAILABLE"):
+            target.store().put(repo, files(a=b"2" * 3_000_000), "m")
+    server.start()
+    assert target.store().log(repo) == [first]
+    assert target.store().put(repo, files(a=b"2"), "m").parent == first.id
 
 
 def test_a_folder_is_put_with_its_names(store: PachydermStore, repo: str, tmp_path: Path) -> None:
