@@ -9,10 +9,12 @@ import grpc  # type: ignore[import-untyped, unused-ignore]
 from fmnist.data.pachyderm.connection import Connection
 from fmnist.data.pachyderm.errors import status_of, translated
 from fmnist.data.pachyderm.revisions import commit_of
-from fmnist.errors import ConfigError, IntegrityError, NotFoundError
+from fmnist.errors import ConfigError, IntegrityError, NotFoundError, UnavailableError
 from fmnist.pipelines.base import Change, Deployed
 
 _STATE = "PIPELINE_"
+_CONFLICT = "SQLSTATE"
+_ATTEMPTS = 3
 
 
 class PachydermPipelines:
@@ -30,18 +32,28 @@ class PachydermPipelines:
         return _deployed(info)
 
     def put(self, changes: Sequence[Change]) -> None:
-        with self._connection.errors("pipelines"), self._connection.client.transaction():
-            self._send(changes)
+        self._within_a_transaction(changes, finish=True)
 
     def try_out(self, changes: Sequence[Change]) -> None:
         # pachd's own dry run asks neither for secrets nor for repos; a transaction that is not finished does.
-        with (
-            suppress(_TriedOut),
-            self._connection.errors("pipelines"),
-            self._connection.client.transaction(),
-        ):
-            self._send(changes)
-            raise _TriedOut
+        self._within_a_transaction(changes, finish=False)
+
+    def _within_a_transaction(self, changes: Sequence[Change], *, finish: bool) -> None:
+        """Of two that change pipelines at once, pachd's database refuses one, who tries again."""
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                with (
+                    suppress(_TriedOut),
+                    self._connection.errors("pipelines"),
+                    self._connection.client.transaction(),
+                ):
+                    self._send(changes)
+                    if not finish:
+                        raise _TriedOut
+                return
+            except UnavailableError as error:
+                if _CONFLICT not in str(error) or not left:
+                    raise
 
     def _send(self, changes: Sequence[Change]) -> None:
         for change in changes:
@@ -51,6 +63,8 @@ class PachydermPipelines:
             except grpc.RpcError as error:
                 what = f"{change.where}: pipeline {request.pipeline.name}"
                 status, words = status_of(error)
+                if _CONFLICT in words:
+                    raise UnavailableError(f"{what}: {words}; try again") from error
                 # What pachd has against a spec comes as UNKNOWN.
                 if status in (grpc.StatusCode.UNKNOWN, grpc.StatusCode.INVALID_ARGUMENT):
                     raise ConfigError(f"{what}: {self._connection.pachd.url} says: {words}") from error

@@ -62,7 +62,9 @@ class PpsServicer(pps_pb2_grpc.APIServicer):  # type: ignore[misc]
                 self.state.finish_commit(self.state.start_commit(one.repo, one.branch, origin=AUTO))
         self.state.create_repo(name, "", update=True)
         self.pipelines.setdefault(name, []).append(request)
-        self.jobs.append(Job(uuid.uuid4().hex, name, len(self.pipelines[name])))
+        job = Job(uuid.uuid4().hex, name, len(self.pipelines[name]))
+        self.jobs.append(job)
+        self._start(job, request)
 
     def InspectPipeline(self, request: Any, context: grpc.ServicerContext) -> Any:
         name = request.pipeline.name
@@ -109,6 +111,16 @@ class PpsServicer(pps_pb2_grpc.APIServicer):  # type: ignore[misc]
             raise unknown(f'failed to get secret: secrets "{name}" not found')
         return pps_proto.SecretInfo(secret=request.secret, type="Opaque")
 
+    def DeleteSecret(self, request: Any, context: grpc.ServicerContext) -> Any:
+        self.secrets.pop(request.secret.name, None)
+        return empty_pb2.Empty()
+
+    def DeletePipeline(self, request: Any, context: grpc.ServicerContext) -> Any:
+        with self.state.changing():
+            self.pipelines.pop(request.pipeline.name, None)
+            self.state.repos.pop(request.pipeline.name, None)
+        return empty_pb2.Empty()
+
     def outputs(self, pipeline: str, files: Mapping[str, bytes], sources: tuple[Commit, ...]) -> Commit:
         """What a job of the pipeline leaves: a commit of its output repo, made from those of ``sources``."""
         with self.state.changing():
@@ -129,6 +141,13 @@ class PpsServicer(pps_pb2_grpc.APIServicer):  # type: ignore[misc]
                 raise unknown("input must specify a glob")
             if one.repo not in coming:
                 self.state.repo(one.repo)
+
+    def _start(self, job: Job, request: Any) -> None:
+        """The output of a job on what is there already; without workers it never ends well."""
+        heads = [self.state.repo(one.repo).branches[one.branch] for one in _pfs_inputs(request.input)]
+        commit = self.state.start_commit(job.pipeline, "master", origin=AUTO, id_=job.id)
+        commit.provenance = tuple(heads)
+        self.state.finish_commit(commit, error="job stopped")
 
     def _check_secrets(self, request: Any) -> None:
         for secret in request.transform.secrets:

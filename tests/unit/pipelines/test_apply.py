@@ -192,6 +192,27 @@ def test_what_the_server_refuses_is_told_with_the_file(
     assert versions(pachd) == {}
 
 
+def _conflict() -> Refusal:
+    return Refusal(
+        grpc.StatusCode.UNKNOWN,
+        "error running request 2 of 3: current transaction is aborted (SQLSTATE 25P02)",
+    )
+
+
+@pytest.mark.parametrize("method", ["CreatePipeline", "FinishTransaction"])
+def test_who_met_another_in_the_database_tries_again(pachd: PachdServer, tmp_path: Path, method: str) -> None:
+    pachd.faults.refusals[method] = [_conflict(), _conflict()]
+    apply(pachd, write(tmp_path, changed()))
+    assert versions(pachd) == {"garments": 1}
+
+
+def test_nobody_tries_for_ever(pachd: PachdServer, tmp_path: Path) -> None:
+    pachd.faults.refusals["CreatePipeline"] = [_conflict() for _ in range(9)]
+    with pytest.raises(UnavailableError, match="SQLSTATE 25P02"):
+        apply(pachd, write(tmp_path, changed()))
+    assert versions(pachd) == {}
+
+
 def test_a_server_that_hangs_is_given_up(pachd: PachdServer, tmp_path: Path) -> None:
     server = connected(pachd, Deadlines(call=0.5))
     specs = render(read_specs([write(tmp_path, changed())]), IMAGE)
