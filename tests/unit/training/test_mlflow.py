@@ -1,12 +1,16 @@
+import contextlib
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from fmnist.errors import UnavailableError
-from fmnist.settings import Settings, from_environment, open_run
+from fmnist.settings import PROJECT, Settings, from_environment, open_run
 from fmnist.training.base import Decision
 from fmnist.training.mlflow import MlflowRun
 from tests.support.runs import epoch_report
@@ -100,3 +104,87 @@ def test_no_tensorflow_and_not_a_word(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def interrupted_run(settings: Settings, job: str) -> MlflowRun:
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        MlflowRun.open(settings, "killed", "trial-0", job=job) as run,
+    ):
+        run.start({"width": 8, "git_commit": "beef"})
+        run.report(epoch_report(1, 0.5))
+        raise KeyboardInterrupt
+    return run
+
+
+def test_a_run_that_is_gone_on_with_is_the_same_and_has_each_epoch_once(
+    settings: Settings, client: MlflowClient
+) -> None:
+    run = interrupted_run(settings, "abc")
+    found = client.get_run(run.id)
+    assert (found.info.status, found.data.tags["error"]) == ("KILLED", "KeyboardInterrupt")
+
+    with open_run(settings, "killed", "trial-0", job="abc") as again:
+        assert client.get_run(run.id).info.status == "RUNNING"
+        again.start({"width": 8, "git_commit": "beef"})
+        for epoch in (1, 2):
+            assert again.report(epoch_report(epoch, 0.5 / epoch)) is Decision.CONTINUE
+        again.finish(Path("bundle"))
+    with open_run(settings, "killed", "trial-1", job="abd") as other:
+        pass
+    assert run.id == again.id != other.id
+    found = client.get_run(run.id)
+    assert found.info.status == "FINISHED"
+    assert "error" not in found.data.tags
+    steps = [metric.step for metric in client.get_metric_history(run.id, "validation/loss")]
+    assert steps == [1, 2]
+    (folder,) = settings.tensorboard.glob(f"killed/trial-0-{run.id[:8]}")
+    read = EventAccumulator(str(folder)).Reload()
+    assert [event.step for event in read.Scalars("training/loss")] == [1, 2]
+
+
+def test_what_an_event_file_holds_beyond_the_last_known_epoch_is_read_once(
+    settings: Settings, client: MlflowClient
+) -> None:
+    """Killed after the event file was written and before the metrics were."""
+    run = MlflowRun.open(settings, "killed", "trial-2", job="abe")
+    run.report(epoch_report(1, 0.5))
+    report = epoch_report(2, 0.25)
+    run._events.add(2, {"training/loss": 0.25}, report.pictures)
+    with MlflowRun.open(settings, "killed", "trial-2", job="abe") as again:
+        again.report(epoch_report(1, 0.5))
+        again.report(report)
+        again.finish(Path("bundle"))
+    (folder,) = settings.tensorboard.glob(f"killed/trial-2-{run.id[:8]}")
+    read = EventAccumulator(str(folder)).Reload()
+    assert [event.step for event in read.Scalars("training/loss")] == [1, 2]
+
+
+def test_runs_of_killed_processes_do_not_stay_running(settings: Settings, client: MlflowClient) -> None:
+    dead, alive, abroad = (MlflowRun.open(settings, "left").id for _ in range(3))
+    host = socket.gethostname()
+    client.set_tag(dead, "process", f"{host} {os.getpid()} 1.00")
+    client.set_tag(abroad, "process", f"another-{host} 1 1.00")
+    with MlflowRun.open(settings, "left") as run:
+        run.finish(Path("bundle"))
+    status = [client.get_run(number).info.status for number in (dead, alive, abroad)]
+    assert status == ["KILLED", "RUNNING", "RUNNING"]
+
+
+def test_two_processes_may_open_a_fresh_database(tmp_path: Path) -> None:
+    program = (
+        "from fmnist.settings import from_environment, open_run\n"
+        "from pathlib import Path\n"
+        "with open_run(from_environment(), 'fresh') as run: run.finish(Path('bundle'))"
+    )
+    environment = {"FMNIST_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", program], env=environment, cwd=PROJECT, stderr=subprocess.PIPE
+        )
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=200)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    runs = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").search_runs(["1"])
+    assert [run.info.status for run in runs] == ["FINISHED"] * 2
