@@ -40,8 +40,9 @@ def test_a_read_goes_on_where_the_link_was_cut(
 
 
 def test_a_link_that_is_cut_each_time_is_given_up(
-    target: Target, store: PachydermStore, repo: str, files: Files
+    target: Target, store: PachydermStore, repo: str, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("fmnist.data.pachyderm.files._PAUSE_SECONDS", 0.02)
     commit = store.put(repo, files(a=b"1" * 50_000), "m")
     with linked(target.pachd.host, target.pachd.port) as link:
         over = target.store(Pachd("127.0.0.1", link.port, token=target.pachd.token))

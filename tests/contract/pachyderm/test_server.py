@@ -108,7 +108,6 @@ def test_a_server_that_hangs(server: PachdServer, tmp_path: Path, files: Files) 
     server.faults.hanging.set()
     for ask in (
         lambda: store.log("garments"),
-        lambda: store.read(commit, "a"),
         lambda: store.put("garments", files(a=b"2"), "m"),
     ):
         with pytest.raises(TimedOut, match=r"garments.*DEADLINE_EXCEEDED"):
