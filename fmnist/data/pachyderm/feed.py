@@ -62,7 +62,11 @@ class PachydermFeed:
         except NotFoundError:
             self._check_exists(repo)
             return
-        yield from self._revisions.upto(repo, head.id)
+        try:
+            yield from self._revisions.upto(repo, head.id)
+        except NotFoundError as error:
+            # Dropped between the two questions.
+            raise UnavailableError(str(error)) from error
 
     def _check_exists(self, repo: str) -> None:
         with self._connection.errors(f"watching {repo}"):

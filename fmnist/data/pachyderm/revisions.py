@@ -10,6 +10,8 @@ from fmnist.errors import DataError, NotFoundError, UnavailableError
 
 BRANCH = "master"
 
+_TRIES = 3
+
 
 @dataclass(frozen=True)
 class Revision:
@@ -40,10 +42,17 @@ class Revisions:
         Raises:
             NotFoundError: no such repo or branch, or nobody has put anything there.
         """
-        with self._connection.errors(f"data repo {repo}"):
-            newest = self._connection.client.inspect_branch(repo, branch).head.id
-        for revision in self.upto(repo, newest):
-            return revision
+        for tries_left in reversed(range(_TRIES)):
+            with self._connection.errors(f"data repo {repo}"):
+                newest = self._connection.client.inspect_branch(repo, branch).head.id
+            try:
+                if found := next(self.upto(repo, newest), None):
+                    return found
+                break
+            except NotFoundError:
+                # Dropped between the two questions.
+                if not tries_left:
+                    raise
         raise NotFoundError(f"data repo {repo}: branch {branch} has no commit yet")
 
     def get(self, repo: str, commit: str) -> Revision:

@@ -156,6 +156,17 @@ def test_a_seen_commit_may_be_dropped(target: Target, cursor: Cursor) -> None:
     assert list(poll(feed, target.repo, cursor)) == [third]
 
 
+def test_a_head_that_is_dropped_while_one_asks(target: Target) -> None:
+    refusals = target.server.faults.refusals["ListCommit"]
+    dropped = Refusal(grpc.StatusCode.NOT_FOUND, f"commit default/{target.repo}@{'0' * 32} not found")
+    first = target.put_by_hand(a=b"1")
+    refusals += [dropped] * 2
+    assert PachydermFeed(target.connection()).after(target.repo, []) == [first]
+    refusals += [dropped] * 3
+    with pytest.raises(NotFoundError, match=f"{target.repo}@0000"):
+        target.store().get(target.repo)
+
+
 def test_what_comes_after_an_unfinished_commit_waits(target: Target, cursor: Cursor) -> None:
     state = target.server.state
     first = target.put_by_hand(a=b"1")
