@@ -40,6 +40,7 @@ class DeterminedRun:
         self._restored = restored
         self._reported = 0
         self._last: EpochReport | None = None
+        self._parameters: Mapping[str, Any] = {}
         self._events: EventFile | None = None
 
     @property
@@ -47,10 +48,11 @@ class DeterminedRun:
         return str(self._trial)
 
     def start(self, parameters: Mapping[str, Any]) -> None:
-        known = {name: value for name, value in parameters.items() if value is not None}
+        # The master takes no dots in names.
+        self._parameters = nested({name: value for name, value in parameters.items() if value is not None})
         with self._errors():
-            # The master takes no dots in names.
-            self._context.train.set_metadata(nested(known))
+            if self._state:
+                self._context.train.set_metadata(dict(self._parameters))
             self._reported = self._stored_steps()
         self._events = EventFile(self._context.train.get_tensorboard_path())
 
@@ -72,7 +74,11 @@ class DeterminedRun:
         with self._errors(), self._context.checkpoint.store_path(metadata) as (folder, _):
             shutil.copytree(bundle, folder / FOLDER)
             self._copy_state(folder)
-        self._report_progress(self._last)
+        with self._errors():
+            if not self._state:
+                # Not before: a trial of our own that has metadata cannot be gone on with (master 0.38.1).
+                self._context.train.set_metadata(dict(self._parameters))
+            self._report_progress(self._last)
 
     def _tell(self, report: EpochReport) -> None:
         with self._errors():

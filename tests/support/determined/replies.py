@@ -49,11 +49,11 @@ def trial(own: Trial) -> bindings.trialv1Trial:
         totalBatchesProcessed=max((steps for _, steps, _ in own.metrics), default=0),
         taskId=own.task,
         searcherMetricValue=0.0,
-        latestValidation=_workload(*latest) if latest else None,
+        latestValidation=workload(*latest) if latest else None,
     )
 
 
-def _workload(steps: int, figures: dict[str, object]) -> bindings.v1MetricsWorkload:
+def workload(steps: int, figures: dict[str, object]) -> bindings.v1MetricsWorkload:
     return bindings.v1MetricsWorkload(
         metrics=bindings.v1Metrics(avgMetrics=figures), numInputs=0, totalBatches=steps
     )

@@ -180,6 +180,10 @@ def put_trial(request: Request) -> Reply:
     for own in request.records.trials.values():
         same = own.experiment.id == asked.createTrialRequest.experimentId
         if same and own.external_id == asked.externalTrialId:
+            if own.run_metadata:
+                # 0.38.1 cannot read back what it stored.
+                reason = "failed to parse map into proto: error converting row to Protobuf struct"
+                raise Refused(500, f"failed to get trial {own.id}: {reason}")
             return bindings.v1PutTrialResponse(trial=replies.trial(own))
     own = _add_trial(request.records, asked.createTrialRequest)
     own.external_id = asked.externalTrialId
@@ -231,6 +235,17 @@ def report_metrics(request: Request, number: str) -> Reply:
         time.sleep(request.storage_delay)
     own.metrics.append((asked.group, steps, dict(figures)))
     return None
+
+
+@route("GET", r"trials/(\d+)/workloads")
+def trial_workloads(request: Request, number: str) -> Reply:
+    own = _trial(request, number)
+    found = [
+        bindings.v1WorkloadContainer(validation=replies.workload(steps, figures))
+        for steps, figures in own.series("validation")
+    ]
+    page = replies.pagination(len(found), 0, len(found))
+    return bindings.v1GetTrialWorkloadsResponse(pagination=page, workloads=found)
 
 
 @route("POST", r"trials/(\d+)/progress")
