@@ -1,6 +1,7 @@
 """Trainings of seconds on drawn garments. TensorFlow is loaded twice: here and in one child."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from fmnist.data.synthetic import draw
 from fmnist.errors import ConfigError, Diverged, InputError, IntegrityError, NotFoundError
 from fmnist.fashion_mnist import GROUPS, TRAIN
 from fmnist.settings import PROJECT, data_store, from_environment
+from fmnist.training.base import Decision, EpochReport
 from fmnist.training.hyperparameters import Hyperparameters
 from fmnist.training.job import TrainingJob
 from fmnist.training.train import _command, train
@@ -40,6 +42,18 @@ SMALL = {
 }
 SEED = 7
 THREADS = 2
+KILLED_ONCE = """
+import subprocess, sys, time
+from pathlib import Path
+states, *command = sys.argv[1:]
+first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+while first.poll() is None and not list(Path(states).glob("*/*/epoch-*.state")):
+    time.sleep(0.01)
+first.kill()
+if first.wait() != -9:
+    sys.exit("ended before it was killed")
+sys.exit(subprocess.run(command).returncode)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +86,10 @@ def changed(job: TrainingJob, **values: object) -> TrainingJob:
 def from_the_command_line(
     garments: Dataset, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator["subprocess.Popen[str]"]:
-    """``fmnist train`` on the same garments, started early: it takes the other core."""
+    """``fmnist train`` on the same garments, killed after its first epoch and started again.
+
+    Started early: it takes the other core.
+    """
     folder = tmp_path_factory.mktemp("command")
     (folder / TRAIN.images.name).write_bytes(write_idx(garments.images))
     (folder / TRAIN.labels.name).write_bytes(write_idx(garments.labels))
@@ -81,6 +98,10 @@ def from_the_command_line(
     data_store(from_environment(home)).put(TRAIN.repo, files, "garments")
     values = [f"--config=hyperparameters.{name}={value}" for name, value in SMALL.items()]
     command = [
+        sys.executable,
+        "-c",
+        KILLED_ONCE,
+        str(folder / "home" / "states"),
         sys.executable,
         "-m",
         "fmnist.cli.main",
@@ -216,13 +237,36 @@ def test_another_thread_count_needs_a_fresh_process(garments: Dataset, job: Trai
         train(replace(job, threads=1), garments, RecordingRun())
 
 
+class Dies(RecordingRun):
+    def report(self, report: EpochReport) -> Decision:
+        raise KeyboardInterrupt
+
+
+def test_a_training_that_goes_on_gives_the_same_bits(
+    garments: Dataset, trained: Trained, tmp_path: Path
+) -> None:
+    kept = replace(job_in(tmp_path), state=tmp_path / "state")
+    with pytest.raises(KeyboardInterrupt):
+        train(kept, garments, Dies())
+    assert not kept.folder.exists()
+    run = RecordingRun()
+    bundle = train(kept, garments, run)
+    whole_run, whole = trained
+    assert weights(bundle) == weights(whole)
+    assert bundle.onnx.read_bytes() == whole.onnx.read_bytes()
+    assert [report.validation for report in run.reports] == [
+        report.validation for report in whole_run.reports
+    ]
+    assert bundle.metadata.metrics == whole.metadata.metrics
+
+
 def weights(bundle: Bundle) -> list[bytes]:
     from fmnist.training.backend import keras
 
     return [value.tobytes() for value in keras.models.load_model(bundle.keras, compile=False).get_weights()]
 
 
-def test_the_same_job_gives_the_same_bits_in_another_process(
+def test_a_killed_training_gives_the_same_bits_in_another_process(
     trained: Trained, from_the_command_line: "subprocess.Popen[str]"
 ) -> None:
     _, here = trained
@@ -235,7 +279,8 @@ def test_the_same_job_gives_the_same_bits_in_another_process(
 
     lines = progress.splitlines()
     assert lines[0] == "starting TensorFlow"
-    assert [line.split(":")[0] for line in lines[1:]] == ["epoch 1/2", "epoch 2/2"]
+    assert re.fullmatch("going on after epoch [12] of 2, where an earlier process ended", lines[1])
+    assert [line.split(":")[0] for line in lines[2:]] == ["epoch 1/2", "epoch 2/2"]
 
 
 def command(*arguments: str) -> None:
