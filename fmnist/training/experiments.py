@@ -61,7 +61,7 @@ class Experiments(Protocol):
         ...
 
     def best(self, number: int) -> AbstractContextManager[Bundle]:
-        """The bundle of its best checkpoint, verified, in a folder that is gone after the block.
+        """The bundle of its best trial, verified, in a folder that is gone after the block.
 
         Raises:
             NotFoundError: there is no such experiment, or it has no checkpoint with a metric.

@@ -52,6 +52,11 @@ def opened(
         yield _verified(root / FOLDER, sha256 or checkpoint.metadata.get("bundle_sha256"))
 
 
+def holds_a_bundle(checkpoint: bindings.v1Checkpoint) -> bool:
+    """Whether it is the last checkpoint of a training; those before hold what a training goes on from."""
+    return all(f"{FOLDER}/{file}" in checkpoint.resources for file in (METADATA_FILE, ONNX_FILE))
+
+
 def _download(session: Session, checkpoint: bindings.v1Checkpoint, folder: Path) -> None:
     own = Checkpoint._from_bindings(checkpoint, session)
     try:
@@ -85,5 +90,5 @@ def _check_holds_a_bundle(checkpoint: bindings.v1Checkpoint) -> None:
         if f"{FOLDER}/{file}" not in checkpoint.resources:
             raise InputError(
                 f"{name}: holds no {FOLDER}/{file}; choose a checkpoint that fmnist wrote with its model, "
-                "such as the experiment's best"
+                "the last one of a trial"
             )

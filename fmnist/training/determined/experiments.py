@@ -17,7 +17,7 @@ from determined.common.util import yaml_safe_dump
 from fmnist.bundle import Bundle
 from fmnist.errors import InputError, NotFoundError, TimedOut, TrainingFailed, UnavailableError
 from fmnist.settings import DeterminedLogin
-from fmnist.training.determined.download import opened
+from fmnist.training.determined.download import holds_a_bundle, opened
 from fmnist.training.determined.session import Session, errors_mapped, log_in
 from fmnist.training.experiments import Created, Outcome, Say
 from fmnist.training.submission import Submission
@@ -122,17 +122,18 @@ class DeterminedExperiments:
         )
 
     def _best(self, number: int) -> bindings.v1Checkpoint:
+        """Of those that hold a bundle: each trial's last one, as for a search on this machine."""
         with errors_mapped(self._session.master):
             found = bindings.get_GetExperimentCheckpoints(
                 self._session,
                 id=number,
-                limit=1,
                 sortByAttr=bindings.checkpointv1SortBy.SEARCHER_METRIC,
                 states=[bindings.checkpointv1State.COMPLETED],
             ).checkpoints
-        if not found or found[0].training.searcherMetric is None:
+        judged = [own for own in found if own.training.searcherMetric is not None]
+        if not judged:
             raise NotFoundError(f"experiment {number} has no checkpoint with a metric")
-        return found[0]
+        return next((own for own in judged if holds_a_bundle(own)), judged[0])
 
     def _of_key(self, key: str) -> list[bindings.v1Experiment]:
         """Experiments of the same data, code and configuration that did not fail, oldest first."""

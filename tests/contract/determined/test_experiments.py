@@ -220,6 +220,19 @@ def test_a_checkpoint_without_onnx_is_refused(
         pass
 
 
+def test_the_best_checkpoint_is_one_that_holds_a_bundle(
+    master: Master, experiments: DeterminedExperiments, tmp_path: Path
+) -> None:
+    trial = schedule(master, SINGLE)
+    state = checkpoint(master, trial, make_bundle(tmp_path / "a"), 10, 0.9)
+    master.records.checkpoints[state].resources = {"state/epoch-000001.state": "7"}
+    checkpoint(master, trial, make_bundle(tmp_path / "b", seed=1), 20, 0.8)
+    with experiments.best(1) as bundle:
+        assert bundle.metadata.hyperparameters == {"seed": 1}
+    with pytest.raises(InputError, match=r"holds no bundle/metadata\.json"), experiments.bundle(state):
+        pass
+
+
 def test_a_deleted_checkpoint_is_told(
     master: Master, experiments: DeterminedExperiments, tmp_path: Path
 ) -> None:
