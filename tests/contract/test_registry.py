@@ -23,7 +23,7 @@ from fmnist.errors import InputError, IntegrityError, NotFoundError
 from fmnist.files import sha256_of
 from fmnist.registry.base import ModelRegistry, ModelVersion
 from tests.support.bundles import make_bundle
-from tests.support.determined.versions import alter_attachment, reachable_master, stored_file
+from tests.support.determined.versions import MASTER, alter_attachment, reachable_master, stored_file
 from tests.support.homes import make_home
 
 
@@ -66,7 +66,10 @@ def _determined(home: Path) -> Engine:
 _ENGINES: dict[str, Callable[[Path], Engine]] = {"mlflow": _mlflow, "determined": _determined}
 
 
-@pytest.fixture(scope="module", params=sorted(_ENGINES))
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, id=name.replace("determined", MASTER)) for name in sorted(_ENGINES)],
+)
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """One for all tests, each with a model name of its own, since making one takes seconds."""
     home = tmp_path_factory.mktemp("registry") / "home"

@@ -15,10 +15,10 @@ from fmnist.training.base import Decision
 from fmnist.training.determined.session import Session, log_in
 from tests.support.bundles import make_bundle
 from tests.support.determined.trials import report
-from tests.support.determined.versions import reachable_master
+from tests.support.determined.versions import MASTER, reachable_master
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=[MASTER])
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     folder = tmp_path_factory.mktemp("unmanaged")
     with reachable_master(folder / "storage") as environment:

@@ -12,6 +12,9 @@ from fmnist.settings import Settings
 from fmnist.training.determined.session import Session, log_in
 from tests.support.determined.server import serving
 
+MASTER = "determined-real" if "DET_MASTER" in os.environ else "determined"
+"""Which one the tests speak with; make contract-real asks for the real one."""
+
 
 @contextmanager
 def reachable_master(storage: Path) -> Iterator[dict[str, str]]:
