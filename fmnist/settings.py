@@ -5,6 +5,7 @@ when its port is asked for.
 """
 
 import getpass
+import json
 import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -133,6 +134,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
 
 
 def _pachd(environ: Mapping[str, str]) -> Pachd | None:
+    environ = {**_of_experiment(environ), **environ}
     name = environ.get("FMNIST_DATA_STORE") or ("pachyderm" if environ.get("PACHD_ADDRESS") else "dvc")
     if name not in ("dvc", "pachyderm"):
         raise ConfigError(f"FMNIST_DATA_STORE={name}: expected dvc or pachyderm")
@@ -148,6 +150,15 @@ def _port(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
         raise ConfigError(f"FMNIST_GATEWAY_PORT={text}: expected a port number, 1-65535")
     return int(text)
+
+
+def _of_experiment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Where a trial's experiment file says that Pachyderm is; Determined hands the file on as JSON."""
+    config = json.loads(environ.get("DET_EXPERIMENT_CONFIG") or "{}")
+    pachyderm = (config.get("integrations") or {}).get("pachyderm")
+    if not pachyderm:
+        return {}
+    return {"PACHD_ADDRESS": f"grpc://{pachyderm['pachd']['host']}:{pachyderm['pachd']['port']}"}
 
 
 def _determined(environ: Mapping[str, str]) -> DeterminedLogin | None:

@@ -61,3 +61,17 @@ def test_an_engine_can_be_chosen_beside_a_master() -> None:
 def test_an_engine_that_cannot_be_is_named(environ: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         settings.from_environment(environ)
+
+
+def test_a_trial_finds_pachyderm_where_its_experiment_says() -> None:
+    config = '{"integrations": {"pachyderm": {"pachd": {"host": "pachd.pachyderm", "port": 30650}}}}'
+    trial = {"DET_TRIAL_ID": "7", "DET_MASTER": "m", "DET_EXPERIMENT_CONFIG": config}
+    found = settings.from_environment(trial)
+    assert found.in_trial
+    assert found.pachd
+    assert found.pachd.url == "grpc://pachd.pachyderm:30650"
+    told = settings.from_environment({**trial, "PACHD_ADDRESS": "grpc://127.0.0.1:30650"})
+    assert told.pachd
+    assert told.pachd.host == "127.0.0.1"
+    assert settings.from_environment({**trial, "FMNIST_DATA_STORE": "dvc"}).pachd is None
+    assert settings.from_environment({"DET_EXPERIMENT_CONFIG": '{"integrations": null}'}).pachd is None
