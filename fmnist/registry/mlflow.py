@@ -72,9 +72,16 @@ class MlflowRegistry:
         if len(value) > _LONGEST_TAG:
             raise InputError(f"annotation {key}: {len(value)} characters, at most {_LONGEST_TAG} can be kept")
         self.get(version.model, version.number)
+        try:
+            self._set_tag(version, key, value)
+        except UnavailableError:
+            # Of two who write a new tag at once, MLflow lets the later fail; then it is a tag to change.
+            self._set_tag(version, key, value)
+        return self.get(version.model, version.number)
+
+    def _set_tag(self, version: ModelVersion, key: str, value: str) -> None:
         with self._errors_mapped():
             self._client.set_model_version_tag(version.model, str(version.number), key, value)
-        return self.get(version.model, version.number)
 
     def attach(self, version: ModelVersion, content: bytes) -> str:
         self.get(version.model, version.number)

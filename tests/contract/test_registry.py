@@ -11,7 +11,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -308,3 +310,14 @@ def test_the_champion_is_who_was_named_last(registry: ModelRegistry, model: str,
     assert [registry.set_champion(model, number) for number in (1, 2, 1, 1)] == [1, 2, 1, 1]
     with pytest.raises(NotFoundError, match="no version 3"):
         registry.set_champion(model, 3)
+
+
+def test_two_who_annotate_at_once_leave_one_annotation(
+    registry: ModelRegistry, model: str, bundle: Bundle
+) -> None:
+    version = registry.register(model, bundle)
+    for round_ in range(5):
+        key = f"fmnist.round-{round_}"
+        with ThreadPoolExecutor(2) as threads:
+            list(threads.map(partial(registry.annotate, version, key), ("one", "two")))
+        assert registry.get(model).annotations[key] in ("one", "two")
