@@ -238,16 +238,23 @@ def test_another_thread_count_needs_a_fresh_process(garments: Dataset, job: Trai
 
 
 class Dies(RecordingRun):
+    def __init__(self, epoch: int) -> None:
+        super().__init__()
+        self._epoch = epoch
+
     def report(self, report: EpochReport) -> Decision:
-        raise KeyboardInterrupt
+        if report.epoch == self._epoch:
+            raise KeyboardInterrupt
+        return super().report(report)
 
 
+@pytest.mark.parametrize("epoch", [1, 2])
 def test_a_training_that_goes_on_gives_the_same_bits(
-    garments: Dataset, trained: Trained, tmp_path: Path
+    garments: Dataset, trained: Trained, tmp_path: Path, epoch: int
 ) -> None:
     kept = replace(job_in(tmp_path), state=tmp_path / "state")
     with pytest.raises(KeyboardInterrupt):
-        train(kept, garments, Dies())
+        train(kept, garments, Dies(epoch))
     assert not kept.folder.exists()
     run = RecordingRun()
     bundle = train(kept, garments, run)
