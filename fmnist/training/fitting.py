@@ -15,11 +15,13 @@ from fmnist.errors import ConfigError, Diverged
 from fmnist.fashion_mnist import CLASSES
 from fmnist.training.augmentation import augment
 from fmnist.training.backend import keras
+from fmnist.training.collective import Collective
 from fmnist.training.hyperparameters import Hyperparameters
 from fmnist.training.losses import balanced_weights, loss
 from fmnist.training.network import build
 from fmnist.training.optimizers import optimizer
 from fmnist.training.state import Arrays
+from fmnist.training.team import Team
 
 _PREDICT_BATCH = 500
 _SAMPLES = 40
@@ -48,18 +50,32 @@ class Fitting:
     """``model`` and the optimizer that changes it.
 
     Everything random in an epoch (order, augmentation, dropout) is a function of the seed and the
-    epoch's number alone, so that it does not matter what the process did before.
+    epoch's number alone, so that it does not matter what the process did before. With other processes
+    a batch is as large as without; only dropout and batch normalisation see a part of it.
     """
 
-    def __init__(self, hyperparameters: Hyperparameters, seed: int, images: int, epochs: int) -> None:
-        """Learn ``images`` images in each of ``epochs`` epochs, which is what the schedule spans."""
+    def __init__(
+        self,
+        hyperparameters: Hyperparameters,
+        seed: int,
+        images: int,
+        epochs: int,
+        collective: Collective | None = None,
+    ) -> None:
+        """Learn ``images`` images in each of ``epochs`` epochs, which is what the schedule spans.
+
+        Raises:
+            ConfigError: a batch cannot be shared equally by the processes of ``collective``.
+        """
+        self._collective = collective or Collective(Team())
         self._hyperparameters = hyperparameters
         self._seed = seed
         self._batch = min(hyperparameters.batch_size, images)
         self._steps = images // self._batch
+        self._part = self._collective.part(self._steps, self._batch)
         self.model = build(hyperparameters, seed)
         self.model.compile(
-            optimizer=optimizer(hyperparameters, self._steps * epochs),
+            optimizer=self._collective.averaging(optimizer(hyperparameters, self._steps * epochs)),
             loss=loss(hyperparameters.loss),
             metrics=["accuracy"],
             jit_compile=False,
@@ -103,19 +119,22 @@ class Fitting:
         images = augment(dataset.images[order], self._hyperparameters.augmentation, random)
         labels = dataset.labels[order]
         first = not int(self.model.optimizer.iterations)
+        weights = self._weights(labels)
         self._reseed(number)
         history = self.model.fit(
-            images,
-            _one_hot(labels),
-            sample_weight=self._weights(labels),
-            batch_size=self._batch,
+            images[self._part],
+            _one_hot(labels[self._part]),
+            sample_weight=weights if weights is None else weights[self._part],
+            batch_size=self._batch // self._collective.size,
             shuffle=False,
             verbose=0,
             callbacks=[_Watch(number, self._steps, on_step)],
         ).history
+        loss, accuracy = self._collective.mean([history["loss"][0], history["accuracy"][0]])
+        self._level()
         return EpochResult(
-            loss=history["loss"][0],
-            accuracy=history["accuracy"][0],
+            loss=float(loss),
+            accuracy=float(accuracy),
             learning_rate=float(self.model.optimizer.learning_rate),
             images_per_second=len(order) / (time.perf_counter() - start),
             steps=int(self.model.optimizer.iterations),
@@ -138,12 +157,19 @@ class Fitting:
             own.build(self.model.trainable_variables)
         return own
 
+    def _level(self) -> None:
+        """Batch normalisation's statistics are each process's own until here."""
+        own = [value for value in self.model.non_trainable_variables if value.dtype == "float32"]
+        for variable, value in zip(own, self._collective.mean(own), strict=True):
+            variable.assign(value)
+
     def _reseed(self, epoch: int) -> None:
         """Dropout's state is lost in a checkpoint; set anew at each epoch, it need not be kept."""
         for number, layer in enumerate(self.model.layers):
             generator = getattr(layer, "seed_generator", None)
             if generator is not None:
-                sequence = np.random.SeedSequence((self._seed, number, epoch))
+                # Rank 0 changes nothing: SeedSequence fills up with zeros.
+                sequence = np.random.SeedSequence((self._seed, number, epoch, self._collective.rank))
                 generator.state.assign(sequence.generate_state(2))
 
 
