@@ -1,9 +1,7 @@
-# The image of a trial on Determined, for both experiment files.
+# The image of a trial on Determined, for both experiment files, and of Pachyderm's pipelines.
 #
 #   docker build -f deploy/train.Dockerfile -t fmnist-train:0.1.0 .
 #   docker build -f deploy/train.Dockerfile -t fmnist-train:0.1.0-cuda --build-arg TENSORFLOW=tensorflow[and-cuda]==2.19.1 .
-#
-# The code of a trial is not in it: Determined sends that along with each experiment.
 ARG PYTHON=3.11-slim-bookworm
 FROM python:${PYTHON}
 
@@ -32,3 +30,10 @@ RUN if [ -n "$TENSORFLOW" ]; then \
     fi
 
 RUN python3 -c "import determined, keras, onnx, python_pachyderm, tensorflow" && tensorboard --version
+
+# What the pipelines run and submit. A trial's own code, which Determined sends with each experiment, lies
+# in the folder that it starts in, and so comes first.
+WORKDIR /opt/fmnist
+ENV PYTHONPATH=/opt/fmnist
+COPY .detignore adaptive.yaml const.yaml ./
+COPY fmnist fmnist
