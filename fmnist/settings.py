@@ -296,6 +296,13 @@ def open_trial(settings: Settings) -> "AbstractContextManager[Trial]":
     return open_determined_trial()
 
 
+def for_each_slot(settings: Settings) -> None:
+    """In a trial with several slots: return in the process of each; the one that started them ends."""
+    from fmnist.training.determined.trial import for_each_slot as for_each_slot_of_determined
+
+    for_each_slot_of_determined()
+
+
 def model_registry(settings: Settings) -> ModelRegistry:
     """The engine that keeps model versions."""
     if settings.registry == "determined":

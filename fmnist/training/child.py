@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,8 +42,35 @@ def train_in_child(arguments: Sequence[str]) -> Bundle:
     return open_bundle(Path(output.splitlines()[-1]))
 
 
+def run_each(environments: Sequence[Mapping[str, str]]) -> int:
+    """Run this process's own command once more with each of ``environments`` added; wait for all.
+
+    When one of them fails, or this process is interrupted, the others are ended.
+
+    Returns:
+        0, or the exit code of the first that failed.
+    """
+    command = [sys.executable, *sys.orig_argv[1:]]
+    common = {**os.environ, _PARENT: str(os.getpid())}
+    children: list[subprocess.Popen[str]] = []
+    with _sigterm_raises():
+        try:
+            for environment in environments:
+                children.append(subprocess.Popen(command, env={**common, **environment}, text=True))
+            while True:
+                codes = [child.poll() for child in children]
+                failed = [code for code in codes if code]
+                if failed or None not in codes:
+                    break
+                time.sleep(_WATCH_SECONDS)
+        finally:
+            for child in children:
+                _end(child)
+    return (failed[0] if failed[0] > 0 else 128 - failed[0]) if failed else 0
+
+
 def end_with_parent() -> None:
-    """In the child: end at once when a parent that called ``train_in_child`` is killed."""
+    """In the child: end at once when the parent that started it from here is killed."""
     parent = os.environ.pop(_PARENT, None)
     if parent:
         threading.Thread(target=_watch, args=(int(parent),), daemon=True).start()

@@ -21,7 +21,7 @@ from fmnist.training.losses import balanced_weights, loss
 from fmnist.training.network import build
 from fmnist.training.optimizers import optimizer
 from fmnist.training.state import Arrays
-from fmnist.training.team import Team
+from fmnist.training.team import ALONE
 
 _PREDICT_BATCH = 500
 _SAMPLES = 40
@@ -67,7 +67,7 @@ class Fitting:
         Raises:
             ConfigError: a batch cannot be shared equally by the processes of ``collective``.
         """
-        self._collective = collective or Collective(Team())
+        self._collective = collective or Collective(ALONE)
         self._hyperparameters = hyperparameters
         self._seed = seed
         self._batch = min(hyperparameters.batch_size, images)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from fmnist.bundle import DataReference
 from fmnist.training.hyperparameters import Hyperparameters
+from fmnist.training.team import ALONE, Team
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class TrainingJob:
     the optimizer and the learning-rate schedule start anew, epochs count on.
     ``state`` is the folder of its own where each epoch's end is kept, so that the same job goes on
     from there; None keeps nothing. Whoever chose it removes it when the bundle is taken care of.
+    ``team`` are the processes that share each batch.
     """
 
     experiment: str
@@ -27,3 +29,4 @@ class TrainingJob:
     git_commit: str
     parent: Path | None = None
     state: Path | None = None
+    team: Team = ALONE

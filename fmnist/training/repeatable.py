@@ -28,6 +28,7 @@ def identity(job: TrainingJob) -> dict[str, str]:
         "data commit": f"{job.train_data.repo}@{job.train_data.commit}",
         "seed": str(job.seed),
         "number of threads": str(job.threads),
+        "number of processes": str(job.team.size),
         "oneDNN setting": str(uses_onednn()),
         "parent checkpoint": open_bundle(job.parent).sha256 if job.parent else "none",
         "set of packages": json.dumps(package_versions(), sort_keys=True),

@@ -17,3 +17,6 @@ class Team:
     def size(self) -> int:
         """The number of processes, at least 1."""
         return max(1, len(self.addresses))
+
+
+ALONE = Team()

@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,7 +30,15 @@ from fmnist.errors import ConfigError, FmnistError, InputError, NotFoundError
 from fmnist.fashion_mnist import TRAIN
 from fmnist.files import remove_leftovers
 from fmnist.git import code_version
-from fmnist.settings import PROJECT, Settings, data_store, from_environment, open_run, open_trial
+from fmnist.settings import (
+    PROJECT,
+    Settings,
+    data_store,
+    for_each_slot,
+    from_environment,
+    open_run,
+    open_trial,
+)
 from fmnist.training.base import Decision, EpochReport, Run
 from fmnist.training.child import end_with_parent
 from fmnist.training.cluster_data import head_at, wanted
@@ -76,10 +85,12 @@ def train(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | Non
 
     from fmnist.training import backend
     from fmnist.training.checkpoint import write_bundle
+    from fmnist.training.collective import Collective
     from fmnist.training.fitting import Fitting
 
     backend.prepare(job.threads)
-    fitting = Fitting(hyperparameters, job.seed, images=len(training), epochs=epochs - done)
+    team = Collective(job.team)
+    fitting = Fitting(hyperparameters, job.seed, len(training), epochs - done, team)
     state = kept.newest(progress.noted)
     if state:
         fitting.go_on_from(state.weights, state.optimizer)
@@ -90,7 +101,7 @@ def train(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | Non
     run.start(_parameters(job))
     reporter = Reporter(epochs, validation)
     reports = state.reports if state else ()
-    decision = _replayed(reports, run, progress)
+    decision = team.agreed(_replayed(reports, run, progress))
     while decision is Decision.CONTINUE and (epoch := done + len(reports) + 1) <= epochs:
         result = fitting.epoch(epoch, training, partial(progress.stepped, epoch, epochs))
         probabilities = fitting.predict(validation.images)
@@ -98,7 +109,7 @@ def train(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | Non
         reports = (*reports, report)
         # Before the run hears of it: killed in between, the run is told when the training goes on.
         kept.save(State(*fitting.variables(), reports))
-        decision = run.report(report)
+        decision = team.agreed(run.report(report))
         progress.reported(report)
     bundle = write_bundle(
         fitting.model,
@@ -111,6 +122,8 @@ def train(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | Non
         validation=validation,
     )
     run.finish(bundle.folder)
+    # Whoever is gone while others are still at work counts as crashed.
+    team.agreed(decision)
     return bundle
 
 
@@ -197,10 +210,11 @@ def _command(
 
 def _train_trial(settings: Settings, threads: int | None) -> None:
     """The checkpoint goes where the cluster keeps them, and is gone here afterwards."""
+    for_each_slot(settings)
     store = data_store(settings)
     with (
         open_trial(settings) as trial,
-        shown() as progress,
+        nullcontext(Silent()) if trial.team.rank else shown() as progress,
         tempfile.TemporaryDirectory(prefix="fmnist-") as folder,
     ):
         commit = head_at(store, wanted(trial.data, TRAIN), trial.began)
@@ -210,9 +224,10 @@ def _train_trial(settings: Settings, threads: int | None) -> None:
             train_data=reference_to(commit),
             folder=Path(folder) / "bundle",
             seed=trial.seed,
-            threads=threads or trial.threads or usable_cores(),
+            threads=threads or trial.threads or max(1, usable_cores() // trial.neighbours),
             git_commit=trial.code(PROJECT / "fmnist"),
             state=trial.state,
+            team=trial.team,
         )
         train(job, load(store, commit), trial.run, progress)
 

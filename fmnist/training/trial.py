@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fmnist.training.base import Run
+from fmnist.training.team import ALONE, Team
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,8 @@ class Trial:
 
     ``data`` is the experiment file's section; ``began`` is when the experiment did. ``state`` is the
     folder for what the training keeps, which holds what an earlier process of this trial left;
-    ``threads`` are that process's, None if there was none.
+    ``threads`` are that process's, None if there was none. ``team`` are its processes, of which
+    ``neighbours`` are on this machine, this one included.
     """
 
     experiment: str
@@ -27,6 +29,8 @@ class Trial:
     state: Path
     threads: int | None
     run: Run
+    team: Team = ALONE
+    neighbours: int = 1
 
     def code(self, folder: Path) -> str:
         """The git commit that the experiment was submitted from; else a sum of the code in ``folder``."""

@@ -9,12 +9,16 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from determined._info import get_cluster_info
+from determined._info import ClusterInfo, get_cluster_info
 from determined.common.api import bindings
 from determined.core._context import Context, init
+from determined.core._preempt import PreemptMode
 from determined.core._tensorboard_mode import TensorboardMode
 
 from fmnist.errors import ConfigError
+from fmnist.training.base import Run
+from fmnist.training.child import run_each
+from fmnist.training.determined import slots
 from fmnist.training.determined.checkpoint import STATE
 from fmnist.training.determined.run import DeterminedRun
 from fmnist.training.determined.session import errors_mapped, patient
@@ -29,19 +33,20 @@ def open_trial() -> Iterator[Trial]:
     """The trial that this process is; after the block the master knows all that was reported.
 
     Raises:
-        ConfigError: this process is no trial, or has several slots.
+        ConfigError: this process is no trial.
         UnavailableError: the master cannot be reached.
     """
-    info = get_cluster_info()
-    if info is None or info.task_type != "TRIAL":
-        raise ConfigError("DET_TRIAL_ID is set, but Determined did not start this process; unset it")
-    if len(info.slot_ids) > 1 or len(info.container_addrs) > 1:
-        raise ConfigError("resources.slots_per_trial: a trial of this project takes one slot")
+    info = _info()
+    team = slots.team(info)
     with ExitStack() as stack:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fmnist-state-")))
         with errors_mapped(info.master_url):
             # The default mode imports TensorFlow before the first line and writes event files of its own.
-            context = init(tensorboard_mode=TensorboardMode.MANUAL)
+            context = init(
+                distributed=slots.distributed(info, team),
+                preempt_mode=PreemptMode.ChiefOnly,
+                tensorboard_mode=TensorboardMode.MANUAL,
+            )
             session = context._session
             assert session
             patient(session)
@@ -49,6 +54,11 @@ def open_trial() -> Iterator[Trial]:
             if info.latest_checkpoint:
                 _restore(context, info.latest_checkpoint, state)
             experiment = bindings.get_GetExperiment(session, experimentId=info.trial.experiment_id).experiment
+        run: Run
+        if team.rank:
+            run = slots.Follower(info.trial.trial_id)
+        else:
+            run = DeterminedRun(context, state, restored=_epoch(state))
         yield Trial(
             experiment=experiment.name,
             hyperparameters=info.trial.hparams,
@@ -57,8 +67,29 @@ def open_trial() -> Iterator[Trial]:
             began=datetime.fromisoformat(experiment.startTime),
             state=state,
             threads=_threads(state),
-            run=DeterminedRun(context, state, restored=_epoch(state)),
+            run=run,
+            team=team,
+            neighbours=max(1, len(info.slot_ids)),
         )
+
+
+def for_each_slot() -> None:
+    """Return in the process of each slot; the one that started them ends here, when they have ended.
+
+    Raises:
+        ConfigError: this process is no trial.
+        SystemExit: in the one that started them; with 0, or the code of the first that failed.
+    """
+    environments = slots.environments(_info())
+    if environments:
+        raise SystemExit(run_each(environments))
+
+
+def _info() -> ClusterInfo:
+    info = get_cluster_info()
+    if info is None or info.task_type != "TRIAL":
+        raise ConfigError("DET_TRIAL_ID is set, but Determined did not start this process; unset it")
+    return info
 
 
 def _restore(context: Context, checkpoint: str, state: Path) -> None:

@@ -15,8 +15,10 @@ from determined import _info
 
 from tests.support.determined.records import Trial
 from tests.support.determined.server import Master
+from tests.support.ports import free_ports
 
 _FACTS = "FMNIST_TEST_TASK"
+_PORTS = ("C10D_PORT", "INTER_TRAIN_PROCESS_COMM_PORT_1", "INTER_TRAIN_PROCESS_COMM_PORT_2")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Task:
     hparams: dict[str, Any]
     config: dict[str, Any]
     latest_checkpoint: str | None
+    slots: int = 1
 
     @property
     def allocation(self) -> str:
@@ -62,9 +65,10 @@ def allocate(master: Master, trial: Trial) -> Task:
 def start(task: Task, home: Path) -> "subprocess.Popen[str]":
     """``python3 -m fmnist.training.train`` as the trial's process."""
     facts = {"FMNIST_HOME": str(home), "FMNIST_DATA_STORE": "dvc", _FACTS: json.dumps(asdict(task))}
+    ports = {name: str(port) for name, port in zip(_PORTS, free_ports(len(_PORTS)), strict=True)}
     return subprocess.Popen(
         [sys.executable, "-m", "tests.support.determined.task"],
-        env={**os.environ, **environment(task), **facts},
+        env={**os.environ, **environment(task), **facts, **ports},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -88,7 +92,7 @@ def become(task: Task) -> None:
         master_url=task.master,
         cluster_id="cluster-1",
         agent_id="agent-1",
-        slot_ids=[0],
+        slot_ids=list(range(task.slots)),
         task_id=task.task,
         allocation_id=task.allocation,
         session_token=task.token,
@@ -105,7 +109,7 @@ def become(task: Task) -> None:
             debug=False,
             inter_node_network_interface=None,
         ),
-        rendezvous_info=_info.RendezvousInfo(["127.0.0.1"], 0, [1]),
+        rendezvous_info=_info.RendezvousInfo(["127.0.0.1"], 0, [task.slots]),
         resources_info=_info.ResourcesInfo([]),
     )
 

@@ -2,11 +2,9 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +16,7 @@ from fmnist.training import backend
 from fmnist.training.base import Decision
 from fmnist.training.collective import Collective
 from fmnist.training.team import Team
+from tests.support.ports import free_ports
 from tests.support.together import BATCH, EPOCHS, learn
 
 THREADS = 2
@@ -44,12 +43,6 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[tuple[Path, "
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [server.getsockname()[1] for server in sockets]
 
 
 def test_two_processes_learn_what_one_learns_with_the_double_batch(
