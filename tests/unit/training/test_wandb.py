@@ -77,6 +77,7 @@ def test_runs_at_the_same_time_keep_their_figures_and_pictures(settings: Setting
 
 def test_a_run_that_raises_ends_as_failed(settings: Settings) -> None:
     with pytest.raises(ValueError, match="the loss"), open_run(settings, "first") as run:
+        run.start({"width": 8})
         raise ValueError("the loss is nan")
     found = records(settings, run.id)
     summary = values(item for r in found if r.HasField("summary") for item in r.summary.update)
