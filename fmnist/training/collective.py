@@ -6,14 +6,15 @@ TensorFlow's multi-worker strategy (keras#20585), and on TensorFlow its own dist
 no other process; docs/cluster-training.md has what they said.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.errors import ConfigError
+from fmnist.errors import ConfigError, UnavailableError
 from fmnist.training.backend import tensorflow
 from fmnist.training.base import Decision
 from fmnist.training.team import Team
@@ -82,9 +83,26 @@ class Collective:
         return [tensorflow.reshape(part, tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]
 
     def agreed(self, decision: Decision) -> Decision:
-        """Stop where any process wants to; waits for all of them."""
-        (stopping,) = self.mean([float(decision is Decision.STOP)])
+        """Stop where any process wants to; waits for all of them.
+
+        Raises:
+            UnavailableError: one of them is gone or stuck.
+        """
+        with others_needed():
+            (stopping,) = self.mean([float(decision is Decision.STOP)])
         return Decision.STOP if float(stopping) else Decision.CONTINUE
+
+
+@contextmanager
+def others_needed() -> Iterator[None]:
+    """TensorFlow's errors where another process is gone or stuck, as ours."""
+    errors = tensorflow.errors
+    try:
+        yield
+    except (errors.AbortedError, errors.DeadlineExceededError, errors.UnavailableError) as error:
+        raise UnavailableError(
+            "training together: another process of this trial is gone or stuck; see what it said last"
+        ) from error
 
 
 def _connect(team: Team) -> Any:

@@ -15,7 +15,7 @@ from fmnist.errors import ConfigError, Diverged
 from fmnist.fashion_mnist import CLASSES
 from fmnist.training.augmentation import augment
 from fmnist.training.backend import keras
-from fmnist.training.collective import Collective
+from fmnist.training.collective import Collective, others_needed
 from fmnist.training.hyperparameters import Hyperparameters
 from fmnist.training.losses import balanced_weights, loss
 from fmnist.training.network import build
@@ -112,7 +112,12 @@ class Fitting:
 
         Raises:
             Diverged: the loss is no finite number; names epoch and step.
+            UnavailableError: another process that shares the batches is gone or stuck.
         """
+        with others_needed():
+            return self._learnt(number, dataset, on_step)
+
+    def _learnt(self, number: int, dataset: Dataset, on_step: OnStep) -> EpochResult:
         start = time.perf_counter()
         random = np.random.default_rng((self._seed, number))
         order = random.permutation(len(dataset))[: self._steps * self._batch]

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fmnist.errors import ConfigError
+from fmnist.errors import ConfigError, UnavailableError
 from fmnist.settings import PROJECT
 from fmnist.training import backend
 from fmnist.training.base import Decision
-from fmnist.training.collective import Collective
+from fmnist.training.collective import Collective, others_needed
 from fmnist.training.team import Team
 from tests.support.ports import free_ports
 from tests.support.together import BATCH, EPOCHS, learn
@@ -81,6 +81,15 @@ def test_alone_nothing_is_asked_of_others() -> None:
     assert alone.averaging(optimizer) is optimizer
     assert alone.agreed(Decision.STOP) is Decision.STOP
     assert alone.part(2, 3).tolist() == list(range(6))
+
+
+def test_another_process_that_is_gone() -> None:
+    gone = backend.tensorflow.errors.UnavailableError(None, None, "The tasks have crashed")
+    with (
+        pytest.raises(UnavailableError, match="another process of this trial is gone or stuck"),
+        others_needed(),
+    ):
+        raise gone
 
 
 def collective(rank: int, size: int) -> Collective:
