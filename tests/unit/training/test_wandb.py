@@ -15,7 +15,7 @@ from wandb.sdk.internal.datastore import DataStore
 
 from fmnist.errors import ConfigError
 from fmnist.settings import Settings, from_environment, open_run
-from fmnist.training.base import Decision
+from fmnist.training.base import Decision, Run
 from tests.support.runs import epoch_report
 
 
@@ -75,10 +75,14 @@ def test_runs_at_the_same_time_keep_their_figures_and_pictures(settings: Setting
     assert len(list(settings.home.glob("wandb/offline-run-*/files/media/images/confusion_matrix*.png"))) == 2
 
 
+def diverge(run: Run) -> None:
+    run.start({"width": 8})
+    raise ValueError("the loss is nan")
+
+
 def test_a_run_that_raises_ends_as_failed(settings: Settings) -> None:
     with pytest.raises(ValueError, match="the loss"), open_run(settings, "first") as run:
-        run.start({"width": 8})
-        raise ValueError("the loss is nan")
+        diverge(run)
     found = records(settings, run.id)
     summary = values(item for r in found if r.HasField("summary") for item in r.summary.update)
     assert summary["error"] == '"the loss is nan"'
