@@ -42,6 +42,14 @@ class EpochReport:
                 if not math.isfinite(value):
                     raise Diverged(self.epoch, self.steps, f"{kind} {name}", value)
 
+    def scalars(self) -> dict[str, float]:
+        """All numbers, named as trackers show them: training/loss, validation/accuracy, …"""
+        return {
+            f"{kind}/{name}": value
+            for kind in ("training", "validation")
+            for name, value in getattr(self, kind).items()
+        }
+
 
 class Run(Protocol):
     """One training, as its tracker sees it.

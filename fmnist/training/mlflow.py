@@ -132,8 +132,7 @@ class MlflowRun:
 
         if report.epoch <= self._epochs:
             return Decision.CONTINUE
-        scalars = {f"training/{name}": value for name, value in report.training.items()}
-        scalars |= {f"validation/{name}": value for name, value in report.validation.items()}
+        scalars = report.scalars()
         now = int(time.time() * 1000)
         with _errors_mapped(self._address):
             self._keep_pictures(report)

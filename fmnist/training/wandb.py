@@ -71,11 +71,9 @@ class WandbRun:
 
         if report.epoch <= self._epochs:
             return Decision.CONTINUE
-        values: dict[str, Any] = {f"training/{name}": value for name, value in report.training.items()}
-        values |= {f"validation/{name}": value for name, value in report.validation.items()}
-        values |= {name: Picture(Image.open(io.BytesIO(png))) for name, png in report.pictures.items()}
+        pictures = {name: Picture(Image.open(io.BytesIO(png))) for name, png in report.pictures.items()}
         with _errors_mapped():
-            self._run.log(values, step=report.epoch)
+            self._run.log({**report.scalars(), **pictures}, step=report.epoch)
         self._epochs = report.epoch
         return Decision.CONTINUE
 

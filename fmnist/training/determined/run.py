@@ -88,9 +88,7 @@ class DeterminedRun:
             train.report_metrics("validation", report.steps, figures)
             self._report_progress(report)
             assert self._events
-            scalars = {f"training/{name}": value for name, value in report.training.items()}
-            scalars |= {f"validation/{name}": value for name, value in report.validation.items()}
-            self._events.add(report.epoch, scalars, report.pictures)
+            self._events.add(report.epoch, report.scalars(), report.pictures)
             train.upload_tensorboard_files()
 
     def _decision(self, report: EpochReport) -> Decision:
