@@ -6,7 +6,6 @@ over, and the next writer removes it.
 
 import json
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,20 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from fmnist.data.lock import only_writer
-from fmnist.errors import InputError, IntegrityError, UnavailableError
+from fmnist.errors import IntegrityError, UnavailableError
 from fmnist.promotion.history import End, Entry, Event, History, Takeover
+from fmnist.registry.names import check_model_name
 
 _SCHEMA = 1
 _LOCK_SECONDS = 180.0
-_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class PromotionLog:
     """The log of one model, in ``folder``; a model without a file was never promoted."""
 
     def __init__(self, folder: Path, model: str) -> None:
-        if not _MODEL.fullmatch(model):
-            raise InputError(f"model name {model!r}: expected letters, digits, dots, dashes, underscores")
+        check_model_name(model)
         self.model = model
         self.path = folder / f"{model}.jsonl"
 

@@ -19,6 +19,7 @@ from fmnist.errors import InputError, IntegrityError, NotFoundError, Unavailable
 from fmnist.files import write_atomically
 from fmnist.registry.base import ModelVersion
 from fmnist.registry.copies import copy_bundle, open_stored
+from fmnist.registry.names import check_model_name, is_model_name
 from fmnist.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion as Entity
 
 _ANNOTATION = re.compile(r"fmnist(\.[a-z0-9_-]+)+")
-_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CHAMPION = "champion"
 _LONGEST_TAG = 100_000
@@ -130,8 +130,7 @@ class MlflowRegistry:
             raise UnavailableError(f"registry {address}: {error}") from error
 
     def _folder(self, model: str, sha256: str) -> Path:
-        if not _MODEL.fullmatch(model):
-            raise InputError(f"model name {model!r}: expected letters, digits, dots, dashes, underscores")
+        check_model_name(model)
         return self._bundles / model / sha256
 
     def _attachments(self, version: ModelVersion) -> Path:
@@ -164,7 +163,7 @@ class MlflowRegistry:
 
     def _search(self, model: str, condition: str = "", limit: int = 0) -> list[ModelVersion]:
         """The versions that fulfil ``condition``, newest first; ``limit`` of them, or all if it is 0."""
-        if self._is_absent() or not _MODEL.fullmatch(model):
+        if self._is_absent() or not is_model_name(model):
             return []
         wanted = f"name = '{model}'" + (f" and {condition}" if condition else "")
         found: list[ModelVersion] = []

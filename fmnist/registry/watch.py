@@ -1,27 +1,24 @@
 """A look at the registry now and then, for versions that were registered by other hands."""
 
 import json
-import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from fmnist.errors import ConfigError, InputError, IntegrityError, NotFoundError, TimedOut, UnavailableError
+from fmnist.errors import ConfigError, IntegrityError, NotFoundError, TimedOut, UnavailableError
 from fmnist.files import write_atomically
 from fmnist.registry.base import ModelRegistry, ModelVersion
+from fmnist.registry.names import check_model_name
 from fmnist.registry.pipelines import Pipelines, pipeline_of
 
 Say = Callable[[str], None]
-
-_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class Cursor:
     """The number of the last version of a model that was seen to, in a file that outlives the watcher."""
 
     def __init__(self, folder: Path, model: str) -> None:
-        if not _MODEL.fullmatch(model):
-            raise InputError(f"model name {model!r}: expected letters, digits, dots, dashes, underscores")
+        check_model_name(model)
         self.path = folder / f"{model}.json"
 
     def read(self) -> int | None:
