@@ -9,11 +9,11 @@ from fmnist.data import synthetic
 from fmnist.data.base import SYNTHETIC_MARKER
 from fmnist.data.download import download
 from fmnist.data.formats import read_dataset
-from fmnist.data.lock import only_writer
 from fmnist.data.validation import inspect
 from fmnist.errors import NotFoundError, UnavailableError
 from fmnist.fashion_mnist import KERAS_CACHE, MIRRORS, SPLITS, TEST, TRAIN, OfficialFile, Split
 from fmnist.files import sha256_of
+from fmnist.lock import only_writer
 from fmnist.settings import PROJECT, Settings
 
 Say = Callable[[str], None]

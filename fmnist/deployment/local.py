@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from fmnist.bundle import Bundle
-from fmnist.data.lock import only_writer
 from fmnist.deployment import gateway, microservice, processes
 from fmnist.deployment.base import Deployment
 from fmnist.deployment.envoy import Address, Backend
@@ -23,6 +22,7 @@ from fmnist.deployment.state import (
     save_state,
 )
 from fmnist.errors import InputError, NotFoundError, UnavailableError
+from fmnist.lock import only_writer
 from fmnist.settings import PROJECT, Settings
 
 _LOCK_SECONDS = 90.0

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fmnist.data.lock import only_writer
 from fmnist.deployment import microservice, processes
 from fmnist.deployment.state import forget_state, load_state
+from fmnist.lock import only_writer
 
 _LOCK_SECONDS = 90.0
 _STOP_SECONDS = 5.0

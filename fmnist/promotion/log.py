@@ -12,8 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fmnist.data.lock import only_writer
 from fmnist.errors import IntegrityError, UnavailableError
+from fmnist.lock import only_writer
 from fmnist.promotion.history import End, Entry, Event, History, Takeover
 from fmnist.registry.names import check_model_name
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fmnist.bundle import METADATA_FILE, Bundle, Metadata
-from fmnist.data.lock import only_writer
 from fmnist.errors import InputError, IntegrityError, NotFoundError, UnavailableError
 from fmnist.files import write_atomically
+from fmnist.lock import only_writer
 from fmnist.registry.base import ModelVersion
 from fmnist.registry.copies import copy_bundle, open_stored
 from fmnist.registry.names import check_model_name, is_model_name

@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from fmnist.data.lock import only_writer
 from fmnist.errors import FmnistError, IntegrityError
+from fmnist.lock import only_writer
 from fmnist.registry.base import ModelRegistry, ModelVersion
 from fmnist.registry.gitlab import GitlabProject, Pipeline
 

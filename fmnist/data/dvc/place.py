@@ -5,8 +5,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from fmnist.data.lock import only_writer
 from fmnist.errors import ConfigError, UnavailableError
+from fmnist.lock import only_writer
 
 _NAME = "fmnist"
 _LOCK_SECONDS = 120.0

@@ -27,11 +27,11 @@ from fmnist.data.dvc.cache import (
     read_entries,
 )
 from fmnist.data.history import BRANCH, History
-from fmnist.data.lock import only_writer
 from fmnist.data.names import check_files, check_repo
 from fmnist.data.stored import check_there, describe, stored_file
 from fmnist.errors import InputError, IntegrityError, NotFoundError
 from fmnist.files import folder_written_atomically
+from fmnist.lock import only_writer
 
 _SKELETON = {
     ".dvc/config": "[core]\n    analytics = false\n    check_update = false\n    autostage = false\n",

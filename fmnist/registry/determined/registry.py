@@ -12,8 +12,8 @@ from determined.common.api._util import read_paginated
 from determined.common.api.errors import NotFoundException
 
 from fmnist.bundle import Bundle
-from fmnist.data.lock import only_writer
 from fmnist.errors import ConfigError, InputError, NotFoundError, UnavailableError
+from fmnist.lock import only_writer
 from fmnist.registry.base import ModelVersion
 from fmnist.registry.copies import copy_bundle
 from fmnist.registry.determined.checkpoints import Checkpoints, copied

@@ -14,8 +14,8 @@ import pytest
 
 from fmnist.data.dvc import DvcStore
 from fmnist.data.dvc import store as dvc_store
-from fmnist.data.lock import only_writer
 from fmnist.errors import InputError, IntegrityError, NotFoundError, TimedOut, UnavailableError
+from fmnist.lock import only_writer
 
 _PUTS_AND_DIES = """
 import os, signal, sys
