@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from fmnist.data.base import Commit, StoredFile
-from fmnist.errors import NotFoundError
+from fmnist.data.base import Commit, DataStore, StoredFile
+from fmnist.errors import IntegrityError, NotFoundError
 from fmnist.files import sha256_of
 
 
@@ -33,3 +33,13 @@ def stored_file(commit: Commit, name: str) -> StoredFile:
             return file
     names = ", ".join(file.name for file in commit.files)
     raise NotFoundError(f"{commit.repo}@{commit.id}: no file {name}; it holds {names}")
+
+
+def is_sound(store: DataStore, commit: Commit) -> bool:
+    """Whether every file of the commit can be read as it was recorded."""
+    try:
+        for file in commit.files:
+            store.read(commit, file.name)
+    except IntegrityError:
+        return False
+    return True

@@ -28,7 +28,7 @@ from fmnist.data.dvc.cache import (
 )
 from fmnist.data.history import BRANCH, History
 from fmnist.data.names import check_files, check_repo
-from fmnist.data.stored import check_there, describe, stored_file
+from fmnist.data.stored import check_there, describe, is_sound, stored_file
 from fmnist.errors import InputError, IntegrityError, NotFoundError
 from fmnist.files import folder_written_atomically
 from fmnist.lock import only_writer
@@ -65,7 +65,7 @@ class DvcStore:
         with self.writing(repo):
             stored = describe(files)
             head = self.head(repo)
-            if head and head.files == stored and self._is_sound(head):
+            if head and head.files == stored and is_sound(self, head):
                 return head
             stored = self._add(folder, files)
             if not (head and head.files == stored):
@@ -161,14 +161,6 @@ class DvcStore:
             if not damaged:
                 return stored
         raise IntegrityError(f"{folder}: what DVC cached differs from what was put: {', '.join(damaged)}")
-
-    def _is_sound(self, commit: Commit) -> bool:
-        try:
-            for file in commit.files:
-                self.read(commit, file.name)
-        except IntegrityError:
-            return False
-        return True
 
 
 def _write_skeleton(folder: Path) -> None:

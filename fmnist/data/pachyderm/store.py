@@ -17,7 +17,7 @@ from fmnist.data.pachyderm.connection import Connection
 from fmnist.data.pachyderm.contents import ContentsReader
 from fmnist.data.pachyderm.files import Files
 from fmnist.data.pachyderm.revisions import BRANCH, Revision, Revisions
-from fmnist.data.stored import check_there, describe, stored_file
+from fmnist.data.stored import check_there, describe, is_sound, stored_file
 from fmnist.errors import DataError, InputError, IntegrityError, NotFoundError, UnavailableError
 
 _COMMIT = re.compile("[0-9a-f]{32}")
@@ -113,12 +113,7 @@ class PachydermStore:
         """Whether a commit holds these very files, bytes and all."""
         if revision.error or (commit := self.get(revision.repo, revision.id)).files != stored:
             return False
-        try:
-            for file in commit.files:
-                self.read(commit, file.name)
-        except IntegrityError:
-            return False
-        return True
+        return is_sound(self, commit)
 
     def _put_as(self, repo: str, stored: tuple[StoredFile, ...], before: Revision | None) -> Commit:
         """The commit that a put of these files has just made after ``before``: pachd does not say which."""
