@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from fmnist import settings
 from fmnist.cli.console import as_json, print_json, print_table, say, working
+from fmnist.cli.versions import version_description, version_document, version_line, version_row
 from fmnist.fashion_mnist import MODEL_NAME
 
 if TYPE_CHECKING:
     from fmnist.bundle import Bundle
-    from fmnist.promotion.history import Tenure
     from fmnist.registry.base import ModelRegistry, ModelVersion
-    from fmnist.registry.gitlab import GitlabProject, Pipeline
+    from fmnist.registry.gitlab import GitlabProject
     from fmnist.registry.pipelines import Pipelines
 
 _model = click.option("--model", default=MODEL_NAME, show_default=True)
@@ -73,9 +73,9 @@ def register(
         with working(f"Starting its pipeline in GitLab project {project.project}"):
             version = _pipelines(project).ensure(version)
     if as_json:
-        print_json(_document(version))
+        print_json(version_document(version))
     else:
-        click.echo(_line(version))
+        click.echo(version_line(version))
 
 
 @models.command("list")
@@ -91,12 +91,12 @@ def list_versions(model: str, as_json: bool) -> None:
     with working("Reading the registry"):
         versions = _registry().versions(model)
     if as_json:
-        print_json([_document(version) for version in versions])
+        print_json([version_document(version) for version in versions])
     elif not versions:
         click.echo(f"no versions of {model} yet; register a checkpoint with fmnist models register")
     else:
         columns = ("version", "gate", "serving", "accuracy", "dataset", "experiment", "created")
-        print_table(columns, [_row(version) for version in versions], title=model)
+        print_table(columns, [version_row(version) for version in versions], title=model)
 
 
 @models.command()
@@ -114,9 +114,9 @@ def describe(version: int | None, model: str, as_json: bool) -> None:
     with working("Reading the registry"):
         found = _registry().get(model, version)
     if as_json:
-        print_json({**_document(found), "metadata": asdict(found.metadata)})
+        print_json({**version_document(found), "metadata": asdict(found.metadata)})
     else:
-        for name, text in _description(found):
+        for name, text in version_description(found):
             click.echo(f"{name:<22}{text}")
 
 
@@ -176,7 +176,7 @@ def watch(seconds: int, first: int | None, once: bool, model: str, as_json: bool
     else:
         found = watch_registry(registry, pipelines, model, cursor, say, seconds)
     for version in found:
-        click.echo(json.dumps(_document(version)) if as_json else _line(version))
+        click.echo(json.dumps(version_document(version)) if as_json else version_line(version))
 
 
 @models.command()
@@ -251,79 +251,3 @@ def _pipelines(project: "GitlabProject") -> "Pipelines":
 
 def _pipelines_folder() -> Path:
     return settings.from_environment().home / "pipelines"
-
-
-def _origin(version: "ModelVersion") -> str:
-    return version.metadata.provenance.train_data.origin
-
-
-def _pipeline(version: "ModelVersion") -> "Pipeline | None":
-    from fmnist.registry.pipelines import pipeline_of
-
-    return pipeline_of(version)
-
-
-def _line(version: "ModelVersion") -> str:
-    pipeline = _pipeline(version)
-    where = f", pipeline {pipeline.url}" if pipeline else ""
-    return f"{version.model} {version.number}, dataset={_origin(version)}{where}"
-
-
-def _document(version: "ModelVersion") -> dict[str, Any]:
-    from fmnist.gate.result import gate_result
-
-    result, pipeline = gate_result(version), _pipeline(version)
-    return {
-        "model": version.model,
-        "version": version.number,
-        "created": version.created,
-        "dataset": _origin(version),
-        "bundle_sha256": version.bundle_sha256,
-        "network": version.metadata.network,
-        "metrics": dict(version.metadata.metrics),
-        "provenance": asdict(version.metadata.provenance),
-        "gate": result.document() if result else None,
-        "pipeline": asdict(pipeline) if pipeline else None,
-        "promotions": [asdict(tenure) for tenure in _tenures(version)],
-    }
-
-
-def _tenures(version: "ModelVersion") -> "tuple[Tenure, ...]":
-    from fmnist.promotion.log import PromotionLog
-
-    return PromotionLog(settings.from_environment().promotions, version.model).read().of(version.number)
-
-
-def _serving(version: "ModelVersion") -> str:
-    """In a word: champion, how its last time as champion ended, or nothing."""
-    *_, last = (None, *_tenures(version))
-    return "" if last is None else last.ended or "champion"
-
-
-def _row(version: "ModelVersion") -> tuple[object, ...]:
-    from fmnist.gate.result import gate_result
-
-    result = gate_result(version)
-    return (
-        version.number,
-        result.outcome if result else "untested",
-        _serving(version),
-        f"{result.accuracy:.4f}" if result else "",
-        _origin(version),
-        version.metadata.provenance.experiment,
-        version.created[:16].replace("T", " "),
-    )
-
-
-def _description(version: "ModelVersion") -> list[tuple[str, object]]:
-    from fmnist.lineage import chain, lineage_of
-    from fmnist.promotion.history import told
-    from fmnist.training.experiment import flat
-
-    metrics = [(f"validation {name}", f"{value:.4f}") for name, value in version.metadata.metrics.items()]
-    hyperparameters = list(flat(version.metadata.hyperparameters).items())
-    pipeline = _pipeline(version)
-    page = [("pipeline", pipeline.url)] if pipeline else []
-    served = told(_tenures(version))
-    serving = [("serving", served)] if served else []
-    return [*serving, *chain(lineage_of(version)), *page, *metrics, *hyperparameters]

@@ -1,0 +1,91 @@
+"""A model version as people and machines are shown it."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from fmnist import settings
+
+if TYPE_CHECKING:
+    from fmnist.promotion.history import Tenure
+    from fmnist.registry.base import ModelVersion
+    from fmnist.registry.gitlab import Pipeline
+
+
+def _origin(version: "ModelVersion") -> str:
+    return version.metadata.provenance.train_data.origin
+
+
+def _pipeline(version: "ModelVersion") -> "Pipeline | None":
+    from fmnist.registry.pipelines import pipeline_of
+
+    return pipeline_of(version)
+
+
+def version_line(version: "ModelVersion") -> str:
+    """What a verb that made or found it says."""
+    pipeline = _pipeline(version)
+    where = f", pipeline {pipeline.url}" if pipeline else ""
+    return f"{version.model} {version.number}, dataset={_origin(version)}{where}"
+
+
+def version_document(version: "ModelVersion") -> dict[str, Any]:
+    """What ``--json`` prints."""
+    from fmnist.gate.result import gate_result
+
+    result, pipeline = gate_result(version), _pipeline(version)
+    return {
+        "model": version.model,
+        "version": version.number,
+        "created": version.created,
+        "dataset": _origin(version),
+        "bundle_sha256": version.bundle_sha256,
+        "network": version.metadata.network,
+        "metrics": dict(version.metadata.metrics),
+        "provenance": asdict(version.metadata.provenance),
+        "gate": result.document() if result else None,
+        "pipeline": asdict(pipeline) if pipeline else None,
+        "promotions": [asdict(tenure) for tenure in _tenures(version)],
+    }
+
+
+def _tenures(version: "ModelVersion") -> "tuple[Tenure, ...]":
+    from fmnist.promotion.log import PromotionLog
+
+    return PromotionLog(settings.from_environment().promotions, version.model).read().of(version.number)
+
+
+def _serving(version: "ModelVersion") -> str:
+    """In a word: champion, how its last time as champion ended, or nothing."""
+    *_, last = (None, *_tenures(version))
+    return "" if last is None else last.ended or "champion"
+
+
+def version_row(version: "ModelVersion") -> tuple[object, ...]:
+    """Number, verdict, serving, accuracy, dataset, experiment and time, for a table."""
+    from fmnist.gate.result import gate_result
+
+    result = gate_result(version)
+    return (
+        version.number,
+        result.outcome if result else "untested",
+        _serving(version),
+        f"{result.accuracy:.4f}" if result else "",
+        _origin(version),
+        version.metadata.provenance.experiment,
+        version.created[:16].replace("T", " "),
+    )
+
+
+def version_description(version: "ModelVersion") -> list[tuple[str, object]]:
+    """Everything, by name."""
+    from fmnist.lineage import chain, lineage_of
+    from fmnist.promotion.history import told
+    from fmnist.training.experiment import flat
+
+    metrics = [(f"validation {name}", f"{value:.4f}") for name, value in version.metadata.metrics.items()]
+    hyperparameters = list(flat(version.metadata.hyperparameters).items())
+    pipeline = _pipeline(version)
+    page = [("pipeline", pipeline.url)] if pipeline else []
+    served = told(_tenures(version))
+    serving = [("serving", served)] if served else []
+    return [*serving, *chain(lineage_of(version)), *page, *metrics, *hyperparameters]
