@@ -1,7 +1,6 @@
 """``fmnist search show``: the trials of a study, as a table and as pictures."""
 
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from shlex import join
 from typing import TYPE_CHECKING
@@ -10,13 +9,11 @@ import click
 
 from fmnist.cli.console import as_json, print_json
 from fmnist.cli.search.document import trial_rows
-from fmnist.settings import PROJECT
 
 if TYPE_CHECKING:
     from fmnist.search.base import Trial
     from fmnist.search.folder import StudyRecord
 
-_DASHBOARD = "optuna-dashboard==0.21.0"
 _PORT = 8081
 """Its own default is the gateway's."""
 
@@ -125,16 +122,6 @@ def _short(data: str) -> str:
 
 
 def dashboard(journal: Path) -> list[str]:
-    """The command that shows a study in a browser; uv fetches what is not installed."""
-    command = [
-        "optuna-dashboard",
-        "--port",
-        str(_PORT),
-        "--storage-class",
-        "JournalFileStorage",
-        str(journal),
-    ]
-    if find_spec("optuna_dashboard"):
-        return [str(Path(sys.executable).with_name(command[0])), *command[1:]]
-    uvx = PROJECT / ".uv/bin/uvx"  # where make setup puts it
-    return [str(uvx) if uvx.exists() else "uvx", "--from", _DASHBOARD, "--with", "optuna==5.0.0", *command]
+    """The command that shows a study in a browser."""
+    program = Path(sys.executable).with_name("optuna-dashboard")
+    return [str(program), "--port", str(_PORT), "--storage-class", "JournalFileStorage", str(journal)]
