@@ -212,7 +212,7 @@ def _searched(
             data,
             settings,
             workers,
-            lambda name, job: engines.open_run(settings, experiment.name, name, job),
+            lambda *run: engines.open_run(settings, experiment.name, *run),
             share_machine(experiment, None),
             fresh=True,
             progress=progress,

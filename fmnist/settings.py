@@ -20,7 +20,7 @@ from fmnist.data.watch import CommitFeed, PolledFeed
 from fmnist.deployment.base import Platform
 from fmnist.errors import ConfigError
 from fmnist.registry.base import ModelRegistry
-from fmnist.training.base import Run
+from fmnist.training.base import Run, StudyLabel
 
 if TYPE_CHECKING:
     from fmnist.data.pachyderm.doctor import Doctor
@@ -257,16 +257,22 @@ def data_doctor(settings: Settings) -> "Doctor":
 
 
 def open_run(
-    settings: Settings, experiment: str, name: str | None = None, job: str | None = None
+    settings: Settings,
+    experiment: str,
+    name: str | None = None,
+    job: str | None = None,
+    study: StudyLabel | None = None,
 ) -> AbstractContextManager[Run]:
     """A run in the tracker, the one of ``job`` if there is one, else a new one.
 
-    One that raises inside the block ends as failed.
+    ``study`` is the search that it belongs to, for trackers where an experiment's name does not join
+    its runs. One that raises inside the block ends as failed.
     """
     if settings.tracker == "determined" and settings.determined:
         from fmnist.training.determined.unmanaged import open_unmanaged
 
-        return open_unmanaged(settings.determined, settings.checkpoint_storage, experiment, name, job)
+        login, storage = settings.determined, settings.checkpoint_storage
+        return open_unmanaged(login, storage, experiment, name, job, study)
     if settings.tracker == "wandb":
         from fmnist.training.wandb import WandbRun
 

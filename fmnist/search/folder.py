@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ SCHEMA_VERSION = 1
 JOURNAL = "journal.log"
 _IDENTITY = "study.json"
 _STATES = "states"
+_ID = "id"
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,14 @@ def _read(folder: Path) -> StudyRecord:
 def trial_folder(settings: Settings, experiment: str, trial: int) -> Path:
     """Where the checkpoint bundle of a trial goes."""
     return settings.checkpoints / folder_name(experiment) / f"trial-{trial}"
+
+
+def study_id(study: Path) -> str:
+    """A name that no other search has, also none that takes this one's place: 32 characters."""
+    file = study / _ID
+    if not file.exists():
+        write_atomically(file, uuid.uuid4().hex)
+    return file.read_text()
 
 
 def state_folder(study: Path, trial: int) -> Path:

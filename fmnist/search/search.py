@@ -12,19 +12,19 @@ from fmnist.errors import ConfigError, FmnistError, IntegrityError
 from fmnist.git import code_version
 from fmnist.search.asha import plan_of
 from fmnist.search.base import SearchResult, Trial, best_of
-from fmnist.search.folder import remove_states, state_folder, study_folder, trial_folder
+from fmnist.search.folder import remove_states, state_folder, study_folder, study_id, trial_folder
 from fmnist.search.optuna.study import Study
 from fmnist.search.progress import Progress, Silent
 from fmnist.search.resources import Shares, trial_seed
 from fmnist.search.workers import Worker, Workers
 from fmnist.settings import PROJECT, Settings
-from fmnist.training.base import Decision, EpochReport, Run
+from fmnist.training.base import Decision, EpochReport, Run, StudyLabel
 from fmnist.training.experiment import METRIC, Experiment
 from fmnist.training.job import TrainingJob
 from fmnist.training.repeatable import identity
 from fmnist.training.state import StateFolder
 
-OpenRun = Callable[[str, str], AbstractContextManager[Run]]
+OpenRun = Callable[[str, str, StudyLabel], AbstractContextManager[Run]]
 """Opens the tracker's run of a name and a job's id; one that raises inside the block ends as failed."""
 
 _POLL_SECONDS = 1.0
@@ -69,7 +69,9 @@ def search(
             )
         progress.began(plan, shares)
         job_of = _jobs(experiment, study, folder, data, settings, shares)
-        _Search(study, workers, job_of, open_run, progress, experiment.max_restarts).run(shares.jobs)
+        label = StudyLabel(study_id(folder), experiment.searcher.model_dump(exclude_defaults=True))
+        trials = _Search(study, workers, job_of, open_run, label, progress, experiment.max_restarts)
+        trials.run(shares.jobs)
         # Killed right after a trial's end, an earlier session left that trial's.
         remove_states(folder)
         return _result(experiment.name, study.trials())
@@ -132,6 +134,7 @@ class _Search:
         workers: Workers,
         job_of: Callable[[int], TrainingJob],
         open_run: OpenRun,
+        label: StudyLabel,
         progress: Progress,
         max_restarts: int,
     ) -> None:
@@ -139,6 +142,7 @@ class _Search:
         self._workers = workers
         self._job_of = job_of
         self._open_run = open_run
+        self._label = label
         self._progress = progress
         self._max_restarts = max_restarts
         self._running: dict[Worker, _Running] = {}
@@ -162,7 +166,7 @@ class _Search:
     def _start(self, trial: int) -> None:
         job = self._job_of(trial)
         kept = self._kept(trial, job)
-        opened = self._open_run(f"trial-{trial}", kept.id)
+        opened = self._open_run(f"trial-{trial}", kept.id, self._label)
         run = _TrialRun(trial, opened.__enter__(), self._study, self._tell)
         self._train(_Running(job, opened, run, kept))
         self._tell(trial)

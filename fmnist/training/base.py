@@ -51,6 +51,17 @@ class EpochReport:
         }
 
 
+@dataclass(frozen=True)
+class StudyLabel:
+    """What the runs of one search have in common: ``id``, no other search's, and its ``searcher``.
+
+    ``searcher`` is as in the experiment file, without what is left at its default.
+    """
+
+    id: str
+    searcher: Mapping[str, Any]
+
+
 class Run(Protocol):
     """One training, as its tracker sees it.
 

@@ -80,7 +80,7 @@ def _search(file: Path, overrides: tuple[str, ...], jobs: int | None, fresh: boo
             reference_to(commit),
             settings,
             workers,
-            lambda name, job: open_run(settings, experiment.name, name, job),
+            lambda *run: open_run(settings, experiment.name, *run),
             shares,
             fresh=fresh,
             progress=progress,

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ _STORED_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 _State = bindings.trialv1State
 
+Record = Callable[[dict[str, Any]], object]
+"""Keeps a training's parameters with its trial."""
+
 
 class DeterminedRun:
     """One trial. Its checkpoints have the steps of its validations, which is how the master pairs them.
@@ -29,18 +32,20 @@ class DeterminedRun:
     checkpoint that a new container goes on from; the last one holds the bundle, too.
     """
 
-    def __init__(self, context: Context, state: Path | None, *, restored: int = 0) -> None:
-        """``restored`` is the epoch after which the training goes on, 0 at its beginning."""
+    def __init__(self, context: Context, state: Path | None, record: Record, *, restored: int = 0) -> None:
+        """``record`` takes the parameters, nested; ``restored`` is the epoch after which the training goes
+        on, 0 at its beginning.
+        """
         assert context.info
         assert context._session
         self._context = context
         self._session = context._session
         self._trial = context.info.trial.trial_id
         self._state = state
+        self._record = record
         self._restored = restored
         self._reported = 0
         self._last: EpochReport | None = None
-        self._parameters: Mapping[str, Any] = {}
         self._events: EventFile | None = None
 
     @property
@@ -48,11 +53,10 @@ class DeterminedRun:
         return str(self._trial)
 
     def start(self, parameters: Mapping[str, Any]) -> None:
-        # The master takes no dots in names.
-        self._parameters = nested({name: value for name, value in parameters.items() if value is not None})
+        given = {name: value for name, value in parameters.items() if value is not None}
         with self._errors():
-            if self._state:
-                self._context.train.set_metadata(dict(self._parameters))
+            # The master takes no dots in names.
+            self._record(nested(given))
             self._reported = self._stored_steps()
         self._events = EventFile(self._context.train.get_tensorboard_path())
 
@@ -75,9 +79,6 @@ class DeterminedRun:
             shutil.copytree(bundle, folder / FOLDER)
             self._copy_state(folder)
         with self._errors():
-            if not self._state:
-                # Not before: a trial of our own that has metadata cannot be gone on with (master 0.38.1).
-                self._context.train.set_metadata(dict(self._parameters))
             self._report_progress(self._last)
 
     def _tell(self, report: EpochReport) -> None:

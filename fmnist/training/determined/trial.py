@@ -58,7 +58,7 @@ def open_trial() -> Iterator[Trial]:
         if team.rank:
             run = slots.Follower(info.trial.trial_id)
         else:
-            run = DeterminedRun(context, state, restored=_epoch(state))
+            run = DeterminedRun(context, state, context.train.set_metadata, restored=_epoch(state))
         yield Trial(
             experiment=experiment.name,
             hyperparameters=info.trial.hparams,

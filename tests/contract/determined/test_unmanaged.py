@@ -1,6 +1,7 @@
 """A training on this machine that reports to a master: in this process, or the one at DET_MASTER."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -47,6 +48,10 @@ def test_a_laptops_training_reports_to_the_master(own: Settings, session: Sessio
     assert trial.latestValidation.metrics.avgMetrics["epochs"] == 2
     experiment = bindings.get_GetExperiment(session, experimentId=trial.experimentId).experiment
     assert (experiment.name, experiment.unmanaged) == ("fmnist-laptop", True)
+    assert trial.hparams == {
+        "data_commit": "c0ffee",
+        "optimizer": {"name": "adamw", "learning_rate": 0.01},
+    }
     experiments = settings.experiments(own)
     outcome = experiments.wait(experiment.id, 30, lambda _: None)
     assert outcome.metric == pytest.approx(0.7)
@@ -69,6 +74,38 @@ def test_a_training_that_goes_on_is_the_same_trial(own: Settings, session: Sessi
     workloads = bindings.get_GetTrialWorkloads(session, trialId=int(second.id)).workloads
     steps = [item.validation.totalBatches for item in workloads if item.validation]
     assert sorted(steps) == [10, 20]
+
+
+def test_a_training_that_was_killed_after_its_end_is_finished_again(
+    own: Settings, session: Session, tmp_path: Path
+) -> None:
+    job = uuid4().hex
+    with settings.open_run(own, "fmnist-laptop", job=job) as first:
+        first.start({"seed": 1})
+        first.report(report(1, 1))
+        first.finish(make_bundle(tmp_path / "bundle").folder)
+        first._context._heartbeat._update_state = lambda _: None  # type: ignore[attr-defined]
+    with settings.open_run(own, "fmnist-laptop", job=job) as second:
+        second.start({"seed": 1})
+        second.report(report(1, 1))
+        second.finish(tmp_path / "bundle")
+    assert second.id == first.id
+    assert trial_of(session, second.id).state is bindings.trialv1State.COMPLETED
+
+
+def test_event_files_are_those_of_the_training_alone(own: Settings, tmp_path: Path) -> None:
+    hooks = sys.exit, sys.excepthook
+    with (
+        settings.open_run(own, "fmnist-laptop", job=uuid4().hex) as one,
+        settings.open_run(own, "fmnist-laptop", job=uuid4().hex) as other,
+    ):
+        for run in (one, other):
+            run.start({})
+            run.report(report(1, 1))
+        assert (sys.exit, sys.excepthook) == hooks
+    for run in (one, other):
+        (folder,) = Path(own.checkpoint_storage).glob(f"*/tensorboard/experiment/*/trial/{run.id}")
+        assert len(list(folder.glob("events.out.tfevents.*"))) == 1
 
 
 def test_a_training_that_raises_is_shown_as_failed(own: Settings, session: Session) -> None:

@@ -180,6 +180,7 @@ def put_trial(request: Request) -> Reply:
     for own in request.records.trials.values():
         same = own.experiment.id == asked.createTrialRequest.experimentId
         if same and own.external_id == asked.externalTrialId:
+            own.hparams = asked.createTrialRequest.hparams or {}
             if own.run_metadata:
                 # 0.38.1 cannot read back what it stored.
                 reason = "failed to parse map into proto: error converting row to Protobuf struct"
@@ -198,7 +199,8 @@ def start_trial(request: Request, number: str) -> Reply:
         reason = "FOR UPDATE cannot be applied to the nullable side of an outer join (SQLSTATE 0A000)"
         raise Refused(500, f"failed to start trial: ERROR: {reason}")
     own.runs += 1
-    own.experiment.state = bindings.experimentv1State.RUNNING
+    own.state = bindings.trialv1State.RUNNING
+    _level(request.records, own.experiment)
     latest = [found for found in request.records.checkpoints.values() if found.trial is own]
     if not latest:
         return bindings.v1StartTrialResponse(stepsCompleted=0, trialRunId=own.runs)
@@ -218,9 +220,7 @@ def patch_trial(request: Request, number: str) -> Reply:
     asked = bindings.v1PatchTrialRequest.from_json(request.body)
     if asked.state:
         own.state = asked.state
-        ended = {"STATE_COMPLETED", "STATE_ERROR", "STATE_CANCELED"}
-        if asked.state.value in ended:
-            own.experiment.state = bindings.experimentv1State(asked.state.value)
+        _level(request.records, own.experiment)
     return bindings.v1PatchTrialResponse(trial=replies.trial(own))
 
 
@@ -438,10 +438,19 @@ def _add_trial(records: Records, asked: bindings.v1CreateTrialRequest) -> Trial:
     return own
 
 
+def _level(records: Records, experiment: Experiment) -> None:
+    """An unmanaged experiment is where the furthest of its trials is."""
+    states = {trial.state.value for trial in records.trials.values() if trial.experiment is experiment}
+    for state in ("RUNNING", "COMPLETED", "ERROR"):
+        if f"STATE_{state}" in states:
+            experiment.state = bindings.experimentv1State[state]
+            return
+
+
 def _decide(own: Trial, figures: Json) -> None:
     """ASHA, as far as a trial sees it: a metric below ``stop_below`` in the config's data ends it."""
     searcher = own.experiment.config.get("searcher", {})
-    if searcher.get("name") != "adaptive_asha":
+    if own.experiment.unmanaged or searcher.get("name") != "adaptive_asha":
         return
     if searcher["time_metric"] not in figures:
         own.experiment.state = bindings.experimentv1State.ERROR

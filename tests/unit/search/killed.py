@@ -107,6 +107,6 @@ def main(home: Path, jobs: int) -> None:
             data,
             settings,
             workers,
-            lambda name, job: logged(home / "runs", name, job),
+            lambda name, job, _: logged(home / "runs", name, job),
             Shares(jobs, 1),
         )

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fmnist.training.base import Decision, EpochReport, Run
+from fmnist.training.base import Decision, EpochReport, Run, StudyLabel
 
 
 class RememberedRun:
@@ -32,9 +32,11 @@ class RememberedRun:
 class Tracker:
     def __init__(self) -> None:
         self.runs: dict[str, RememberedRun] = {}
+        self.studies: set[str] = set()
 
     @contextmanager
-    def open(self, name: str, job: str) -> Iterator[Run]:
+    def open(self, name: str, job: str, study: StudyLabel) -> Iterator[Run]:
+        self.studies.add(study.id)
         run = self.runs.setdefault(name, RememberedRun(name))
         run.job = job
         try:

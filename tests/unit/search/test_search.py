@@ -116,11 +116,12 @@ def test_a_second_searcher_is_refused(settings: Settings) -> None:
 
 
 def test_a_finished_study_is_refused_and_fresh_sets_it_aside(settings: Settings) -> None:
-    made = experiment(ALL)
-    first = searched(settings, made)
+    made, tracker = experiment(ALL), Tracker()
+    first = searched(settings, made, tracker=tracker)
     with pytest.raises(ConfigError, match=r"is finished\. --fresh"):
         searched(settings, made)
-    second = searched(settings, made, fresh=True)
+    second = searched(settings, made, tracker=tracker, fresh=True)
+    assert len(tracker.studies) == 2
     assert [trial.metric for trial in first.trials] == [trial.metric for trial in second.trials]
     assert len(list(settings.studies.glob("fmnist-adaptive.*"))) == 1
     (aside,) = settings.checkpoints.glob("fmnist-adaptive.*")
@@ -231,6 +232,7 @@ def test_an_interrupted_trial_goes_on_as_the_same_job(settings: Settings) -> Non
     searched(settings, experiment(ALL), tracker=tracker, jobs=1)
     assert tracker.runs["trial-1"].job == before
     assert len({run.job for run in tracker.runs.values()}) == 4
+    assert len(tracker.studies) == 1
 
 
 def test_a_trial_begun_with_other_threads_begins_anew_and_that_is_said(settings: Settings) -> None:
