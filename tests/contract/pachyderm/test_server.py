@@ -3,9 +3,11 @@
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import grpc  # type: ignore[import-untyped, unused-ignore]
 import pytest
@@ -23,6 +25,8 @@ from tests.support.pachd.tls import Authority
 
 # gRPC counts them from a clock that is up to two seconds off on some virtual machines.
 SHORT = Deadlines(call=4, wait=4, transfer=4, listen=4)
+SHORTER = Deadlines(call=2.5, wait=2.5, transfer=2.5, listen=2.5)
+"""For calls that never end well."""
 TOKEN = "f4d1c2b3a4958677"
 
 
@@ -73,7 +77,7 @@ def test_a_server_that_never_speaks(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         pachd = Pachd("127.0.0.1", listener.getsockname()[1])
         with pytest.raises((TimedOut, UnavailableError), match="data repo x"):
-            store_at(pachd, tmp_path, SHORT).get("x")
+            store_at(pachd, tmp_path, SHORTER).get("x")
 
 
 @pytest.fixture
@@ -103,15 +107,17 @@ def server() -> Iterator[PachdServer]:
 
 
 def test_a_server_that_hangs(server: PachdServer, tmp_path: Path, files: Files) -> None:
-    store = store_at(server.pachd, tmp_path, SHORT)
+    store, hasty = store_at(server.pachd, tmp_path), store_at(server.pachd, tmp_path, SHORTER)
     commit = store.put("garments", files(a=b"1"), "m")
     server.faults.hanging.set()
-    for ask in (
-        lambda: store.log("garments"),
-        lambda: store.put("garments", files(a=b"2"), "m"),
-    ):
+    with ThreadPoolExecutor(2) as threads:
+        asked: list[Future[Any]] = [
+            threads.submit(hasty.log, "garments"),
+            threads.submit(hasty.put, "garments", files(a=b"2"), "m"),
+        ]
+    for one in asked:
         with pytest.raises(TimedOut, match=r"garments.*DEADLINE_EXCEEDED"):
-            ask()
+            one.result()
     server.faults.hanging.clear()
     assert store.log("garments") == [commit]
 
