@@ -33,6 +33,7 @@ from fmnist.pipelines.retrain import retrain
 from fmnist.pipelines.start_search import start_search
 from fmnist.pipelines.validate_data import validate_data
 from fmnist.settings import Settings
+from fmnist.training.determined import session
 from fmnist.training.determined.checkpoint import FOLDER, checkpoint_metadata
 from fmnist.training.determined.experiments import DeterminedExperiments
 from tests.support.bundles import make_bundle
@@ -250,7 +251,9 @@ def test_a_search_that_is_not_over_in_time_fails_the_job_and_goes_on(cluster: Cl
     assert [own.state for own in cluster.experiments] == [_State.ACTIVE]
 
 
-def test_a_master_that_is_away_fails_the_job(cluster: Cluster) -> None:
+def test_a_master_that_is_away_fails_the_job(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As often as ever, without the seconds in between.
+    monkeypatch.setattr(session, "_RETRIES", session._RETRIES.new(backoff_factor=0.01))
     validated = cluster.validated(put_both(cluster.store, cluster.folder).id)
     cluster.master.stop()
     with pytest.raises(UnavailableError):
