@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -105,8 +106,9 @@ def errors_mapped(master: str) -> Iterator[None]:
     except errors.MasterNotFoundException as error:
         if _is_a_timeout(error):
             raise TimedOut(f"{where}: no answer in time; is the master busy or stuck?") from error
+        way, up = _way(master)
         raise UnavailableError(
-            f"{where}: cannot be reached ({_reason(error)}); is DET_MASTER right and the master up?"
+            f"{where}: cannot be reached{way} ({_reason(error)}); is DET_MASTER right and {up} up?"
         ) from error
     except errors.APIException as error:
         kind = InputError if error.status_code < 500 else UnavailableError
@@ -127,6 +129,15 @@ def _is_a_timeout(error: BaseException | None) -> bool:
             return not isinstance(error, urllib3.exceptions.NewConnectionError)
         error = error.__cause__ or getattr(error, "reason", None) or error.__context__
     return False
+
+
+def _way(master: str) -> tuple[str, str]:
+    """How this machine gets there, and what must be up for it."""
+    proxy = requests.utils.select_proxy(master, requests.utils.get_environ_proxies(master))
+    if not proxy:
+        return "", "the master"
+    parts = urlsplit(proxy)  # without user and password
+    return f" through the proxy {parts.scheme}://{parts.hostname}:{parts.port}", "both proxy and master"
 
 
 def _reason(error: Exception) -> str:
