@@ -284,11 +284,11 @@ def test_large_metadata_still_comes_back(registry: ModelRegistry, model: str, tm
 _REGISTER = """
 import sys
 from pathlib import Path
+from fmnist import settings
 from fmnist.bundle import open_bundle
-from tests.contract.test_registry import _ENGINES
 
-registry = _ENGINES[sys.argv[1]](Path(sys.argv[2])).registry
-print(registry.register(sys.argv[4], open_bundle(Path(sys.argv[3]))).number)
+registry = settings.model_registry(settings.from_environment())
+print(registry.register(sys.argv[2], open_bundle(Path(sys.argv[1]))).number)
 """
 
 
@@ -296,8 +296,13 @@ def test_two_processes_register_the_same_bundle_in_a_fresh_registry(
     engine: Engine, model: str, bundle: Bundle, tmp_path: Path
 ) -> None:
     fresh = tmp_path / "fresh"
-    command = [sys.executable, "-c", _REGISTER, engine.name, str(fresh), str(bundle.folder), model]
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    command = [sys.executable, "-c", _REGISTER, str(bundle.folder), model]
+    environment = {**os.environ, "FMNIST_HOME": str(fresh)}
+    if engine.name == "mlflow":
+        environment = {name: environment[name] for name in ("FMNIST_HOME", "PATH")}
+    processes = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
     numbers = [process.communicate(timeout=120)[0].strip() for process in processes]
     assert numbers == ["1", "1"]
     versions = _ENGINES[engine.name](fresh).registry.versions(model)
