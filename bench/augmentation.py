@@ -12,7 +12,8 @@ import numpy as np
 
 from fmnist.data.dataset import Dataset, Images
 from fmnist.data.fetch import fetch, load
-from fmnist.settings import PROJECT, data_store, from_environment
+from fmnist.engines import data_store
+from fmnist.settings import PROJECT, from_environment
 from fmnist.training import backend
 from fmnist.training.augmentation import VARIATIONS, augment
 from fmnist.training.experiment import load_experiment

@@ -29,8 +29,9 @@ from determined.common.api import bindings
 from fmnist.bundle import DataReference
 from fmnist.data.dataset import Dataset
 from fmnist.data.fetch import fetch, load
+from fmnist.engines import data_store, open_run, open_trial
 from fmnist.fashion_mnist import TRAIN
-from fmnist.settings import data_store, from_environment, open_run, open_trial
+from fmnist.settings import from_environment
 from fmnist.training.base import Decision, EpochReport, Run
 from fmnist.training.determined.session import log_in
 from fmnist.training.hyperparameters import Hyperparameters

@@ -27,11 +27,12 @@ import psutil
 
 from fmnist.data.idx import write_idx
 from fmnist.data.synthetic import draw
+from fmnist.engines import data_store
 from fmnist.fashion_mnist import TRAIN
 from fmnist.files import sha256_of
 from fmnist.search.asha import plan_of
 from fmnist.search.optuna.study import Study
-from fmnist.settings import PROJECT, Settings, data_store, from_environment
+from fmnist.settings import PROJECT, Settings, from_environment
 from fmnist.training.experiment import load_experiment
 from fmnist.training.mlflow import open_client
 

@@ -14,10 +14,11 @@ from typing import Any
 from fmnist.bundle import DataReference
 from fmnist.data.dataset import Dataset
 from fmnist.data.fetch import fetch, load
+from fmnist.engines import data_store
 from fmnist.fashion_mnist import TRAIN
 from fmnist.metrics import score
 from fmnist.predictor import Predictor
-from fmnist.settings import data_store, from_environment
+from fmnist.settings import from_environment
 from fmnist.training.base import Decision, EpochReport
 from fmnist.training.hyperparameters import Hyperparameters
 from fmnist.training.job import TrainingJob

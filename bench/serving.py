@@ -16,10 +16,11 @@ import numpy as np
 from fmnist.deployment.overview import servers, stop_all
 from fmnist.deployment.rollout import fetch, serve_alone
 from fmnist.deployment.state import load_state
+from fmnist.engines import model_registry, platform
 from fmnist.fashion_mnist import MODEL_NAME
 from fmnist.predictor import Predictor
 from fmnist.serving.client import Client
-from fmnist.settings import from_environment, model_registry, platform
+from fmnist.settings import from_environment
 
 ROUNDS = 500
 PORT = 8099

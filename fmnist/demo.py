@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fmnist import settings as engines
+from fmnist import engines
 from fmnist.bundle import Bundle, DataReference
 from fmnist.data.base import Commit
 from fmnist.data.dataset import Dataset

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fmnist import settings
+from fmnist import engines, settings
 from fmnist.bundle import Bundle, open_bundle
 from fmnist.cli.console import as_json, print_json, print_table, working
 from fmnist.fashion_mnist import CLASSES, GROUPS, MODEL_NAME, TEST
@@ -40,7 +40,7 @@ def evaluate(model: str, ref: str, report: Path | None, as_json: bool) -> None:
     from fmnist.predictor import Predictor
 
     own = settings.from_environment()
-    store = settings.data_store(own)
+    store = engines.data_store(own)
     with _scratch(model) as scratch, working("Scoring on the test data"):
         bundle = _bundle(own, model, scratch)
         commit = store.get(TEST.repo, ref)
@@ -60,7 +60,7 @@ def _bundle(own: settings.Settings, model: str, scratch: str) -> Bundle:
     """A number is a version; anything else is a folder."""
     if not model.isdecimal():
         return open_bundle(Path(model))
-    registry = settings.model_registry(own)
+    registry = engines.model_registry(own)
     return registry.download(registry.get(MODEL_NAME, int(model)), Path(scratch) / "bundle")
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fmnist import settings
+from fmnist import engines, settings
 from fmnist.cli.console import as_json, print_json, say, working
 
 if TYPE_CHECKING:
@@ -51,13 +51,13 @@ def create(
     own = settings.from_environment()
     with working("Looking up the data commits"):
         submission = prepare(
-            file, overrides, settings.data_store(own), settings.PROJECT, allow_dirty=allow_dirty
+            file, overrides, engines.data_store(own), settings.PROJECT, allow_dirty=allow_dirty
         )
     if dry_run:
         print_json(submission.document)
         return
     with working(f"Submitting {submission.name} with {submission.train.repo}@{submission.train.id}"):
-        made = settings.experiments(own).create(submission, once=once)
+        made = engines.experiments(own).create(submission, once=once)
     if as_json:
         print_json({**asdict(made), "key": submission.key, "train_commit": submission.train.id})
         return
@@ -90,7 +90,7 @@ def wait(number: int, timeout: float, as_json: bool) -> None:
 
 
 def _experiments() -> "Experiments":
-    return settings.experiments(settings.from_environment())
+    return engines.experiments(settings.from_environment())
 
 
 def _line(outcome: "Outcome") -> str:

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import click
 
-from fmnist import settings
+from fmnist import engines, settings
 from fmnist.cli.console import as_json, print_json, working
 from fmnist.fashion_mnist import MODEL_NAME
 
@@ -29,7 +29,7 @@ def lineage(version: int | None, model: str, as_json: bool) -> None:
 
     own = settings.from_environment()
     with working("Reading the registry"):
-        found = lineage_of(settings.model_registry(own).get(model, version))
+        found = lineage_of(engines.model_registry(own).get(model, version))
     tenures = PromotionLog(own.promotions, model).read().of(found.version)
     if as_json:
         print_json({**asdict(found), "promotions": [asdict(tenure) for tenure in tenures]})

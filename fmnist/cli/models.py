@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fmnist import settings
+from fmnist import engines, settings
 from fmnist.cli.console import as_json, print_json, print_table, say, working
 from fmnist.cli.versions import version_description, version_document, version_line, version_row
 from fmnist.fashion_mnist import MODEL_NAME
@@ -197,8 +197,8 @@ def copy(source: str, target: str, model: str, as_json: bool) -> None:
     from fmnist.registry.transfer import copy_versions
 
     own = settings.from_environment()
-    old = settings.model_registry(replace(own, registry=source))
-    new = settings.model_registry(replace(own, registry=target))
+    old = engines.model_registry(replace(own, registry=source))
+    new = engines.model_registry(replace(own, registry=target))
     done = copy_versions(old, new, model, _evidence_of, say)
     if as_json:
         print_json([asdict(one) for one in done])
@@ -224,17 +224,17 @@ def _opened(checkpoint: str | None, experiment: int | None) -> "Iterator[Bundle]
     if (checkpoint is None) == (experiment is None):
         raise click.UsageError("name either a CHECKPOINT or an --experiment")
     if experiment is not None:
-        with settings.experiments(settings.from_environment()).best(experiment) as bundle:
+        with engines.experiments(settings.from_environment()).best(experiment) as bundle:
             yield bundle
     elif checkpoint and _UUID.fullmatch(checkpoint) and not Path(checkpoint).exists():
-        with settings.experiments(settings.from_environment()).bundle(checkpoint) as bundle:
+        with engines.experiments(settings.from_environment()).bundle(checkpoint) as bundle:
             yield bundle
     else:
         yield open_bundle(Path(checkpoint or ""))
 
 
 def _registry() -> "ModelRegistry":
-    return settings.model_registry(settings.from_environment())
+    return engines.model_registry(settings.from_environment())
 
 
 def _gitlab_project() -> "GitlabProject":

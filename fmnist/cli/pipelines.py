@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fmnist import settings
+from fmnist import engines, settings
 from fmnist.cli.console import as_json, print_json, print_table, say, working
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def apply(specs: tuple[Path, ...], image: str, dry_run: bool, seconds: float, as
     from fmnist.pipelines.files import render as rendered
 
     found = rendered(_read(specs), image)
-    server = settings.pipeline_server(settings.from_environment())
+    server = engines.pipeline_server(settings.from_environment())
     with working("Asking the server"):
         steps = plan(server, found)
     if dry_run:

@@ -72,7 +72,8 @@ def _of_test_data(client: "Client", count: int) -> Iterator[_Row]:
     if not count:
         return
     from fmnist.data.fetch import load
-    from fmnist.settings import data_store, from_environment
+    from fmnist.engines import data_store
+    from fmnist.settings import from_environment
 
     store = data_store(from_environment())
     dataset = load(store, store.get(TEST.repo))

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from fmnist import settings
+from fmnist import engines, settings
 from fmnist.cli.console import print_json, working
 from fmnist.deployment.base import Deployment
 from fmnist.deployment.rollout import fetch, serve_alone
@@ -17,11 +17,11 @@ def serve(choose: Callable[[ModelRegistry], ModelVersion], as_json: bool) -> Non
     """Serve the chosen version alone and print where."""
     own = settings.from_environment()
     with working("Reading the registry"):
-        registry = settings.model_registry(own)
+        registry = engines.model_registry(own)
         version = choose(registry)
         bundle = fetch(registry, version, own.serving / "bundles" / f"v{version.number}")
     with working(f"Starting version {version.number}"):
-        deployment = serve_alone(settings.platform(own), version.number, bundle)
+        deployment = serve_alone(engines.platform(own), version.number, bundle)
     if as_json:
         print_json(document(deployment))
     else:

@@ -23,11 +23,11 @@ def status(as_json: bool) -> None:
       fmnist status
       fmnist status --json
     """
-    from fmnist import settings
+    from fmnist import engines, settings
     from fmnist.deployment.overview import servers
 
     own = settings.from_environment()
-    deployments, found = settings.platform(own).deployments(), servers(own.serving)
+    deployments, found = engines.platform(own).deployments(), servers(own.serving)
     if as_json:
         _print_json(deployments, found)
     elif not found:

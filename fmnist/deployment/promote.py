@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist import settings as engines
+from fmnist import engines
 from fmnist.deployment.base import Deployment, Platform
 from fmnist.deployment.rollout import fetch
 from fmnist.errors import FmnistError, NotFoundError, UnavailableError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fmnist import settings as engines
+from fmnist import engines, settings
 from fmnist.errors import InputError
 from fmnist.fashion_mnist import MODEL_NAME, TEST
 from fmnist.gate.examine import Examined, Occasion, examine, keep
@@ -69,4 +69,4 @@ def _override(reason: str | None, environ: Mapping[str, str]) -> Override | None
         return None
     if not reason.strip():
         raise InputError("an override needs a reason that others will understand")
-    return Override(engines.user(environ), reason.strip())
+    return Override(settings.user(environ), reason.strip())

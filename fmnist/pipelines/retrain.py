@@ -5,13 +5,13 @@ from pathlib import Path
 
 import click
 
-from fmnist import settings
+from fmnist import engines, settings
 from fmnist.data.base import Commit
 from fmnist.fashion_mnist import MODEL_NAME, TRAIN
 from fmnist.files import write_atomically
 from fmnist.pipelines.checks import validate
 from fmnist.pipelines.program import experiment, out, run, say, seconds
-from fmnist.pipelines.training import RESULT, SCHEMA_VERSION, engines_of, train_on
+from fmnist.pipelines.training import RESULT, SCHEMA_VERSION, cluster_of, train_on
 from fmnist.registry.base import ModelVersion
 
 
@@ -27,18 +27,18 @@ def retrain(file: Path, seconds: float, out: Path) -> None:
       python3 -m fmnist.pipelines.retrain --out /tmp
     """
     own = settings.from_environment()
-    engines = engines_of(own)
-    head = engines.store.get(TRAIN.repo)
-    number = settings.champion(own, MODEL_NAME)
-    champion = engines.registry.get(MODEL_NAME, number) if number else None
+    cluster = cluster_of(own)
+    head = cluster.store.get(TRAIN.repo)
+    number = engines.champion(own, MODEL_NAME)
+    champion = cluster.registry.get(MODEL_NAME, number) if number else None
     if champion and has_seen(champion, head):
         say(f"{MODEL_NAME} {champion.number}, the champion, was trained on what {head.repo}@{head.id} holds")
         nothing = {"schema_version": SCHEMA_VERSION, "commit": head.id, "champion": champion.number}
         write_atomically(out / RESULT, json.dumps(nothing, indent=2) + "\n")
         return
     say(f"{head.repo}@{head.id} has changed since {_who(champion)}")
-    found = validate(engines.store, head)
-    write_atomically(out / RESULT, train_on(found, head.id, file, engines, seconds, say).text())
+    found = validate(cluster.store, head)
+    write_atomically(out / RESULT, train_on(found, head.id, file, cluster, seconds, say).text())
 
 
 def has_seen(champion: ModelVersion, head: Commit) -> bool:

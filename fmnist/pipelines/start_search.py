@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from fmnist import settings
+from fmnist import engines, settings
 from fmnist.data.base import DataStore
 from fmnist.errors import IntegrityError, NotFoundError
 from fmnist.fashion_mnist import TRAIN
 from fmnist.files import write_atomically
 from fmnist.pipelines.checks import Validation
 from fmnist.pipelines.program import PFS, experiment, out, run, say, seconds
-from fmnist.pipelines.training import RESULT, engines_of, train_on
+from fmnist.pipelines.training import RESULT, cluster_of, train_on
 from fmnist.pipelines.validate_data import RESULT as VALIDATION
 
 _VALIDATED = "fmnist-validate"
@@ -35,10 +35,10 @@ def start_search(commit: str, folder: Path, file: Path, seconds: float, out: Pat
       python3 -m fmnist.pipelines.start_search --commit 8d0b3f… --input /tmp/validated --out /tmp
     """
     own = settings.from_environment()
-    engines = engines_of(own)
-    raw = settings.pipeline_server(own).origin(_VALIDATED, commit, TRAIN.repo)
-    found = _validation(folder, engines.store, raw)
-    write_atomically(out / RESULT, train_on(found, raw, file, engines, seconds, say).text())
+    cluster = cluster_of(own)
+    raw = engines.pipeline_server(own).origin(_VALIDATED, commit, TRAIN.repo)
+    found = _validation(folder, cluster.store, raw)
+    write_atomically(out / RESULT, train_on(found, raw, file, cluster, seconds, say).text())
 
 
 def _validation(folder: Path, store: DataStore, raw: str) -> Validation:

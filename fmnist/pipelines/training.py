@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from fmnist import settings
+from fmnist import engines
 from fmnist.data.base import DataStore
 from fmnist.fashion_mnist import MODEL_NAME
 from fmnist.pipelines.checks import Validation
@@ -51,7 +51,7 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Engines:
+class Cluster:
     """What a training on a cluster takes."""
 
     store: DataStore
@@ -59,13 +59,13 @@ class Engines:
     registry: ModelRegistry
 
 
-def engines_of(own: Settings) -> Engines:
+def cluster_of(own: Settings) -> Cluster:
     """The engines that the settings choose."""
-    return Engines(settings.data_store(own), settings.experiments(own), settings.model_registry(own))
+    return Cluster(engines.data_store(own), engines.experiments(own), engines.model_registry(own))
 
 
 def train_on(
-    found: Validation, commit: str, file: Path, engines: Engines, seconds: float, say: Callable[[str], None]
+    found: Validation, commit: str, file: Path, cluster: Cluster, seconds: float, say: Callable[[str], None]
 ) -> Trained:
     """Search by the experiment file ``file``, unless the commit was or is being trained on; wait; register.
 
@@ -77,15 +77,15 @@ def train_on(
         TimedOut: it is not over after ``seconds``.
         InputError: the best checkpoint cannot be registered.
     """
-    submission = _submission(found, commit, file, engines.store)
-    made = engines.experiments.create(submission, once=True)
+    submission = _submission(found, commit, file, cluster.store)
+    made = cluster.experiments.create(submission, once=True)
     say(
         f"experiment {made.id} {'started' if made.is_new else 'was started before'} for {submission.key}: "
         f"{made.url}"
     )
-    outcome = engines.experiments.wait(made.id, seconds, say)
-    with engines.experiments.best(made.id) as bundle:
-        version = engines.registry.register(MODEL_NAME, bundle)
+    outcome = cluster.experiments.wait(made.id, seconds, say)
+    with cluster.experiments.best(made.id) as bundle:
+        version = cluster.registry.register(MODEL_NAME, bundle)
     say(f"{version.model} {version.number}: validation accuracy {outcome.metric:.4f}")
     return Trained(commit, made.id, made.url, outcome.trials, outcome.metric, version.model, version.number)
 

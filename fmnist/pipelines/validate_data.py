@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from fmnist import settings
+from fmnist import engines, settings
 from fmnist.fashion_mnist import TRAIN
 from fmnist.files import write_atomically
 from fmnist.pipelines.checks import validate
@@ -25,7 +25,7 @@ def validate_data(commit: str, out: Path) -> None:
     Example:
       FMNIST_DATA_STORE=pachyderm python3 -m fmnist.pipelines.validate_data --commit 8d0b3f… --out /tmp
     """
-    store = settings.data_store(settings.from_environment())
+    store = engines.data_store(settings.from_environment())
     say(f"checking {TRAIN.repo}@{commit}")
     found = validate(store, store.get(TRAIN.repo, commit))
     write_atomically(out / RESULT, found.text())

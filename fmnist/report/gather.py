@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from fmnist import settings as engines
+from fmnist import engines
 from fmnist.bundle import DataReference
 from fmnist.data.base import DataStore
 from fmnist.errors import FmnistError, NotFoundError

@@ -26,19 +26,12 @@ from fmnist.bundle import Bundle, DataReference, Metadata, open_bundle
 from fmnist.data.base import Commit, DataStore
 from fmnist.data.dataset import Dataset
 from fmnist.data.fetch import load
+from fmnist.engines import data_store, for_each_slot, open_run, open_trial
 from fmnist.errors import ConfigError, FmnistError, InputError, NotFoundError
 from fmnist.fashion_mnist import TRAIN
 from fmnist.files import remove_leftovers
 from fmnist.git import code_version
-from fmnist.settings import (
-    PROJECT,
-    Settings,
-    data_store,
-    for_each_slot,
-    from_environment,
-    open_run,
-    open_trial,
-)
+from fmnist.settings import PROJECT, Settings, from_environment
 from fmnist.training.base import Decision, EpochReport, Run
 from fmnist.training.child import end_with_parent
 from fmnist.training.cluster_data import head_at, wanted

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from fmnist.engines import open_run
 from fmnist.errors import UnavailableError
-from fmnist.settings import from_environment, open_run
+from fmnist.settings import from_environment
 from fmnist.training.mlflow import open_client
 from tests.support import postgres
 from tests.support.runs import epoch_report

@@ -19,7 +19,7 @@ from uuid import uuid4
 
 import pytest
 
-from fmnist import settings
+from fmnist import engines, settings
 from fmnist.bundle import Bundle, open_bundle, write_metadata
 from fmnist.errors import InputError, IntegrityError, NotFoundError
 from fmnist.files import sha256_of
@@ -52,14 +52,14 @@ def _mlflow(home: Path) -> Engine:
         (attached,) = (bundles / version.model).glob(f"*/{sha256}")
         attached.write_bytes(b"evidenca")
 
-    return Engine("mlflow", settings.model_registry(own), stored, alter)
+    return Engine("mlflow", engines.model_registry(own), stored, alter)
 
 
 def _determined(home: Path) -> Engine:
     own = settings.from_environment({**os.environ, "FMNIST_HOME": str(home)})
     return Engine(
         "determined",
-        settings.model_registry(own),
+        engines.model_registry(own),
         lambda version, name: stored_file(own, version, name),
         lambda version, sha256: alter_attachment(own, version, sha256),
     )
@@ -284,10 +284,10 @@ def test_large_metadata_still_comes_back(registry: ModelRegistry, model: str, tm
 _REGISTER = """
 import sys
 from pathlib import Path
-from fmnist import settings
+from fmnist import engines, settings
 from fmnist.bundle import open_bundle
 
-registry = settings.model_registry(settings.from_environment())
+registry = engines.model_registry(settings.from_environment())
 print(registry.register(sys.argv[2], open_bundle(Path(sys.argv[1]))).number)
 """
 

@@ -15,7 +15,7 @@ import yaml
 from click.testing import CliRunner
 from numpy.typing import NDArray
 
-from fmnist import settings
+from fmnist import engines
 from fmnist.bundle import Bundle
 from fmnist.cli.main import fmnist
 from fmnist.data.dataset import Dataset
@@ -36,7 +36,7 @@ Weights = tuple[NDArray[np.float32], NDArray[np.float32]]
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     """1,000 test and 2,000 training images; the machine's key, nothing registered."""
     own = make_home(tmp_path / "home")
-    store = settings.data_store(own)
+    store = engines.data_store(own)
     put_test_data(store, block_images(per_class=100), tmp_path / "test")
     put_train_data(store, block_images(per_class=200, seed=1), tmp_path / "train")
     monkeypatch.setenv("FMNIST_HOME", str(own.home))
@@ -102,7 +102,7 @@ def _worse(trained: Weights, test: Dataset, images: int) -> Weights:
 
 
 def _registered(folder: Path, home: Settings, model: Weights) -> int:
-    train = settings.data_store(home).get(TRAIN.repo)
+    train = engines.data_store(home).get(TRAIN.repo)
     bundle: Bundle = trained_on(make_bundle(folder, weights=model[0], bias=model[1]), train)
     number: int = _run("models", "register", str(bundle.folder))["version"]
     return number

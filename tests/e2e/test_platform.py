@@ -22,7 +22,7 @@ import requests
 from click.testing import CliRunner
 from PIL import Image
 
-from fmnist import settings
+from fmnist import engines, settings
 from fmnist.bundle import Bundle, KnownAnswer, open_bundle, write_metadata
 from fmnist.cli.deploy import deploy
 from fmnist.cli.down import down
@@ -88,7 +88,7 @@ def _machine(home: Path) -> Iterator[Machine]:
     variables = {"FMNIST_HOME": str(home), "FMNIST_GATEWAY_PORT": str(processes.free_ports(1)[0])}
     own = settings.from_environment(variables)
     try:
-        yield Machine(own, settings.platform(own))
+        yield Machine(own, engines.platform(own))
     finally:
         pids = [pid for server in servers(own.serving) for pid in server.pids]
         stop_all(own.serving)
@@ -340,7 +340,7 @@ def test_a_first_version_that_fails_leaves_nothing(bundles: list[Bundle], tmp_pa
 def home(machine: Machine, bundles: list[Bundle], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home with three versions, of which the gate passed the first and test data with one image."""
     own = make_home(tmp_path / "home")
-    registry, key = settings.model_registry(own), Keys.at(own.home, {}).signing()
+    registry, key = engines.model_registry(own), Keys.at(own.home, {}).signing()
     versions = [registry.register(MODEL_NAME, bundle) for bundle in bundles]
     _let_pass(registry, versions[0], key)
     monkeypatch.setenv("FMNIST_HOME", str(own.home))
@@ -375,7 +375,7 @@ def test_the_verbs_from_up_to_down(home: Path, bundles: list[Bundle], tmp_path: 
         refused = CliRunner().invoke(deploy)
         assert isinstance(refused.exception, GateRefused)
         assert "version 3 of fashion-classifier was never tested" in str(refused.exception)
-        registry = settings.model_registry(settings.from_environment())
+        registry = engines.model_registry(settings.from_environment())
         _let_pass(registry, registry.get(MODEL_NAME, 3), Keys.at(home, {}).signing())
         assert "fashion-classifier 3, dataset=synthetic" in _run(deploy)
         _check_predict(tmp_path, bundles[2])

@@ -72,7 +72,7 @@ def test_an_engine_is_imported_in_the_module_named_after_it() -> None:
     assert found == []
 
 
-def test_only_settings_chooses_engines() -> None:
+def test_one_module_chooses_engines() -> None:
     engines = (
         "fmnist.data.dvc",
         "fmnist.registry.mlflow",
@@ -82,7 +82,7 @@ def test_only_settings_chooses_engines() -> None:
     found = [
         f"{path.relative_to(PROJECT)}: {name}"
         for path in modules()
-        if path.name != "settings.py"
+        if path.name != "engines.py"
         for name in imports_of(path)
         if name in engines
     ]

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import click
 
 from fmnist.cli.console import as_json, print_json, print_table, say
+from fmnist.engines import data_store
 from fmnist.fashion_mnist import TEST, TRAIN
-from fmnist.settings import data_store, from_environment
+from fmnist.settings import from_environment
 
 if TYPE_CHECKING:
     from fmnist.data.audit.report import Audit

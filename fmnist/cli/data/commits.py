@@ -14,8 +14,9 @@ from fmnist.data.changes import Contents, FileChange, commit_of, contents, file_
 from fmnist.data.fetch import fetch as fetch_both
 from fmnist.data.transfer import checkout as check_out
 from fmnist.data.transfer import files_under, refuse_broken_data
+from fmnist.engines import data_store
 from fmnist.fashion_mnist import SPLITS
-from fmnist.settings import data_store, from_environment
+from fmnist.settings import from_environment
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 

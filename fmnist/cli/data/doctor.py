@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from fmnist.cli.console import as_json, print_json, print_table, say, working
+from fmnist.engines import data_doctor
 from fmnist.errors import DataError
 from fmnist.fashion_mnist import SPLITS
-from fmnist.settings import data_doctor, from_environment
+from fmnist.settings import from_environment
 
 if TYPE_CHECKING:
     from fmnist.data.pachyderm.doctor import Checkup, Finding

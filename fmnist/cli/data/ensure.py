@@ -6,8 +6,9 @@ import click
 
 from fmnist.cli.console import say
 from fmnist.data.fetch import ensure as ensure_commit
+from fmnist.engines import data_head, data_store
 from fmnist.fashion_mnist import SPLITS
-from fmnist.settings import data_head, data_store, from_environment
+from fmnist.settings import from_environment
 
 _BY_NAME = {split.name: split for split in SPLITS}
 

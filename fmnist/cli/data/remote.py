@@ -7,8 +7,9 @@ import click
 
 from fmnist.cli.console import as_json, print_json, print_table, working
 from fmnist.data.base import Transfer
+from fmnist.engines import data_remote
 from fmnist.fashion_mnist import SPLITS
-from fmnist.settings import data_remote, from_environment
+from fmnist.settings import from_environment
 
 _repos = click.argument("repos", metavar="[REPO]...", nargs=-1)
 _remote = click.option(

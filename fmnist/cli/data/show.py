@@ -6,8 +6,9 @@ import click
 
 from fmnist.cli.console import working
 from fmnist.data.changes import commit_of
+from fmnist.engines import data_store
 from fmnist.fashion_mnist import TRAIN
-from fmnist.settings import PROJECT, data_store, from_environment
+from fmnist.settings import PROJECT, from_environment
 
 
 @click.command()

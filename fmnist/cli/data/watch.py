@@ -7,9 +7,10 @@ import subprocess
 import click
 
 from fmnist.cli.console import say
+from fmnist.engines import data_feed
 from fmnist.errors import FmnistError
 from fmnist.fashion_mnist import TRAIN
-from fmnist.settings import data_feed, from_environment
+from fmnist.settings import from_environment
 
 
 @click.command()

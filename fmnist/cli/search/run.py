@@ -57,11 +57,12 @@ def run(
 
 def _search(file: Path, overrides: tuple[str, ...], jobs: int | None, fresh: bool) -> SearchResult:
     from fmnist.data.fetch import load
+    from fmnist.engines import data_store, open_run
     from fmnist.search.progress import shown
     from fmnist.search.resources import share_machine
     from fmnist.search.search import search as run_search
     from fmnist.search.workers import Workers, prepare, share
-    from fmnist.settings import data_store, from_environment, open_run
+    from fmnist.settings import from_environment
     from fmnist.training.experiment import load_experiment
     from fmnist.training.train import newest_data, reference_to
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from determined.common.api import bindings
 
-from fmnist import settings
+from fmnist import engines, settings
 from fmnist.bundle import open_bundle
 from fmnist.errors import FmnistError, InputError, IntegrityError, UnavailableError
 from fmnist.registry.base import ModelRegistry, ModelVersion
@@ -43,7 +43,7 @@ def own(master: Master, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def registry(own: Settings) -> ModelRegistry:
-    return settings.model_registry(own)
+    return engines.model_registry(own)
 
 
 def of_trial(master: Master, trial: Trial, folder: Path, seed: int = 0) -> Checkpoint:
@@ -183,7 +183,7 @@ def test_an_upload_that_was_broken_off_is_done_again(
 def test_a_storage_that_cannot_be_written_is_told(own: Settings, master: Master, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     place = {"FMNIST_HOME": str(own.home), "FMNIST_CHECKPOINT_STORAGE": str(tmp_path / "file")}
-    registry = settings.model_registry(settings.from_environment({**place, **master.environment()}))
+    registry = engines.model_registry(settings.from_environment({**place, **master.environment()}))
     with pytest.raises(FmnistError, match="file: cannot be written"):
         registry.register(MODEL, make_bundle(tmp_path / "a"))
 
@@ -201,7 +201,7 @@ def test_all_versions_move_to_mlflow_with_their_verdicts(
     def attached(version: ModelVersion) -> list[str]:
         return [evidence] if version.number == 1 else []
 
-    target = settings.model_registry(replace(own, registry="mlflow"))
+    target = engines.model_registry(replace(own, registry="mlflow"))
     done = copy_versions(registry, target, MODEL, attached, said.append)
     assert [(one.number, one.becomes, one.annotations) for one in done] == [
         (1, 1, ("fmnist.gate",)),
@@ -223,7 +223,7 @@ def test_a_version_that_gets_another_number_leaves_its_verdict_behind(
     own: Settings, registry: ModelRegistry, tmp_path: Path
 ) -> None:
     said: list[str] = []
-    target = settings.model_registry(replace(own, registry="mlflow"))
+    target = engines.model_registry(replace(own, registry="mlflow"))
     target.register(MODEL, make_bundle(tmp_path / "other", seed=9))
     version = registry.register(MODEL, make_bundle(tmp_path / "a"))
     registry.annotate(version, "fmnist.gate", "{}")

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from determined.common.api import bindings
 
-from fmnist import settings
+from fmnist import engines, settings
 from fmnist.cli.search import search
 from fmnist.data.idx import write_idx
 from fmnist.errors import UnavailableError
@@ -49,7 +49,7 @@ def own(
         (tmp_path / TRAIN.images.name).write_bytes(write_idx(images.images))
         (tmp_path / TRAIN.labels.name).write_bytes(write_idx(images.labels))
         files = {file.name: tmp_path / file.name for file in TRAIN.files}
-        settings.data_store(found).put(TRAIN.repo, files, "garments")
+        engines.data_store(found).put(TRAIN.repo, files, "garments")
         yield found
 
 
@@ -92,7 +92,7 @@ def test_a_search_is_one_experiment_with_all_its_trials(own: Settings, _: str) -
     ]
     assert shown == [(row["id"], row["hyperparameters"]["dropout"], row["epochs"]) for row in printed]  # type: ignore[index]
     assert len({trial.totalBatchesProcessed for trial in trials}) > 1
-    outcome = settings.experiments(own).wait(experiment.id, 30, lambda _: None)
+    outcome = engines.experiments(own).wait(experiment.id, 30, lambda _: None)
     assert outcome.metric == pytest.approx(max(row["metric"] for row in printed))  # type: ignore[type-var]
 
 

@@ -11,8 +11,9 @@ from determined import _info
 
 from fmnist.data.idx import write_idx
 from fmnist.data.synthetic import draw
+from fmnist.engines import data_store
 from fmnist.fashion_mnist import TRAIN
-from fmnist.settings import data_store, from_environment
+from fmnist.settings import from_environment
 from fmnist.training.determined import slots
 from fmnist.training.team import ALONE
 from tests.support.determined import task

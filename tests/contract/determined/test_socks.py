@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from urllib3.util.retry import Retry
 
-from fmnist import settings
+from fmnist import engines, settings
 from fmnist.errors import UnavailableError
 from fmnist.settings import DeterminedLogin
 from fmnist.training.base import Decision
@@ -64,12 +64,12 @@ def test_everything_goes_through_the_proxy(
         log_in(own.determined)
     assert not master.requests
     monkeypatch.setenv("http_proxy", f"{scheme}://127.0.0.1:{proxy.port}")
-    with settings.open_run(own, "laptop") as run:
+    with engines.open_run(own, "laptop") as run:
         run.start({})
         assert run.report(report(1, 1)) is Decision.CONTINUE
         run.finish(make_bundle(tmp_path / "bundle").folder)
-    with settings.experiments(own).best(1) as bundle:
-        assert settings.model_registry(own).register("fashion-classifier", bundle).number == 1
+    with engines.experiments(own).best(1) as bundle:
+        assert engines.model_registry(own).register("fashion-classifier", bundle).number == 1
     assert set(proxy.asked) == {host}
     assert len(proxy.asked) >= 3
 

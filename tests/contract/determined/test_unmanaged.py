@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from determined.common.api import bindings
 
-from fmnist import settings
+from fmnist import engines, settings
 from fmnist.errors import ConfigError, UnavailableError
 from fmnist.settings import Settings
 from fmnist.training.base import Decision
@@ -37,7 +37,7 @@ def trial_of(session: Session, run: str) -> bindings.trialv1Trial:
 
 
 def test_a_laptops_training_reports_to_the_master(own: Settings, session: Session, tmp_path: Path) -> None:
-    with settings.open_run(own, "fmnist-laptop", job=uuid4().hex) as run:
+    with engines.open_run(own, "fmnist-laptop", job=uuid4().hex) as run:
         run.start({"data_commit": "c0ffee", "optimizer.name": "adamw", "optimizer.learning_rate": 0.01})
         assert [run.report(report(epoch, 2, 0.5 + epoch / 10)) for epoch in (1, 2)] == [Decision.CONTINUE] * 2
         run.finish(make_bundle(tmp_path / "bundle").folder)
@@ -52,7 +52,7 @@ def test_a_laptops_training_reports_to_the_master(own: Settings, session: Sessio
         "data_commit": "c0ffee",
         "optimizer": {"name": "adamw", "learning_rate": 0.01},
     }
-    experiments = settings.experiments(own)
+    experiments = engines.experiments(own)
     outcome = experiments.wait(experiment.id, 30, lambda _: None)
     assert outcome.metric == pytest.approx(0.7)
     with experiments.best(experiment.id) as bundle:
@@ -61,12 +61,12 @@ def test_a_laptops_training_reports_to_the_master(own: Settings, session: Sessio
 
 def test_a_training_that_goes_on_is_the_same_trial(own: Settings, session: Session, tmp_path: Path) -> None:
     job = uuid4().hex
-    with settings.open_run(own, "fmnist-laptop", job=job) as first:
+    with engines.open_run(own, "fmnist-laptop", job=job) as first:
         first.start({})
         first.report(report(1, 2))
         # Killed: nobody says that it is over.
         first._context._heartbeat._update_state = lambda _: None  # type: ignore[attr-defined]
-    with settings.open_run(own, "fmnist-laptop", job=job) as second:
+    with engines.open_run(own, "fmnist-laptop", job=job) as second:
         second.start({})
         assert [second.report(report(epoch, 2)) for epoch in (1, 2)] == [Decision.CONTINUE] * 2
         second.finish(make_bundle(tmp_path / "bundle").folder)
@@ -80,12 +80,12 @@ def test_a_training_that_was_killed_after_its_end_is_finished_again(
     own: Settings, session: Session, tmp_path: Path
 ) -> None:
     job = uuid4().hex
-    with settings.open_run(own, "fmnist-laptop", job=job) as first:
+    with engines.open_run(own, "fmnist-laptop", job=job) as first:
         first.start({"seed": 1})
         first.report(report(1, 1))
         first.finish(make_bundle(tmp_path / "bundle").folder)
         first._context._heartbeat._update_state = lambda _: None  # type: ignore[attr-defined]
-    with settings.open_run(own, "fmnist-laptop", job=job) as second:
+    with engines.open_run(own, "fmnist-laptop", job=job) as second:
         second.start({"seed": 1})
         second.report(report(1, 1))
         second.finish(tmp_path / "bundle")
@@ -96,8 +96,8 @@ def test_a_training_that_was_killed_after_its_end_is_finished_again(
 def test_event_files_are_those_of_the_training_alone(own: Settings, tmp_path: Path) -> None:
     hooks = sys.exit, sys.excepthook
     with (
-        settings.open_run(own, "fmnist-laptop", job=uuid4().hex) as one,
-        settings.open_run(own, "fmnist-laptop", job=uuid4().hex) as other,
+        engines.open_run(own, "fmnist-laptop", job=uuid4().hex) as one,
+        engines.open_run(own, "fmnist-laptop", job=uuid4().hex) as other,
     ):
         for run in (one, other):
             run.start({})
@@ -112,7 +112,7 @@ def test_a_training_that_raises_is_shown_as_failed(own: Settings, session: Sessi
     ids = []
 
     def fail() -> None:
-        with settings.open_run(own, "fmnist-laptop", job=uuid4().hex) as run:
+        with engines.open_run(own, "fmnist-laptop", job=uuid4().hex) as run:
             ids.append(run.id)
             run.start({})
             raise ZeroDivisionError
@@ -123,8 +123,8 @@ def test_a_training_that_raises_is_shown_as_failed(own: Settings, session: Sessi
 
 
 def test_its_checkpoint_is_registered_as_it_is(own: Settings, session: Session, tmp_path: Path) -> None:
-    registry, model = settings.model_registry(own), f"laptop-{uuid4().hex[:8]}"
-    with settings.open_run(own, "fmnist-laptop", job=uuid4().hex) as run:
+    registry, model = engines.model_registry(own), f"laptop-{uuid4().hex[:8]}"
+    with engines.open_run(own, "fmnist-laptop", job=uuid4().hex) as run:
         run.start({})
         run.report(report(1, 1))
         folder = make_bundle(tmp_path / "bundle").folder
@@ -133,7 +133,7 @@ def test_its_checkpoint_is_registered_as_it_is(own: Settings, session: Session, 
         )
         run.finish(folder)
     experiment = trial_of(session, run.id).experimentId
-    with settings.experiments(own).best(experiment) as bundle:
+    with engines.experiments(own).best(experiment) as bundle:
         version = registry.register(model, bundle)
     answer = bindings.get_GetModelVersion(session, modelName=model, modelVersionNum=version.number)
     assert answer.modelVersion.checkpoint.training.trialId == int(run.id)
@@ -143,11 +143,11 @@ def test_its_checkpoint_is_registered_as_it_is(own: Settings, session: Session, 
 
 def test_a_master_that_is_not_there_is_told(own: Settings) -> None:
     gone = settings.from_environment({"DET_MASTER": "http://127.0.0.1:9", "FMNIST_HOME": str(own.home)})
-    with pytest.raises(UnavailableError, match="cannot be reached"), settings.open_run(gone, "x"):
+    with pytest.raises(UnavailableError, match="cannot be reached"), engines.open_run(gone, "x"):
         pass
     assert own.determined
     wrong = settings.from_environment(
         {"DET_MASTER": own.determined.master, "DET_PASS": "wrong", "FMNIST_HOME": str(own.home)}
     )
-    with pytest.raises(ConfigError, match="check DET_USER and DET_PASS"), settings.open_run(wrong, "x"):
+    with pytest.raises(ConfigError, match="check DET_USER and DET_PASS"), engines.open_run(wrong, "x"):
         pass

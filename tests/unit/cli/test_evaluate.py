@@ -7,11 +7,12 @@ from click.testing import CliRunner
 from fmnist.cli.evaluate import evaluate
 from fmnist.data.idx import write_idx
 from fmnist.data.synthetic import draw
+from fmnist.engines import data_store, model_registry
 from fmnist.errors import NotFoundError
 from fmnist.fashion_mnist import CLASSES, MODEL_NAME, TEST
 from fmnist.metrics import score
 from fmnist.predictor import Predictor
-from fmnist.settings import Settings, data_store, from_environment, model_registry
+from fmnist.settings import Settings, from_environment
 from tests.support.bundles import make_bundle
 
 

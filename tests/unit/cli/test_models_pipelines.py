@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from fmnist import settings
+from fmnist import engines
 from fmnist.cli.models import models
 from fmnist.errors import ConfigError
 from fmnist.settings import Settings
@@ -65,11 +65,11 @@ def test_without_a_project_nothing_is_registered(home: Settings, tmp_path: Path)
         _run("register", folder, "--trigger-pipeline")
     with pytest.raises(ConfigError, match="GITLAB_TRIGGER_TOKEN"):
         _run("watch", "--once")
-    assert settings.model_registry(home).versions("fashion-classifier") == []
+    assert engines.model_registry(home).versions("fashion-classifier") == []
 
 
 def test_one_look_starts_what_is_new(home: Settings, gitlab: Gitlab, tmp_path: Path) -> None:
-    registry = settings.model_registry(home)
+    registry = engines.model_registry(home)
     for seed in (1, 2, 3):
         registry.register("fashion-classifier", make_bundle(tmp_path / str(seed), seed=seed))
     lines = _run("watch", "--once", "--from", "2", "--json").splitlines()

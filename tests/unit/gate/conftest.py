@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from fmnist import settings
+from fmnist import engines
 from fmnist.data.base import Commit
 from fmnist.fashion_mnist import MODEL_NAME
 from fmnist.gate.corruptions import CORRUPTIONS
@@ -23,9 +23,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A home with 1,000 test images, a good version 1 and a version 2 that is right in 1 of 10."""
     folder = tmp_path_factory.mktemp("gate")
     own = make_home(folder / "home")
-    put_test_data(settings.data_store(own), block_images(per_class=100), folder / "files")
-    train = put_train_data(settings.data_store(own), block_images(per_class=2, seed=1), folder / "train")
-    registry = settings.model_registry(own)
+    put_test_data(engines.data_store(own), block_images(per_class=100), folder / "files")
+    train = put_train_data(engines.data_store(own), block_images(per_class=2, seed=1), folder / "train")
+    registry = engines.model_registry(own)
     for name, weights in (("good", block_weights()), ("poor", np.zeros((784, 10), np.float32))):
         registry.register(MODEL_NAME, trained_on(make_bundle(folder / name, weights=weights), train))
     return own
@@ -33,17 +33,17 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture(scope="package")
 def registry(home: Settings) -> ModelRegistry:
-    return settings.model_registry(home)
+    return engines.model_registry(home)
 
 
 @pytest.fixture(scope="package")
 def test_data(home: Settings) -> Commit:
-    return settings.data_store(home).get("fmnist-test-raw")
+    return engines.data_store(home).get("fmnist-test-raw")
 
 
 @pytest.fixture(scope="package")
 def train(home: Settings) -> Commit:
-    return settings.data_store(home).get("fmnist-train-raw")
+    return engines.data_store(home).get("fmnist-train-raw")
 
 
 @pytest.fixture

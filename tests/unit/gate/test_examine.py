@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from fmnist import settings
+from fmnist import engines
 from fmnist.bundle import Bundle, open_bundle, write_metadata
 from fmnist.cli.gate import gate
 from fmnist.data.base import Commit
@@ -70,9 +70,9 @@ def _examined(
     policy: Policy,
     incumbents: Incumbents = NOBODY,
 ) -> GateResult:
-    registry = settings.model_registry(home)
+    registry = engines.model_registry(home)
     occasion = Occasion(Keys.at(home.home, {}).signing(), _NOW)
-    store = settings.data_store(home)
+    store = engines.data_store(home)
     return keep(registry, examine(registry, store, version, test_data, policy, incumbents, occasion)).result
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fmnist import settings
+from fmnist import engines
 from fmnist.bundle import Bundle
 from fmnist.data.base import Commit
 from fmnist.data.dataset import Dataset
@@ -44,7 +44,7 @@ def gate(home: Settings, registry: ModelRegistry, test_data: Commit, policy: Pol
         values = {"registry": registry, "policy": policy, "time": _NOW, **changes}
         occasion = Occasion(Keys.at(home.home, {}).signing(), values.pop("time"))  # type: ignore[arg-type]
         examined = examine(
-            store=settings.data_store(home),
+            store=engines.data_store(home),
             version=version,
             test_data=test_data,
             incumbents=incumbents,

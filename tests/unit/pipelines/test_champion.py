@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fmnist import settings
+from fmnist import engines, settings
 from fmnist.fashion_mnist import MODEL_NAME
 from fmnist.promotion.history import Entry, Event, Takeover
 from fmnist.promotion.log import PromotionLog
@@ -22,17 +22,17 @@ def own(tmp_path: Path) -> Iterator[Settings]:
     with serving(storage) as master:
         place = {"FMNIST_HOME": str(tmp_path / "home"), "FMNIST_CHECKPOINT_STORAGE": str(storage)}
         own = settings.from_environment({**place, **master.environment()})
-        assert settings.champion(own, MODEL_NAME) is None
-        registry = settings.model_registry(own)
+        assert engines.champion(own, MODEL_NAME) is None
+        registry = engines.model_registry(own)
         for seed in (1, 2):
             registry.register(MODEL_NAME, make_bundle(tmp_path / str(seed), seed=seed))
-        assert settings.champion(own, MODEL_NAME) is None
+        assert engines.champion(own, MODEL_NAME) is None
         registry.set_champion(MODEL_NAME, 2)
         yield own
 
 
 def test_without_the_log_its_mirror_tells(own: Settings) -> None:
-    assert settings.champion(own, MODEL_NAME) == 2
+    assert engines.champion(own, MODEL_NAME) == 2
 
 
 def test_the_log_tells_where_it_is_at_hand(own: Settings) -> None:
@@ -40,8 +40,8 @@ def test_the_log_tells_where_it_is_at_hand(own: Settings) -> None:
     log.path.parent.mkdir(parents=True)
     with log.held() as writer:
         writer.append(Entry("2026-01-01T00:00:00+00:00", Event.SERVES, Takeover(1, "0", "me", None, None)))
-    assert settings.champion(own, MODEL_NAME) == 1
+    assert engines.champion(own, MODEL_NAME) == 1
 
 
 def test_on_one_machine_nobody_is_champion_before_the_first_promotion(tmp_path: Path) -> None:
-    assert settings.champion(settings.from_environment({"FMNIST_HOME": str(tmp_path)}), MODEL_NAME) is None
+    assert engines.champion(settings.from_environment({"FMNIST_HOME": str(tmp_path)}), MODEL_NAME) is None

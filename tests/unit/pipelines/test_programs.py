@@ -16,7 +16,7 @@ import pytest
 from determined.common.api import bindings
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 
-from fmnist import settings
+from fmnist import engines, settings
 from fmnist.bundle import Bundle, DataReference, open_bundle, write_metadata
 from fmnist.data.pachyderm.store import PachydermStore
 from fmnist.errors import (
@@ -155,7 +155,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster
         for name, value in master.environment().items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(
-            settings, "experiments", lambda own: DeterminedExperiments(own.determined, poll_seconds=0.05)
+            engines, "experiments", lambda own: DeterminedExperiments(own.determined, poll_seconds=0.05)
         )
         yield Cluster(pachd, master, store_on(pachd, tmp_path), tmp_path)
 
@@ -190,7 +190,7 @@ def test_a_commit_becomes_a_model_version_that_names_it(cluster: Cluster, traine
     assert data["test"] == {"repo": TEST.repo, "commit": cluster.store.get(TEST.repo).id}
     assert (trained["commit"], trained["experiment"], trained["version"]) == (train.id, experiment.id, 1)
     assert trained["accuracy"] == 0.9
-    version = settings.model_registry(cluster.own).get(MODEL_NAME)
+    version = engines.model_registry(cluster.own).get(MODEL_NAME)
     assert (version.number, version.metadata.provenance.train_data.commit) == (1, train.id)
 
 
@@ -199,7 +199,7 @@ def test_asked_twice_it_is_trained_once(cluster: Cluster, trainer: object) -> No
     first, second = cluster.start_search(validated), cluster.start_search(validated)
     assert first == second
     assert len(cluster.experiments) == 1
-    assert [version.number for version in settings.model_registry(cluster.own).versions(MODEL_NAME)] == [1]
+    assert [version.number for version in engines.model_registry(cluster.own).versions(MODEL_NAME)] == [1]
 
 
 def test_other_code_and_newer_test_images_do_not_train_again(cluster: Cluster, trainer: object) -> None:
@@ -296,7 +296,7 @@ def test_a_commit_that_comes_from_nowhere_is_not_trained_on(cluster: Cluster) ->
 def test_the_night_trains_on_what_the_champion_has_not_seen(cluster: Cluster, trainer: object) -> None:
     train = put_both(cluster.store, cluster.folder)
     assert cluster.retrain()["commit"] == train.id
-    settings.model_registry(cluster.own).set_champion(MODEL_NAME, 1)
+    engines.model_registry(cluster.own).set_champion(MODEL_NAME, 1)
     newer = put(cluster.store, cluster.folder, TRAIN, some_data(1000, seed=9))
     trained = cluster.retrain()
     assert (trained["commit"], trained["version"]) == (newer.id, 2)
@@ -313,7 +313,7 @@ def test_the_night_does_not_train_twice(cluster: Cluster, trainer: object) -> No
 def test_the_night_is_quiet_when_nothing_changed(cluster: Cluster, trainer: object) -> None:
     train = put_both(cluster.store, cluster.folder)
     cluster.start_search(cluster.validated(train.id))
-    settings.model_registry(cluster.own).set_champion(MODEL_NAME, 1)
+    engines.model_registry(cluster.own).set_champion(MODEL_NAME, 1)
     assert (cluster.retrain()["champion"], len(cluster.experiments)) == (1, 1)
     again = cluster.pachd.state.start_commit(TRAIN.repo, "master")
     cluster.pachd.state.finish_commit(again)

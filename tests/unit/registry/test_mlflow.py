@@ -29,10 +29,10 @@ def bundle(tmp_path: Path) -> Bundle:
 def test_a_look_at_an_empty_home_leaves_it_empty_and_needs_no_mlflow(tmp_path: Path) -> None:
     look = """
 import sys
-from fmnist import settings
+from fmnist import engines, settings
 from fmnist.errors import NotFoundError
 
-registry = settings.model_registry(settings.from_environment())
+registry = engines.model_registry(settings.from_environment())
 assert registry.versions("m") == []
 try:
     registry.get("m")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fmnist import settings
+from fmnist import engines
 from fmnist.errors import ConfigError, IntegrityError, UnavailableError
 from fmnist.registry.base import ModelRegistry, ModelVersion
 from fmnist.registry.gitlab import GitlabProject, Pipeline
@@ -24,7 +24,7 @@ def gitlab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gitlab]:
 
 @pytest.fixture
 def registry(tmp_path: Path) -> ModelRegistry:
-    return settings.model_registry(make_home(tmp_path / "home"))
+    return engines.model_registry(make_home(tmp_path / "home"))
 
 
 @pytest.fixture

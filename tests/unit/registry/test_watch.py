@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fmnist import settings
+from fmnist import engines
 from fmnist.errors import ConfigError, InputError, IntegrityError, UnavailableError
 from fmnist.registry import gitlab as gitlab_module
 from fmnist.registry import watch as watch_module
@@ -26,7 +26,7 @@ class Shop:
     def __init__(self, folder: Path, gitlab: Gitlab) -> None:
         self._folder = folder
         self.gitlab = gitlab
-        self.registry: ModelRegistry = settings.model_registry(make_home(folder / "home"))
+        self.registry: ModelRegistry = engines.model_registry(make_home(folder / "home"))
         project = GitlabProject.from_environment(gitlab.environment())
         self.pipelines = Pipelines(self.registry, project, folder / "pipelines")
         self.cursor = Cursor(folder / "pipelines", MODEL)

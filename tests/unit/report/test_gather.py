@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from fmnist import settings
+from fmnist import engines
 from fmnist.bundle import DataReference
 from fmnist.cli.main import fmnist
 from fmnist.data.base import Commit, DataStore
@@ -37,12 +37,12 @@ def own(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def registry(own: Settings) -> ModelRegistry:
-    return settings.model_registry(own)
+    return engines.model_registry(own)
 
 
 @pytest.fixture
 def store(own: Settings) -> DataStore:
-    return settings.data_store(own)
+    return engines.data_store(own)
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ import pytest
 from mlflow import MlflowClient
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from fmnist.engines import open_run
 from fmnist.errors import UnavailableError
-from fmnist.settings import PROJECT, Settings, from_environment, open_run
+from fmnist.settings import PROJECT, Settings, from_environment
 from fmnist.training.base import Decision
 from fmnist.training.mlflow import MlflowRun
 from tests.support.runs import epoch_report
@@ -88,7 +89,8 @@ def test_no_tensorflow_and_not_a_word(tmp_path: Path) -> None:
     program = """if True:
         import sys
         from pathlib import Path
-        from fmnist.settings import from_environment, open_run
+        from fmnist.engines import open_run
+        from fmnist.settings import from_environment
         from tests.support.runs import epoch_report
         with open_run(from_environment(), "quiet") as run:
             run.start({"width": 8})

@@ -18,9 +18,10 @@ from fmnist.bundle import Bundle, DataReference, open_bundle
 from fmnist.data.dataset import Dataset
 from fmnist.data.idx import write_idx
 from fmnist.data.synthetic import draw
+from fmnist.engines import data_store
 from fmnist.errors import ConfigError, Diverged, InputError, IntegrityError, NotFoundError
 from fmnist.fashion_mnist import GROUPS, TRAIN
-from fmnist.settings import PROJECT, data_store, from_environment
+from fmnist.settings import PROJECT, from_environment
 from fmnist.training.base import Decision, EpochReport
 from fmnist.training.hyperparameters import Hyperparameters
 from fmnist.training.job import TrainingJob

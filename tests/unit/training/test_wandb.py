@@ -13,8 +13,9 @@ from PIL import Image
 from wandb.proto.wandb_internal_pb2 import Record
 from wandb.sdk.internal.datastore import DataStore
 
+from fmnist.engines import open_run
 from fmnist.errors import ConfigError
-from fmnist.settings import Settings, from_environment, open_run
+from fmnist.settings import Settings, from_environment
 from fmnist.training.base import Decision, Run
 from tests.support.runs import epoch_report
 

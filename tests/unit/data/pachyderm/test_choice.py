@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fmnist import settings
+from fmnist import engines, settings
 from fmnist.data.dvc import DvcStore
 from fmnist.data.pachyderm.feed import PachydermFeed
 from fmnist.data.pachyderm.store import PachydermStore
@@ -23,20 +23,20 @@ def settings_with(folder: Path, **variables: str) -> Settings:
 )
 def test_pachyderm(tmp_path: Path, variables: dict[str, str]) -> None:
     own = settings_with(tmp_path, **variables)
-    assert isinstance(settings.data_store(own), PachydermStore)
-    assert isinstance(settings.data_feed(own), PachydermFeed)
-    assert settings.data_doctor(own)
+    assert isinstance(engines.data_store(own), PachydermStore)
+    assert isinstance(engines.data_feed(own), PachydermFeed)
+    assert engines.data_doctor(own)
     with pytest.raises(ConfigError, match="needs no push or pull"):
-        settings.data_remote(own, None)
+        engines.data_remote(own, None)
 
 
 @pytest.mark.parametrize("variables", [{}, {"FMNIST_DATA_STORE": "dvc", "PACHD_ADDRESS": "grpc://pachd:1"}])
 def test_dvc(tmp_path: Path, variables: dict[str, str]) -> None:
     own = settings_with(tmp_path, **variables)
-    assert isinstance(settings.data_store(own), DvcStore)
-    assert isinstance(settings.data_feed(own), PolledFeed)
+    assert isinstance(engines.data_store(own), DvcStore)
+    assert isinstance(engines.data_feed(own), PolledFeed)
     with pytest.raises(ConfigError, match="set PACHD_ADDRESS"):
-        settings.data_doctor(own)
+        engines.data_doctor(own)
 
 
 def test_another(tmp_path: Path) -> None:
