@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from fmnist.gate.run import POLICY, Order, run
 from fmnist.git import code_version
 from fmnist.lineage import Lineage, lineage_of
 from fmnist.registry.base import ModelVersion
+from fmnist.say import Say
 from fmnist.search import progress as search_progress
 from fmnist.search.base import SearchResult, Trial
 from fmnist.search.resources import share_machine
@@ -60,8 +61,6 @@ EPOCHS = 6
 PICTURES = 10
 _BATCH = 500
 _CALIBRATION_STEPS = 20_000_000
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -173,7 +172,7 @@ class _Steps:
         self.taken: list[Step] = []
 
     @contextmanager
-    def take(self, name: str) -> Iterator[Callable[[str], None]]:
+    def take(self, name: str) -> Iterator[Say]:
         """A step; the block says its outcome."""
         self._say(f"{len(self.taken) + 1}. {name}")
         start = time.perf_counter()

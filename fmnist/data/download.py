@@ -2,18 +2,18 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fmnist.errors import UnavailableError
 from fmnist.fashion_mnist import OfficialFile
 from fmnist.files import sha256_of
+from fmnist.say import Say
 
 if TYPE_CHECKING:
     import requests
 
-Say = Callable[[str], None]
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0

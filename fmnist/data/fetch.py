@@ -1,17 +1,16 @@
 """The path's first step: raw files into data commits, and data commits into data sets."""
 
-from collections.abc import Callable
-
 from fmnist.data.base import Commit, DataStore
 from fmnist.data.dataset import Dataset
 from fmnist.data.formats import read_dataset
 from fmnist.data.sources import RawFiles, find, places
 from fmnist.errors import NotFoundError
 from fmnist.fashion_mnist import TEST, TRAIN, Split
+from fmnist.say import Say
 from fmnist.settings import Settings
 
 
-def fetch(settings: Settings, store: DataStore, say: Callable[[str], None]) -> tuple[Commit, Commit]:
+def fetch(settings: Settings, store: DataStore, say: Say) -> tuple[Commit, Commit]:
     """Find the raw files and commit both splits; ``say`` gets lines of progress.
 
     Gives the commits of the training and the test split; the same files again give the same ones.
@@ -25,7 +24,7 @@ def fetch(settings: Settings, store: DataStore, say: Callable[[str], None]) -> t
     return _put(store, TRAIN, raw), _put(store, TEST, raw)
 
 
-def ensure(settings: Settings, store: DataStore, split: Split, say: Callable[[str], None]) -> Commit:
+def ensure(settings: Settings, store: DataStore, split: Split, say: Say) -> Commit:
     """The split's newest commit, whatever it holds; the raw files are found where there is none.
 
     Raises:

@@ -1,7 +1,7 @@
 """Where the raw files come from: the first place that has them all, else drawn garments."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +14,8 @@ from fmnist.errors import NotFoundError, UnavailableError
 from fmnist.fashion_mnist import KERAS_CACHE, MIRRORS, SPLITS, TEST, TRAIN, OfficialFile, Split
 from fmnist.files import sha256_of
 from fmnist.lock import only_writer
+from fmnist.say import Say
 from fmnist.settings import PROJECT, Settings
-
-Say = Callable[[str], None]
 
 _ALL = (*TRAIN.files, *TEST.files)
 _LOCK_SECONDS = 900.0

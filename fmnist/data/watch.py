@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -10,8 +10,7 @@ from fmnist.data.base import DataStore
 from fmnist.data.names import check_repo
 from fmnist.errors import ConfigError, IntegrityError, NotFoundError, TimedOut, UnavailableError
 from fmnist.files import write_atomically
-
-Say = Callable[[str], None]
+from fmnist.say import Say
 
 _KEPT = 50
 """So many of the last commits a cursor remembers: the newest of them may have been dropped since."""

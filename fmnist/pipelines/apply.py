@@ -15,6 +15,7 @@ from fmnist.pipelines.base import Change, Deployed, PipelineServer
 from fmnist.pipelines.files import SpecFile
 from fmnist.pipelines.spec import ANNOTATIONS
 from fmnist.pipelines.transform import IMAGE
+from fmnist.say import Say
 
 SHA256 = f"{ANNOTATIONS}spec-sha256"
 VERSION = f"{ANNOTATIONS}version"
@@ -72,7 +73,7 @@ def plan(server: PipelineServer, specs: Sequence[SpecFile]) -> list[Step]:
 def carry_out(
     server: PipelineServer,
     steps: Sequence[Step],
-    say: Callable[[str], None],
+    say: Say,
     seconds: float,
     pause: Callable[[float], None] = time.sleep,
 ) -> list[Applied]:

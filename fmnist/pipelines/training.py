@@ -1,7 +1,6 @@
 """One data commit, trained on once: its search, waited for, and its best checkpoint registered."""
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from fmnist.data.base import DataStore
 from fmnist.fashion_mnist import MODEL_NAME
 from fmnist.pipelines.checks import Validation
 from fmnist.registry.base import ModelRegistry
+from fmnist.say import Say
 from fmnist.settings import Settings
 from fmnist.training.experiments import Experiments
 from fmnist.training.submission import Submission, prepare
@@ -65,7 +65,7 @@ def cluster_of(own: Settings) -> Cluster:
 
 
 def train_on(
-    found: Validation, commit: str, file: Path, cluster: Cluster, seconds: float, say: Callable[[str], None]
+    found: Validation, commit: str, file: Path, cluster: Cluster, seconds: float, say: Say
 ) -> Trained:
     """Search by the experiment file ``file``, unless the commit was or is being trained on; wait; register.
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fmnist.registry.base import ModelRegistry, ModelVersion
-
-Say = Callable[[str], None]
+from fmnist.say import Say
 
 
 @dataclass(frozen=True)

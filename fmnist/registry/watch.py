@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from fmnist.errors import ConfigError, IntegrityError, NotFoundError, TimedOut, UnavailableError
@@ -10,8 +10,7 @@ from fmnist.files import write_atomically
 from fmnist.registry.base import ModelRegistry, ModelVersion
 from fmnist.registry.names import check_model_name
 from fmnist.registry.pipelines import Pipelines, pipeline_of
-
-Say = Callable[[str], None]
+from fmnist.say import Say
 
 
 class Cursor:

@@ -1,14 +1,12 @@
 """The port to a cluster that runs experiments."""
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from fmnist.bundle import Bundle
+from fmnist.say import Say
 from fmnist.training.submission import Submission
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import json
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from fmnist.errors import ConfigError, IntegrityError, UnavailableError
 from fmnist.files import write_atomically
 from fmnist.lock import held
+from fmnist.say import Say
 from fmnist.training.base import EpochReport
 
 SCHEMA_VERSION = 1
@@ -33,7 +34,6 @@ _MONTH = 30 * 24 * 3600
 _DIGEST = 64
 
 Arrays = tuple[NDArray[Any], ...]
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from fmnist.data.dataset import Dataset
 from fmnist.data.sheet import contact_sheet
 from fmnist.fashion_mnist import CLASSES
 from fmnist.files import write_atomically
+from fmnist.say import Say
 
 REPORT_FILE = "audit.json"
 MISLABELLED_FILE = "mislabelled.png"
@@ -58,7 +58,7 @@ class Audit:
         }
 
 
-def audit(train: Dataset, test: Dataset, say: Callable[[str], None]) -> Audit:
+def audit(train: Dataset, test: Dataset, say: Say) -> Audit:
     """Audit the training images' labels, and the test images for what the training images give away.
 
     Raises:

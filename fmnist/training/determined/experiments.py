@@ -16,10 +16,11 @@ from determined.common.util import yaml_safe_dump
 
 from fmnist.bundle import Bundle
 from fmnist.errors import InputError, NotFoundError, TimedOut, TrainingFailed, UnavailableError
+from fmnist.say import Say
 from fmnist.settings import DeterminedLogin
 from fmnist.training.determined.download import holds_a_bundle, opened
 from fmnist.training.determined.session import Session, errors_mapped, log_in
-from fmnist.training.experiments import Created, Outcome, Say
+from fmnist.training.experiments import Created, Outcome
 from fmnist.training.submission import Submission
 
 _LABEL = "key:"
