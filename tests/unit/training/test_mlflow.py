@@ -1,8 +1,10 @@
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,16 +16,47 @@ from fmnist.errors import UnavailableError
 from fmnist.settings import PROJECT, Settings, from_environment
 from fmnist.training.base import Decision
 from fmnist.training.mlflow import MlflowRun
+from tests.support.homes import make_home
 from tests.support.runs import epoch_report
+
+QUIET = """
+import sys
+from pathlib import Path
+from fmnist.engines import open_run
+from fmnist.settings import from_environment
+from tests.support.runs import epoch_report
+with open_run(from_environment(), "quiet") as run:
+    run.start({"width": 8})
+    run.report(epoch_report(1, 0.5))
+    run.finish(Path("bundle"))
+sys.exit("tensorflow" in sys.modules)
+"""
 
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return from_environment({"FMNIST_HOME": str(tmp_path_factory.mktemp("home"))})
+    return make_home(tmp_path_factory.mktemp("made") / "home")
 
 
 @pytest.fixture(scope="module")
-def client(settings: Settings) -> MlflowClient:
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator["subprocess.Popen[bytes]"]:
+    """A run in a process and a home of its own. Started early: it takes the other core."""
+    environment = {"FMNIST_HOME": str(tmp_path_factory.mktemp("quiet")), "PATH": "/usr/bin:/bin"}
+    with subprocess.Popen(
+        [sys.executable, "-c", QUIET],
+        env=environment,
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        yield process
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def client(settings: Settings, quiet: object, tensorboard: object) -> MlflowClient:
     with MlflowRun.open(settings, "first") as run:
         run.finish(Path("bundle"))
     return MlflowClient(settings.tracking_uri)
@@ -83,29 +116,6 @@ def test_a_tracker_that_cannot_be_used_is_named_without_its_password(tmp_path: P
         open_run(from_environment(environment), "first")
     assert str(caught.value).startswith("MLflow at postgresql+psycopg2://ada:***@127.0.0.1:1/mlflow: ")
     assert "secret" not in str(caught.value)
-
-
-def test_no_tensorflow_and_not_a_word(tmp_path: Path) -> None:
-    program = """if True:
-        import sys
-        from pathlib import Path
-        from fmnist.engines import open_run
-        from fmnist.settings import from_environment
-        from tests.support.runs import epoch_report
-        with open_run(from_environment(), "quiet") as run:
-            run.start({"width": 8})
-            run.report(epoch_report(1, 0.5))
-            run.finish(Path("bundle"))
-        sys.exit("tensorflow" in sys.modules)
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env={"FMNIST_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        timeout=100,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def interrupted_run(settings: Settings, job: str) -> MlflowRun:
@@ -173,9 +183,15 @@ def test_runs_of_killed_processes_do_not_stay_running(settings: Settings, client
     assert status == ["KILLED", "RUNNING", "RUNNING"]
 
 
+def test_no_tensorflow_and_not_a_word(quiet: "subprocess.Popen[bytes]") -> None:
+    said = quiet.communicate(timeout=100)
+    assert (quiet.returncode, *said) == (0, b"", b"")
+
+
 def test_two_processes_may_open_a_fresh_database(tmp_path: Path) -> None:
     program = (
-        "from fmnist.settings import from_environment, open_run\n"
+        "from fmnist.engines import open_run\n"
+        "from fmnist.settings import from_environment\n"
         "from pathlib import Path\n"
         "with open_run(from_environment(), 'fresh') as run: run.finish(Path('bundle'))"
     )

@@ -1,0 +1,25 @@
+"""What takes seconds to load is started before it is asked for: it takes the other core."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="package")
+def tensorboard() -> Iterator["subprocess.Popen[str]"]:
+    """The program, asked for its version: it loads all of TensorFlow first."""
+    with subprocess.Popen(
+        [Path(sys.executable).with_name("tensorboard"), "--version_tb"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        yield process
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
