@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from fmnist.settings import PROJECT
 from tests.unit.search.killed import experiment_of
 
 KILLS = int(os.environ.get("KILLS", "3"))
+JOBS = (1, 2)
 SECONDS = 120
 PROGRAM = (
     "import sys; from pathlib import Path; from tests.unit.search.killed import main; "
@@ -92,12 +95,34 @@ def outcome(home: Path, jobs: int) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_kills_do_not_show_in_what_comes_out(tmp_path: Path, jobs: int) -> None:
+@dataclass(frozen=True)
+class Peaceful:
+    """A search that nobody kills."""
+
+    home: Path
+    process: "subprocess.Popen[str]"
+
+
+@pytest.fixture(scope="module")
+def in_peace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, Peaceful]]:
+    """By the number of jobs; all are started at once, for they mostly wait."""
+    folder = tmp_path_factory.mktemp("peace")
+    searches = {jobs: Peaceful(folder / str(jobs), started(folder / str(jobs), jobs)) for jobs in JOBS}
+    yield searches
+    for search in searches.values():
+        with search.process:
+            if search.process.poll() is None:
+                os.killpg(search.process.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("jobs", JOBS)
+def test_kills_do_not_show_in_what_comes_out(
+    tmp_path: Path, in_peace: dict[int, Peaceful], jobs: int
+) -> None:
     moments = random.Random(jobs)
-    in_peace, home = started(tmp_path / "peace", jobs), tmp_path / "killed"
-    assert in_peace.communicate(timeout=SECONDS)[1] == ""
-    length = journal(tmp_path / "peace").count("\n")
+    peace, home = in_peace[jobs], tmp_path / "killed"
+    assert peace.process.communicate(timeout=SECONDS)[1] == ""
+    length = journal(peace.home).count("\n")
     process = started(home, jobs)
     for number in range(KILLS):
         await_journal(home, int((number + moments.random()) * length / (KILLS + 1)), process)
@@ -108,6 +133,6 @@ def test_kills_do_not_show_in_what_comes_out(tmp_path: Path, jobs: int) -> None:
             process = started(home, jobs)
     _, said = process.communicate(timeout=SECONDS)
     assert process.returncode == 0, said
-    assert outcome(home, jobs) == outcome(tmp_path / "peace", jobs)
+    assert outcome(home, jobs) == outcome(peace.home, jobs)
     assert not outcome(home, jobs)["written twice"]
     assert not outcome(home, jobs)["left"]
