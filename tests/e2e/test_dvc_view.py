@@ -6,8 +6,12 @@ All verbs are real but ``train``, for which a bundle of random weights stands in
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -41,6 +45,7 @@ def stand_in(arguments):
 train.train_in_child = stand_in
 main()
 """
+SECONDS = 240
 _STAGES = ("download_train_data", "download_test_data", "train_model", "evaluate")
 
 
@@ -87,18 +92,22 @@ class Checkout:
         assert count == 1
         file.write_text(text)
 
-    def run(self, *command: str, fails: bool = False) -> str:
-        done = subprocess.run(
+    def start(self, *command: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
             command,
             cwd=self.folder,
             env=self._environment,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            timeout=240,
-            check=False,
+            start_new_session=True,
         )
-        assert (done.returncode != 0) == fails, done.stdout + done.stderr
-        return done.stdout + done.stderr
+
+    def run(self, *command: str, fails: bool = False) -> str:
+        with ended(self.start(*command)) as process:
+            said, _ = process.communicate(timeout=SECONDS)
+        assert (process.returncode != 0) == fails, said
+        return said
 
     def repro(self, *arguments: str) -> list[str]:
         """The stages that were run."""
@@ -110,12 +119,45 @@ class Checkout:
         self.run("git", *identity, "commit", "--quiet", "-m", "m")
 
 
+@contextmanager
+def ended(process: "subprocess.Popen[str]") -> Iterator["subprocess.Popen[str]"]:
+    """It and its children do not outlive the block."""
+    with process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Followed:
+    """Somebody who runs all commands of docs/data.md, in ``folder`` where the page says /tmp or /mnt."""
+
+    checkout: Checkout
+    folder: Path
+    process: "subprocess.Popen[str]"
+
+
+@pytest.fixture(scope="module")
+def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Followed]:
+    """Started early: it takes the other core."""
+    folder = tmp_path_factory.mktemp("followed")
+    script = "\n".join(re.findall(r"```sh\n(.*?)```", (PROJECT / "docs/data.md").read_text(), re.DOTALL))
+    assert script.count("fmnist data") >= 10
+    script = re.sub("/tmp/|/mnt/", f"{folder}/", script)
+    checkout = Checkout(folder)
+    checkout.run("git", "init", "--quiet")
+    with ended(checkout.start("bash", "-euc", script)) as process:
+        yield Followed(checkout, folder, process)
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
 
 
-def test_what_changed_is_run_again_and_compared(checkout: Checkout) -> None:
+def test_what_changed_is_run_again_and_compared(checkout: Checkout, followed: object) -> None:
     checkout.run("git", "init", "--quiet")
     checkout.commit()
     assert sorted(checkout.repro()) == sorted(_STAGES)
@@ -140,6 +182,9 @@ def test_what_changed_is_run_again_and_compared(checkout: Checkout) -> None:
     checkout.change("dropout", 0.001)
     assert checkout.repro() == ["train_model", "evaluate"]
 
+    assert checkout.repro("-f", "--single-item", "train_model") == ["train_model"]
+    assert sorted(checkout.repro("-f")) == sorted(_STAGES)
+
 
 def test_without_git_all_but_diff_works(checkout: Checkout) -> None:
     assert "is not a git repository" in checkout.run("dvc", "status", fails=True)
@@ -152,12 +197,8 @@ def test_without_git_all_but_diff_works(checkout: Checkout) -> None:
     assert "no_scm" not in (checkout.folder / ".dvc/config.local").read_text()
 
 
-def test_the_commands_of_the_documentation(checkout: Checkout, tmp_path: Path) -> None:
-    text = (PROJECT / "docs/data.md").read_text()
-    script = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
-    assert script.count("fmnist data") >= 10
-    script = re.sub("/tmp/|/mnt/", f"{tmp_path}/", script)
-    checkout.run("git", "init", "--quiet")
-    checkout.run("bash", "-euc", script)
-    assert (checkout.folder / "reports/audit/mislabelled.png").is_file()
-    assert (tmp_path / "shared/fmnist/fmnist-train-raw/history.bundle").is_file()
+def test_the_commands_of_the_documentation(followed: Followed) -> None:
+    said, _ = followed.process.communicate(timeout=SECONDS)
+    assert followed.process.returncode == 0, said
+    assert (followed.checkout.folder / "reports/audit/mislabelled.png").is_file()
+    assert (followed.folder / "shared/fmnist/fmnist-train-raw/history.bundle").is_file()
