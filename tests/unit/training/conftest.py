@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.pages import commands
+
 
 @pytest.fixture(scope="package")
 def tensorboard() -> Iterator["subprocess.Popen[str]"]:
-    """The program, asked for its version: it loads all of TensorFlow first."""
+    """The program as docs/training.md starts it, asked for its version: it loads all of TensorFlow first."""
+    (asked,) = commands("docs/training.md", "tensorboard")
     with subprocess.Popen(
-        [Path(sys.executable).with_name("tensorboard"), "--version_tb"],
+        [Path(sys.executable).with_name("tensorboard"), *asked, "--version_tb"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

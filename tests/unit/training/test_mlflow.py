@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.cli import cli
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from fmnist.engines import open_run
@@ -17,6 +18,7 @@ from fmnist.settings import PROJECT, Settings, from_environment
 from fmnist.training.base import Decision
 from fmnist.training.mlflow import MlflowRun
 from tests.support.homes import make_home
+from tests.support.pages import commands, take
 from tests.support.runs import epoch_report
 
 QUIET = """
@@ -116,6 +118,12 @@ def test_a_tracker_that_cannot_be_used_is_named_without_its_password(tmp_path: P
         open_run(from_environment(environment), "first")
     assert str(caught.value).startswith("MLflow at postgresql+psycopg2://ada:***@127.0.0.1:1/mlflow: ")
     assert "secret" not in str(caught.value)
+
+
+def test_mlflow_takes_the_command_of_the_documentation() -> None:
+    (asked,) = commands("docs/training.md", "mlflow")
+    assert asked[0] == "ui"
+    take(cli, asked)
 
 
 def interrupted_run(settings: Settings, job: str) -> MlflowRun:
