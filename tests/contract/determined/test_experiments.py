@@ -292,8 +292,14 @@ def test_damage_in_the_storage_is_named(
     ],
 )
 def test_nobody_gets_in_who_cannot(
-    master: Master, change: dict[str, str], kind: type[Exception], message: str
+    master: Master,
+    monkeypatch: pytest.MonkeyPatch,
+    change: dict[str, str],
+    kind: type[Exception],
+    message: str,
 ) -> None:
+    # As often as ever, without the seconds in between.
+    monkeypatch.setattr(session, "_RETRIES", session._RETRIES.new(backoff_factor=0.01))
     login = DeterminedLogin(**{"master": master.url, "user": USER, "password": PASSWORD, **change})
     with pytest.raises(kind, match=message) as caught:
         log_in(login)
