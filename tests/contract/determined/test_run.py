@@ -203,7 +203,7 @@ def test_a_validation_that_is_refused_fails_the_trial(
 
 def test_a_validation_that_is_never_stored_is_told(master: Master, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fmnist.training.determined.run._STORED_SECONDS", 0.2)
-    master.storage_delay = 3
+    master.storage_delay = 1
     with running(master, schedule(master, SINGLE), monkeypatch) as trial:
         trial.run.start({})
         with pytest.raises(TimedOut, match="has not stored the validation after step 10"):
