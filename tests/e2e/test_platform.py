@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -35,7 +36,7 @@ from fmnist.deployment.overview import servers, stop_all
 from fmnist.deployment.rollout import serve_alone
 from fmnist.deployment.state import load_state
 from fmnist.errors import GateRefused, InputError, NotFoundError, UnavailableError
-from fmnist.fashion_mnist import MODEL_NAME
+from fmnist.fashion_mnist import CLASSES, MODEL_NAME
 from fmnist.gate.keys import Key, Keys
 from fmnist.gate.result import ANNOTATION
 from fmnist.gate.signature import sign
@@ -43,6 +44,7 @@ from fmnist.registry.base import ModelRegistry, ModelVersion
 from fmnist.settings import PROJECT, Settings
 from tests.support.bundles import make_bundle
 from tests.support.homes import make_home
+from tests.support.pages import commands
 from tests.support.results import make_result
 
 BLANK = {"data": {"ndarray": [[0] * 784]}}
@@ -176,6 +178,15 @@ def test_the_services_own_errors_come_through(serving: Machine) -> None:
         serving.predictions, large, headers={"content-type": "application/json"}, timeout=20
     )
     assert (response.status_code, response.json()["status"]["reason"]) == (413, "TOO_LARGE")
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl, as in docs/serving.md")
+def test_the_command_of_the_documentation_is_answered(serving: Machine, tmp_path: Path) -> None:
+    (asked,) = commands("docs/serving.md", "curl")
+    picture = _picture(tmp_path / "shoe.png")
+    own = [word.replace("127.0.0.1:8080", f"127.0.0.1:{serving.own.gateway_port}") for word in asked]
+    done = subprocess.run(["curl", *own], cwd=picture.parent, capture_output=True, timeout=60, check=True)
+    assert len(json.loads(done.stdout)["data"]["names"]) == len(CLASSES)
 
 
 def test_grpc_is_routed_by_its_metadata(serving: Machine) -> None:
