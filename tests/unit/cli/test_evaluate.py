@@ -14,6 +14,7 @@ from fmnist.metrics import score
 from fmnist.predictor import Predictor
 from fmnist.settings import Settings, from_environment
 from tests.support.bundles import make_bundle
+from tests.support.homes import make_home
 
 
 @pytest.fixture
@@ -23,6 +24,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def test_a_checkpoint_and_its_version_score_the_same(settings: Settings, tmp_path: Path) -> None:
+    make_home(settings.home)
     garments = draw(100, seed=3)
     files = {file.name: tmp_path / file.name for file in TEST.files}
     files[TEST.images.name].write_bytes(write_idx(garments.images))
