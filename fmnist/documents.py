@@ -1,4 +1,4 @@
-"""YAML files with a typed form: read, checked, and each mistake told with its file and field."""
+"""YAML: files with a typed form, each mistake told with its file and field; and text for others to read."""
 
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +26,16 @@ def read_yaml(path: Path, what: str) -> Any:
         return yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot be read as {what}: {error}") from error
+
+
+def yaml_text(content: Any) -> str:
+    """Plain content as YAML, in its own order.
+
+    Threads may write at once, as they may not by determined's own function (0.38.1): it shares one
+    writer among all callers, which stays unusable for good after two have met in it.
+    """
+    text: str = yaml.safe_dump(content, sort_keys=False)
+    return text
 
 
 def validated(path: Path, content: Any, form: type[Form]) -> Form:

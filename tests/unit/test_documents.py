@@ -1,9 +1,11 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import yaml
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from fmnist.documents import read_document
+from fmnist.documents import read_document, yaml_text
 from fmnist.errors import ConfigError
 
 
@@ -66,3 +68,13 @@ def test_every_mistake_has_a_line_and_a_long_value_is_cut(tmp_path: Path) -> Non
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"absent\.yaml: cannot be read as a form"):
         read_document(tmp_path / "absent.yaml", _Form, "a form")
+
+
+def test_threads_may_write_at_once() -> None:
+    documents = [
+        {"name": f"n{number}", "hyperparameters": {"b": [1, 2.5], "a": "on"}} for number in range(400)
+    ]
+    with ThreadPoolExecutor(8) as threads:
+        texts = list(threads.map(yaml_text, documents))
+    assert [yaml.safe_load(text) for text in texts] == documents
+    assert texts[0].index("b:") < texts[0].index("a:")

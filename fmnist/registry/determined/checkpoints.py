@@ -11,9 +11,9 @@ from determined.common.api import bindings
 from determined.common.api.errors import NotFoundException
 from determined.common.storage.base import from_string
 from determined.common.storage.shared import _shortcut_to_config
-from determined.common.util import yaml_safe_dump
 
 from fmnist.bundle import Bundle
+from fmnist.documents import yaml_text
 from fmnist.errors import IntegrityError, UnavailableError
 from fmnist.registry.copies import copy_bundle, open_stored
 from fmnist.training.determined.checkpoint import FOLDER, checkpoint_metadata
@@ -99,7 +99,7 @@ class Checkpoints:
     def _config(self, bundle: Bundle) -> str:
         provenance = bundle.metadata.provenance
         data = provenance.train_data
-        text: str = yaml_safe_dump(
+        return yaml_text(
             {
                 "name": provenance.experiment,
                 "description": f"Bundle {bundle.sha256} as trained in run {provenance.run}",
@@ -109,7 +109,6 @@ class Checkpoints:
                 "checkpoint_storage": _shortcut_to_config(self._place, False),
             }
         )
-        return text
 
     def _store(self, trial: bindings.trialv1Trial, bundle: Bundle) -> bindings.v1Checkpoint:
         started = bindings.post_StartTrial(

@@ -12,9 +12,9 @@ from typing import Any
 
 from determined.common import context, v1file_utils
 from determined.common.api import bindings
-from determined.common.util import yaml_safe_dump
 
 from fmnist.bundle import Bundle
+from fmnist.documents import yaml_text
 from fmnist.errors import InputError, NotFoundError, TimedOut, TrainingFailed, UnavailableError
 from fmnist.say import Say
 from fmnist.settings import DeterminedLogin
@@ -48,7 +48,7 @@ class DeterminedExperiments:
             return self._created(existing[0], [], is_new=False)
         files = _files(submission.folder)
         labels = [*(submission.document.get("labels") or ()), f"{_LABEL}{submission.key}"]
-        config: str = yaml_safe_dump({**submission.document, "labels": labels})
+        config = yaml_text({**submission.document, "labels": labels})
         request = bindings.v1CreateExperimentRequest(activate=True, config=config, modelDefinition=files)
         sending = copy(self._session)
         sending.seconds = _SENDING_SECONDS
