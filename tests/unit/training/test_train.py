@@ -178,10 +178,23 @@ def test_each_epoch_is_reported(trained: Trained) -> None:
     assert last.training["loss"] < first.training["loss"]
 
 
-def test_stop_ends_after_that_epoch_and_the_baseline_exports_too(garments: Dataset, job: TrainingJob) -> None:
+@pytest.fixture(scope="module")
+def final(garments: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The baseline on all images, told to stop after the first of two epochs."""
     run = RecordingRun(stop_after=1)
-    metadata = train(changed(job, network="baseline"), garments, run).metadata
-    assert (metadata.epochs, metadata.network) == (1, "baseline")
+    job = changed(
+        job_in(tmp_path_factory.mktemp("final")),
+        network="baseline",
+        val_size=0,
+        class_weights="balanced",
+        schedule={"name": "cosine"},
+    )
+    return run, train(job, garments, run)
+
+
+def test_stop_ends_after_that_epoch_and_the_baseline_exports_too(final: Trained) -> None:
+    run, bundle = final
+    assert (bundle.metadata.epochs, bundle.metadata.network) == (1, "baseline")
     assert len(run.reports) == 1
 
 
@@ -221,10 +234,8 @@ def test_a_loss_without_bounds_ends_the_training_and_leaves_nothing(
     assert list(job.folder.parent.iterdir()) == []
 
 
-def test_a_final_model_learns_all_images(garments: Dataset, job: TrainingJob) -> None:
-    run = RecordingRun()
-    final = changed(job, epochs=1, val_size=0, class_weights="balanced", schedule={"name": "cosine"})
-    bundle = train(final, garments, run)
+def test_a_final_model_learns_all_images(garments: Dataset, final: Trained) -> None:
+    run, bundle = final
     (report,) = run.reports
     assert (report.validation, set(report.pictures)) == ({}, {"augmented_samples"})
     assert report.steps == len(garments) // 32
@@ -249,14 +260,15 @@ class Dies(RecordingRun):
         return super().report(report)
 
 
-@pytest.mark.parametrize("epoch", [1, 2])
 def test_a_training_that_goes_on_gives_the_same_bits(
-    garments: Dataset, trained: Trained, tmp_path: Path, epoch: int
+    garments: Dataset, trained: Trained, tmp_path: Path
 ) -> None:
+    """Ended as it tells of its first epoch, gone on with, and ended as it tells of its last."""
     kept = replace(job_in(tmp_path), state=tmp_path / "state")
-    with pytest.raises(KeyboardInterrupt):
-        train(kept, garments, Dies(epoch))
-    assert not kept.folder.exists()
+    for epoch in (1, 2):
+        with pytest.raises(KeyboardInterrupt):
+            train(kept, garments, Dies(epoch))
+        assert not kept.folder.exists()
     run = RecordingRun()
     bundle = train(kept, garments, run)
     whole_run, whole = trained
