@@ -42,7 +42,7 @@ def master(tmp_path: Path) -> Iterator[Master]:
 
 
 def test_the_slots_of_a_trial_train_together_and_the_first_speaks(master: Master, tmp_path: Path) -> None:
-    garments = draw(400, seed=1)
+    garments = draw(200, seed=1)
     (tmp_path / TRAIN.images.name).write_bytes(write_idx(garments.images))
     (tmp_path / TRAIN.labels.name).write_bytes(write_idx(garments.labels))
     home = tmp_path / "home"

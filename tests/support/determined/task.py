@@ -115,10 +115,12 @@ def become(task: Task) -> None:
 
 
 def _main() -> None:
-    become(Task(**json.loads(os.environ[_FACTS])))
+    task = Task(**json.loads(os.environ[_FACTS]))
+    become(task)
     from fmnist.training.train import main
 
-    sys.argv = ["train", "--threads", "2"]
+    # Two in all, as many as the smallest machines of CI have cores.
+    sys.argv = ["train", "--threads", str(max(1, 2 // task.slots))]
     main()
 
 
