@@ -5,6 +5,8 @@ SHELL := /bin/bash
 # A company's own certificate authority is honoured by pip, but by uv and Node only when told to.
 export UV_SYSTEM_CERTS := true
 export NODE_USE_SYSTEM_CA := 1
+# Without bytecode on disk each process that trains would compile TensorFlow again: six seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 PLATFORM := $(shell uname -sm | sed -e 's/Linux x86_64/linux-x86_64/' -e 's/Linux aarch64/linux-arm64/' -e 's/Darwin arm64/macos-arm64/' -e 's/ /-/')
 BIN := .venv/bin
