@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,23 +109,45 @@ def test_the_report_says_what_was_served(walked: Walked) -> None:
     assert len(report["answers"]) == 10
 
 
-def test_what_is_served_names_its_data_commit(walked: Walked) -> None:
-    (answer,) = json.loads(run([FMNIST, "predict", "--test", "1", "--json"], walked.environment))
-    lineage = json.loads(run([FMNIST, "lineage", "1", "--json"], walked.environment))
+@dataclass(frozen=True)
+class Printed:
+    """By the README's snippet and by three verbs."""
+
+    snippet: str
+    prediction: str
+    lineage: str
+    log: str
+
+
+@pytest.fixture(scope="module")
+def printed(walked: Walked) -> Printed:
+    """Two at a time: each takes seconds to load."""
+    (snippet,) = re.findall(r"```python\n(.*?)```", (PROJECT / "README.md").read_text(), flags=re.DOTALL)
+    own_port = snippet.replace("8080", walked.environment["FMNIST_GATEWAY_PORT"])
+    commands: list[list[str | Path]] = [
+        [sys.executable, "-c", own_port],
+        [FMNIST, "predict", "--test", "1", "--json"],
+        [FMNIST, "lineage", "1", "--json"],
+        [FMNIST, "data", "log", TRAIN.repo, "--json"],
+    ]
+    with ThreadPoolExecutor(2) as threads:
+        return Printed(*threads.map(lambda command: run(command, walked.environment), commands))
+
+
+def test_what_is_served_names_its_data_commit(walked: Walked, printed: Printed) -> None:
+    (answer,) = json.loads(printed.prediction)
+    lineage = json.loads(printed.lineage)
     assert answer["tags"]["train_data_commit"] == lineage["train_data"]["commit"]
     assert answer["tags"]["run"] == lineage["run"] == walked.report["lineage"]["run"]
     assert answer["tags"]["data_origin"] == walked.report["dataset"]
-    (newest, *_) = json.loads(run([FMNIST, "data", "log", TRAIN.repo, "--json"], walked.environment))
+    (newest, *_) = json.loads(printed.log)
     assert newest["id"] == lineage["train_data"]["commit"]
 
 
-def test_the_readmes_snippet_sees_an_ankle_boot(walked: Walked) -> None:
-    readme = (PROJECT / "README.md").read_text()
-    (snippet,) = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
-    own_port = snippet.replace("8080", walked.environment["FMNIST_GATEWAY_PORT"])
-    printed = run([sys.executable, "-c", own_port], walked.environment)
-    assert "Ankle boot" in printed.splitlines()[-2]
-    assert f"'model': '{MODEL_NAME}'" in printed.splitlines()[-1]
+def test_the_readmes_snippet_sees_an_ankle_boot(printed: Printed) -> None:
+    lines = printed.snippet.splitlines()
+    assert "Ankle boot" in lines[-2]
+    assert f"'model': '{MODEL_NAME}'" in lines[-1]
 
 
 def test_down_leaves_nothing_behind(walked: Walked) -> None:
