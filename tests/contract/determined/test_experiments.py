@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from determined.common.api import bindings
+from determined.common.experimental.determined import Determined
 
 from fmnist.bundle import Bundle
 from fmnist.data.base import Commit
@@ -168,6 +169,19 @@ def test_a_completed_experiment_names_its_best_checkpoint(
     assert not bundle.folder.exists()
     with experiments.bundle(best) as bundle:
         assert bundle.metadata.hyperparameters == {"seed": 1}
+
+
+def test_a_checkpoint_tells_determineds_users_its_data_commit(
+    master: Master, experiments: DeterminedExperiments, tmp_path: Path
+) -> None:
+    document = read_document(PROJECT / "const.yaml")
+    document["integrations"]["pachyderm"]["dataset"]["commit"] = "c0ffee"
+    made = experiments.create(submission(tmp_path, **document), once=False)
+    trial = Trial(1, master.records.experiments[made.id], {})
+    master.records.trials[trial.id] = trial
+    name = checkpoint(master, trial, make_bundle(tmp_path / "a"), 10, 0.8)
+    client = Determined(master.url, USER, PASSWORD)
+    assert client.get_checkpoint(name).get_pachyderm_commit() == "c0ffee"
 
 
 @pytest.mark.parametrize("state", [State.CANCELED, State.ERROR, State.DELETED])
