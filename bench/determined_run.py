@@ -1,7 +1,7 @@
 """What a training spends on telling Determined of it, against the local run: MLflow on SQLite.
 
-The demo's network on the official training data, ROUNDS times under each of the two, in turn, so that
-a machine that changes its pace meets both. Each training's first epoch is left out: it also traces the
+The demo's network on the official training data, some times under each of the two, in turn, so that a
+machine that changes its pace meets both. Each training's first epoch is left out: it also traces the
 graph. Two figures: whole epochs against each other, whose noise is about 10 % on a shared machine; and
 the seconds within the run's own `report`, the only place where the two differ, which is the reliable one.
 
@@ -155,9 +155,10 @@ def measured(opened: Opened, epochs: int, training: Dataset) -> Timed:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--quick", action="store_true", help="a minute, whose figure means nothing")
-    quick = parser.parse_args().quick
-    rounds, epochs, images = (1, 2, 2000) if quick else (ROUNDS, EPOCHS, None)
+    options = parser.parse_args()
+    rounds, epochs, images = (1, 2, 2000) if options.quick else (options.rounds, EPOCHS, None)
     settings = from_environment()
     store = data_store(settings)
     commit, _ = fetch(settings, store, print)
