@@ -76,7 +76,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walked]:
     source = folder / "source"
     keras = folder / "keras"
     test_data = boots_first(synthetic.draw(400, seed=2))
-    write_split(source, TRAIN, synthetic.draw(3000, seed=1))
+    write_split(source, TRAIN, synthetic.draw(1500, seed=1))
     write_split(source, TEST, test_data)
     (source / SYNTHETIC_MARKER).touch()
     for split in (TRAIN, TEST):
