@@ -28,6 +28,8 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
 
 
 def records(settings: Settings, run: str) -> list[Any]:
+    # Its service writes on after a run's end, and closes the file at its own.
+    wandb.teardown()
     (file,) = settings.home.glob(f"wandb/offline-run-*/run-{run}.wandb")
     store: Any = DataStore()
     store.open_for_scan(str(file))
