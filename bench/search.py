@@ -20,11 +20,9 @@ import itertools
 import random
 import statistics
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 from fmnist.bundle import DataReference
 from fmnist.data.dataset import Dataset
@@ -40,8 +38,9 @@ from fmnist.search.resources import share_machine
 from fmnist.search.search import search
 from fmnist.search.workers import Workers, prepare, share
 from fmnist.settings import PROJECT, Settings, from_environment
-from fmnist.training.base import Decision, EpochReport, Run
+from fmnist.training.base import Run
 from fmnist.training.experiment import Experiment, load_experiment
+from fmnist.training.untracked import Untracked
 
 SEEDS = (1, 2, 3, 4, 5)
 WIDE = (
@@ -58,25 +57,10 @@ ORDERS = 200
 Curve = tuple[float, ...]
 
 
-class Untracked:
-    """A run that nobody keeps: the study has the curve."""
-
-    id = "bench"
-
-    def start(self, parameters: Mapping[str, Any]) -> None:
-        pass
-
-    def report(self, report: EpochReport) -> Decision:
-        return Decision.CONTINUE
-
-    def finish(self, bundle: Path) -> None:
-        pass
-
-
 @contextmanager
 def untracked(*_: object) -> Iterator[Run]:
     """Opens no run anywhere."""
-    yield Untracked()
+    yield Untracked("bench")
 
 
 def experiments(trials: int, epochs: int, as_shipped: bool) -> tuple[Experiment, Experiment]:
@@ -139,19 +123,8 @@ def orders(trials: int, seed: int) -> Iterator[list[int]]:
         yield shuffled.sample(range(trials), trials)
 
 
-def by_random(curves: Sequence[Curve], order: Sequence[int], target: float) -> tuple[int, bool]:
-    """Epochs until the target is met, or all of them."""
-    spent = 0
-    for trial in order:
-        for accuracy in curves[trial]:
-            spent += 1
-            if accuracy >= target:
-                return spent, True
-    return spent, False
-
-
-def by_asha(plan: Plan, curves: Sequence[Curve], order: Sequence[int], target: float) -> tuple[int, bool]:
-    """The same, where a trial that falls behind at a rung is stopped."""
+def spent_until(plan: Plan, curves: Sequence[Curve], order: Sequence[int], target: float) -> tuple[int, bool]:
+    """Epochs until the target is met, or all of them; a trial that falls behind at a rung is stopped."""
     spent = 0
     arrived: defaultdict[tuple[int, int], list[float]] = defaultdict(list)
     for number, trial in enumerate(order):
@@ -183,7 +156,7 @@ def main() -> None:
     if options.quick:
         options.trials, options.epochs, options.images, options.repeats = 4, 2, 600, 1
     everything, adaptive = experiments(options.trials, options.epochs, options.as_shipped)
-    plan = plan_of(adaptive)
+    plans = {"random": plan_of(everything), "adaptive": plan_of(adaptive)}
     curves = recorded(everything, options.images)
     finals = sorted(curve[-1] for curve in curves)
     print(
@@ -195,17 +168,12 @@ def main() -> None:
     for seed in SEEDS:
         first = itertools.islice(orders(len(curves), seed), ORDERS)
         target = statistics.median(max(max(curves[t]) for t in order[:BUDGET]) for order in first)
-        spent = {"random": 0, "adaptive": 0}
-        for name in spent:
+        spent = dict.fromkeys(plans, 0)
+        for name, plan in plans.items():
             shuffled = orders(len(curves), seed)
             found = 0
             while found < options.repeats:
-                order = next(shuffled)
-                epochs, met = (
-                    by_random(curves, order, target)
-                    if name == "random"
-                    else by_asha(plan, curves, order, target)
-                )
+                epochs, met = spent_until(plan, curves, next(shuffled), target)
                 spent[name] += epochs
                 found += met
         means = {name: epochs / options.repeats for name, epochs in spent.items()}

@@ -6,14 +6,12 @@ strategy that Keras 3 does not train in; the others start through PyTorch, Horov
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from determined import constants
 from determined._info import ClusterInfo
 from determined.core._distributed import DistributedContext
 
-from fmnist.training.base import Decision, EpochReport
 from fmnist.training.team import ALONE, Team
 
 _SLOT = "FMNIST_SLOT"
@@ -75,19 +73,3 @@ def distributed(info: ClusterInfo, own: Team, environ: Mapping[str, str] = os.en
 
 def _slot(environ: Mapping[str, str]) -> int:
     return int(environ.get(_SLOT, "0"))
-
-
-class Follower:
-    """The run of every process but the first, which speaks for all."""
-
-    def __init__(self, trial: int) -> None:
-        self.id = str(trial)
-
-    def start(self, parameters: Mapping[str, Any]) -> None:
-        pass
-
-    def report(self, report: EpochReport) -> Decision:
-        return Decision.CONTINUE
-
-    def finish(self, bundle: Path) -> None:
-        pass

@@ -23,6 +23,7 @@ from fmnist.training.determined.checkpoint import STATE
 from fmnist.training.determined.run import DeterminedRun
 from fmnist.training.determined.session import errors_mapped, patient
 from fmnist.training.trial import Trial
+from fmnist.training.untracked import Untracked
 
 _EPOCH = re.compile(r"epoch-(\d+)\.state")
 _THREADS = "number of threads"
@@ -56,7 +57,8 @@ def open_trial() -> Iterator[Trial]:
             experiment = bindings.get_GetExperiment(session, experimentId=info.trial.experiment_id).experiment
         run: Run
         if team.rank:
-            run = slots.Follower(info.trial.trial_id)
+            # The first process speaks for all.
+            run = Untracked(str(info.trial.trial_id))
         else:
             run = DeterminedRun(context, state, context.train.set_metadata, restored=_epoch(state))
         yield Trial(
