@@ -54,7 +54,7 @@ def opened(
 
 def holds_a_bundle(checkpoint: bindings.v1Checkpoint) -> bool:
     """Whether it is the last checkpoint of a training; those before hold what a training goes on from."""
-    return all(f"{FOLDER}/{file}" in checkpoint.resources for file in (METADATA_FILE, ONNX_FILE))
+    return not _missing(checkpoint)
 
 
 def _download(session: Session, checkpoint: bindings.v1Checkpoint, folder: Path) -> None:
@@ -86,9 +86,14 @@ def _check_holds_a_bundle(checkpoint: bindings.v1Checkpoint) -> None:
     name = f"checkpoint {checkpoint.uuid}"
     if checkpoint.state.value in ("STATE_DELETED", "STATE_PARTIALLY_DELETED"):
         raise NotFoundError(f"{name}: was deleted at the master, which keeps its record only")
-    for file in (METADATA_FILE, ONNX_FILE):
-        if f"{FOLDER}/{file}" not in checkpoint.resources:
-            raise InputError(
-                f"{name}: holds no {FOLDER}/{file}; choose a checkpoint that fmnist wrote with its model, "
-                "the last one of a trial"
-            )
+    for file in _missing(checkpoint):
+        raise InputError(
+            f"{name}: holds no {file}; choose a checkpoint that fmnist wrote with its model, "
+            "the last one of a trial"
+        )
+
+
+def _missing(checkpoint: bindings.v1Checkpoint) -> list[str]:
+    """What a bundle needs and the checkpoint does not hold."""
+    needed = (f"{FOLDER}/{file}" for file in (METADATA_FILE, ONNX_FILE))
+    return [file for file in needed if file not in checkpoint.resources]
