@@ -26,6 +26,7 @@ from unittest.mock import patch
 from determined import _info
 from determined.common.api import bindings
 
+from bench.networks import MODERN
 from fmnist.bundle import DataReference
 from fmnist.data.dataset import Dataset
 from fmnist.data.fetch import fetch, load
@@ -43,18 +44,6 @@ from tests.support.determined.apart import serving_apart
 ROUNDS = 2
 EPOCHS = 4
 AIM = 3.0
-NETWORK = {
-    "network": "modern",
-    "width": 24,
-    "dropout": 0.2,
-    "epochs": EPOCHS,
-    "batch_size": 128,
-    "val_size": 0.1,
-    "optimizer": {"name": "adamw", "learning_rate": 0.01, "weight_decay": 0.02},
-    "schedule": {"name": "cosine", "warm_up": 0.25, "final": 0.01},
-    "loss": {"name": "cross_entropy", "label_smoothing": 0.1},
-    "augmentation": {"flip": 0.5},
-}
 Opened = AbstractContextManager[tuple[Run, Path]]
 """A run, and the folder where the training keeps each epoch's end."""
 
@@ -140,7 +129,7 @@ def measured(opened: Opened, epochs: int, training: Dataset) -> Timed:
         timed = Timed(run)
         job = TrainingJob(
             experiment="bench",
-            hyperparameters=Hyperparameters.read({**NETWORK, "epochs": epochs}),
+            hyperparameters=Hyperparameters.read({**MODERN, "epochs": epochs}),
             train_data=DataReference(TRAIN.repo, "bench", "official", {}),
             folder=Path(folder) / "checkpoint",
             seed=1,
