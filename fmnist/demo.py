@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +212,7 @@ def _searched(
             data,
             settings,
             workers,
-            lambda *run: engines.open_run(settings, experiment.name, *run),
+            partial(engines.open_run, settings, experiment.name),
             share_machine(experiment, None),
             fresh=True,
             progress=progress,

@@ -3,6 +3,7 @@
 import json
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def _search(file: Path, overrides: tuple[str, ...], jobs: int | None, fresh: boo
             reference_to(commit),
             settings,
             workers,
-            lambda *run: open_run(settings, experiment.name, *run),
+            partial(open_run, settings, experiment.name),
             shares,
             fresh=fresh,
             progress=progress,
