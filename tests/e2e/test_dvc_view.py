@@ -6,11 +6,9 @@ All verbs are real but ``train``, for which a bundle of random weights stands in
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from fmnist.data.idx import write_idx
 from fmnist.data.synthetic import draw
 from fmnist.fashion_mnist import SPLITS
 from fmnist.settings import PROJECT
+from tests.support.processes import ended
 
 _COMMAND = """
 import sys
@@ -117,17 +116,6 @@ class Checkout:
         identity = ("-c", "user.name=t", "-c", "user.email=t@example.org")
         self.run("git", "add", "--all")
         self.run("git", *identity, "commit", "--quiet", "-m", "m")
-
-
-@contextmanager
-def ended(process: "subprocess.Popen[str]") -> Iterator["subprocess.Popen[str]"]:
-    """It and its children do not outlive the block."""
-    with process:
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
 
 
 @dataclass(frozen=True)

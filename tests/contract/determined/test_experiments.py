@@ -2,7 +2,6 @@
 
 import threading
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,16 +32,10 @@ from fmnist.training.submission import Submission
 from tests.support.bundles import make_bundle
 from tests.support.determined.records import Checkpoint, Trial
 from tests.support.determined.routes import PASSWORD, USER
-from tests.support.determined.server import Fault, Master, serving
+from tests.support.determined.server import Fault, Master
 from tests.support.determined.trials import SINGLE, schedule
 
 State = bindings.experimentv1State
-
-
-@pytest.fixture
-def master(tmp_path: Path) -> Iterator[Master]:
-    with serving(tmp_path / "storage") as found:
-        yield found
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ The port's own contract is in tests/contract/test_registry.py.
 
 import json
 import uuid
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,17 +20,11 @@ from fmnist.settings import Settings
 from fmnist.training.determined.checkpoint import checkpoint_metadata
 from tests.support.bundles import make_bundle
 from tests.support.determined.records import Checkpoint, Model, Trial, Version
-from tests.support.determined.server import Fault, Master, serving
+from tests.support.determined.server import Fault, Master
 from tests.support.determined.trials import SINGLE, schedule
 from tests.support.homes import make_home
 
 MODEL = "fashion-classifier"
-
-
-@pytest.fixture
-def master(tmp_path: Path) -> Iterator[Master]:
-    with serving(tmp_path / "storage") as found:
-        yield found
 
 
 @pytest.fixture

@@ -12,14 +12,8 @@ from fmnist.errors import FmnistError, TimedOut
 from fmnist.training.base import Decision
 from fmnist.training.determined import session
 from fmnist.training.determined.run import DeterminedRun
-from tests.support.determined.server import Fault, Master, serving
+from tests.support.determined.server import Fault, Master
 from tests.support.determined.trials import ASHA, SINGLE, STEPS, keep, report, running, schedule, train
-
-
-@pytest.fixture
-def master(tmp_path: Path) -> Iterator[Master]:
-    with serving(tmp_path / "storage") as found:
-        yield found
 
 
 def test_the_master_hears_of_every_epoch(

@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,28 +16,17 @@ from fmnist.settings import from_environment
 from fmnist.training.determined import slots
 from fmnist.training.team import ALONE
 from tests.support.determined import task
-from tests.support.determined.server import Master, serving
+from tests.support.determined.server import Master
 from tests.support.determined.trials import SINGLE, schedule
+from tests.support.networks import SMALL
 
 SECONDS = 200
 HPARAMS = {
-    "network": "modern",
-    "width": 8,
-    "dropout": 0.2,
-    "epochs": 2,
-    "batch_size": 32,
-    "val_size": 0.2,
-    "optimizer": {"name": "adamw", "learning_rate": 0.004, "weight_decay": 0.0005},
+    **SMALL,
     "schedule": {"name": "cosine"},
     "loss": {"name": "cross_entropy"},
     "augmentation": {"flip": 0.5},
 }
-
-
-@pytest.fixture
-def master(tmp_path: Path) -> Iterator[Master]:
-    with serving(tmp_path / "storage") as found:
-        yield found
 
 
 def test_the_slots_of_a_trial_train_together_and_the_first_speaks(master: Master, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from fmnist.training.determined import session
 from fmnist.training.determined.session import log_in
 from tests.support.bundles import make_bundle
 from tests.support.determined.routes import PASSWORD, USER
-from tests.support.determined.server import Master, serving
+from tests.support.determined.server import Master
 from tests.support.determined.trials import report
 from tests.support.homes import make_home
 from tests.support.ports import free_ports
@@ -24,12 +24,6 @@ from tests.support.socks import Proxy, socks_proxy
 ELSEWHERE = "127.0.0.2"
 """An address of this machine where no master listens; the proxy goes to the one at 127.0.0.1."""
 NAME = "master.cluster.invalid"
-
-
-@pytest.fixture
-def master(tmp_path: Path) -> Iterator[Master]:
-    with serving(tmp_path / "storage") as found:
-        yield found
 
 
 @pytest.fixture

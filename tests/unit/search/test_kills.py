@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pytest
 from fmnist.search.asha import plan_of
 from fmnist.search.optuna.study import Study
 from fmnist.settings import PROJECT
+from tests.support.processes import ended
 from tests.unit.search.killed import experiment_of
 
 KILLS = int(os.environ.get("KILLS", "3"))
@@ -107,12 +109,12 @@ class Peaceful:
 def in_peace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, Peaceful]]:
     """By the number of jobs; all are started at once, for they mostly wait."""
     folder = tmp_path_factory.mktemp("peace")
-    searches = {jobs: Peaceful(folder / str(jobs), started(folder / str(jobs), jobs)) for jobs in JOBS}
-    yield searches
-    for search in searches.values():
-        with search.process:
-            if search.process.poll() is None:
-                os.killpg(search.process.pid, signal.SIGKILL)
+    with ExitStack() as stack:
+        yield {
+            jobs: Peaceful(home, stack.enter_context(ended(started(home, jobs))))
+            for jobs in JOBS
+            for home in [folder / str(jobs)]
+        }
 
 
 @pytest.mark.parametrize("jobs", JOBS)

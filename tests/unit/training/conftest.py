@@ -1,7 +1,5 @@
 """What takes seconds to load is started before it is asked for: it takes the other core."""
 
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,19 +8,19 @@ from pathlib import Path
 import pytest
 
 from tests.support.pages import commands
+from tests.support.processes import ended
 
 
 @pytest.fixture(scope="package")
 def tensorboard() -> Iterator["subprocess.Popen[str]"]:
     """The program as docs/training.md starts it, asked for its version: it loads all of TensorFlow first."""
     (asked,) = commands("docs/training.md", "tensorboard")
-    with subprocess.Popen(
+    process = subprocess.Popen(
         [Path(sys.executable).with_name("tensorboard"), *asked, "--version_tb"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-    ) as process:
+    )
+    with ended(process):
         yield process
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)

@@ -1,10 +1,9 @@
 """Two processes that train one model against one; TensorFlow is loaded here and in each of them."""
 
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from fmnist.training.base import Decision
 from fmnist.training.collective import Collective, others_needed
 from fmnist.training.team import Team
 from tests.support.ports import free_ports
+from tests.support.processes import ended
 from tests.support.together import BATCH, EPOCHS, learn
 
 THREADS = 2
@@ -28,21 +28,16 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[tuple[Path, "
     """Two processes at work, and where each leaves what it learnt."""
     folder = tmp_path_factory.mktemp("together")
     addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
-    started = []
-    try:
+    with ExitStack() as stack:
+        started = []
         for rank in range(2):
             out = folder / f"{rank}.npz"
             command = [sys.executable, "-m", "tests.support.together", str(out), str(rank), *addresses]
             process = subprocess.Popen(
                 command, cwd=PROJECT, stderr=subprocess.PIPE, text=True, start_new_session=True
             )
-            started.append((out, process))
+            started.append((out, stack.enter_context(ended(process))))
         yield started
-    finally:
-        for _, process in started:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
 
 
 def test_two_processes_learn_what_one_learns_with_the_double_batch(

@@ -1,6 +1,5 @@
 import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from fmnist.training.base import Decision
 from fmnist.training.mlflow import MlflowRun
 from tests.support.homes import make_home
 from tests.support.pages import commands, take
+from tests.support.processes import ended
 from tests.support.runs import epoch_report
 
 QUIET = """
@@ -44,17 +44,16 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator["subprocess.Popen[bytes]"]:
     """A run in a process and a home of its own. Started early: it takes the other core."""
     environment = {"FMNIST_HOME": str(tmp_path_factory.mktemp("quiet")), "PATH": "/usr/bin:/bin"}
-    with subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-c", QUIET],
         env=environment,
         cwd=PROJECT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
-    ) as process:
+    )
+    with ended(process):
         yield process
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")

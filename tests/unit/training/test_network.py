@@ -5,7 +5,8 @@ from fmnist.fashion_mnist import CLASSES
 from fmnist.training.backend import prepare
 from fmnist.training.hyperparameters import Hyperparameters
 from fmnist.training.network import build
-from tests.unit.training.test_train import SMALL, THREADS
+from tests.support.networks import SMALL
+from tests.unit.training.test_train import THREADS
 
 
 @pytest.fixture(autouse=True)

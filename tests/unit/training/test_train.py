@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,21 +25,11 @@ from fmnist.training.base import Decision, EpochReport
 from fmnist.training.hyperparameters import Hyperparameters
 from fmnist.training.job import TrainingJob
 from fmnist.training.train import _command, train
+from tests.support.networks import SMALL
+from tests.support.processes import ended
 from tests.support.runs import RecordingRun
 
 RATE = 0.004
-SMALL = {
-    "network": "modern",
-    "width": 8,
-    "dropout": 0.2,
-    "epochs": 2,
-    "batch_size": 32,
-    "val_size": 0.2,
-    "optimizer": {"name": "adamw", "learning_rate": RATE, "weight_decay": 0.0005},
-    "schedule": {"name": "cosine", "warm_up": 0.25, "final": 0.01},
-    "loss": {"name": "cross_entropy", "label_smoothing": 0.05},
-    "augmentation": {"flip": 0.5, "shift": 0.5, "erase": 0.5},
-}
 SEED = 7
 THREADS = 2
 KILLED_ONCE = """
@@ -111,17 +100,16 @@ def from_the_command_line(
         f"--threads={THREADS}",
         *values,
     ]
-    with subprocess.Popen(
+    process = subprocess.Popen(
         [*command, f"--config=reproducibility.experiment_seed={SEED}"],
         env={**os.environ, **home},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-    ) as process:
+    )
+    with ended(process):
         yield process
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
 
 
 Trained = tuple[RecordingRun, Bundle]

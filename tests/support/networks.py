@@ -1,0 +1,14 @@
+"""Hyperparameters of trainings that take seconds."""
+
+SMALL = {
+    "network": "modern",
+    "width": 8,
+    "dropout": 0.2,
+    "epochs": 2,
+    "batch_size": 32,
+    "val_size": 0.2,
+    "optimizer": {"name": "adamw", "learning_rate": 0.004, "weight_decay": 0.0005},
+    "schedule": {"name": "cosine", "warm_up": 0.25, "final": 0.01},
+    "loss": {"name": "cross_entropy", "label_smoothing": 0.05},
+    "augmentation": {"flip": 0.5, "shift": 0.5, "erase": 0.5},
+}
