@@ -10,15 +10,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fmnist.data.dataset import Dataset, Images
+from fmnist.core.dataset import Dataset, Images
+from fmnist.core.machine import usable_cores
 from fmnist.data.fetch import fetch, load
-from fmnist.engines import data_store
+from fmnist.experiments import load_experiment
+from fmnist.experiments.hyperparameters import Augmentation, Hyperparameters
 from fmnist.settings import PROJECT, from_environment
 from fmnist.training import backend
 from fmnist.training.augmentation import VARIATIONS, augment
-from fmnist.training.experiment import load_experiment
-from fmnist.training.hyperparameters import Augmentation, Hyperparameters
-from fmnist.training.train import usable_cores
+from fmnist.wiring import data_store
 
 IMAGES = 12_000
 ROUNDS = 5
@@ -57,7 +57,7 @@ def main() -> None:
         print(f"{name:18} {1e6 * took / len(dataset):12.2f}")
 
     backend.prepare(usable_cores())
-    from fmnist.training.fitting import Fitting
+    from fmnist.training.trainer import Fitting
 
     plain = hyperparameters.model_copy(update={"augmentation": Augmentation()})
     fitting = Fitting(plain, seed=0, images=len(dataset), epochs=ROUNDS + 1)

@@ -27,17 +27,18 @@ from determined import _info
 from determined.common.api import bindings
 
 from bench.networks import MODERN
-from fmnist.bundle import DataReference
-from fmnist.data.dataset import Dataset
+from fmnist.clients.determined.session import log_in
+from fmnist.core.dataset import Dataset
+from fmnist.core.fashion_mnist import TRAIN
+from fmnist.core.machine import usable_cores
+from fmnist.core.provenance import DataReference
 from fmnist.data.fetch import fetch, load
-from fmnist.engines import data_store, open_run, open_trial
-from fmnist.fashion_mnist import TRAIN
+from fmnist.experiments.hyperparameters import Hyperparameters
 from fmnist.settings import from_environment
-from fmnist.training.base import Decision, EpochReport, Run
-from fmnist.training.determined.session import log_in
-from fmnist.training.hyperparameters import Hyperparameters
+from fmnist.tracking.base import Decision, EpochReport, Run
 from fmnist.training.job import TrainingJob
-from fmnist.training.train import train, usable_cores
+from fmnist.training.loop import train
+from fmnist.wiring import data_store, open_run, open_trial
 from tests.support.determined import task
 from tests.support.determined.apart import serving_apart
 

@@ -21,8 +21,8 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
+from fmnist.core.fashion_mnist import CLASSES
 from fmnist.errors import GateRefused
-from fmnist.fashion_mnist import CLASSES
 from fmnist.gate.corruptions import CORRUPTIONS
 from fmnist.gate.evidence import Comparison
 from fmnist.gate.measurement import Estimate, Measurement

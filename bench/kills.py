@@ -25,16 +25,16 @@ from typing import Any
 
 import psutil
 
-from fmnist.data.idx import write_idx
+from fmnist.core.fashion_mnist import TRAIN
+from fmnist.data.formats.idx import write_idx
 from fmnist.data.synthetic import draw
-from fmnist.engines import data_store
-from fmnist.fashion_mnist import TRAIN
-from fmnist.files import sha256_of
+from fmnist.experiments import load_experiment
+from fmnist.files.atomic import sha256_of
 from fmnist.search.asha import plan_of
 from fmnist.search.optuna.study import Study
 from fmnist.settings import PROJECT, Settings, from_environment
-from fmnist.training.experiment import load_experiment
-from fmnist.training.mlflow import open_client
+from fmnist.tracking.mlflow import open_client
+from fmnist.wiring import data_store
 
 IMAGES = 2000
 SECONDS = 600

@@ -11,18 +11,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fmnist.bundle import DataReference
-from fmnist.data.dataset import Dataset
+from fmnist.core.dataset import Dataset
+from fmnist.core.fashion_mnist import TRAIN
+from fmnist.core.machine import usable_cores
+from fmnist.core.metrics import score
+from fmnist.core.predictor import Predictor
+from fmnist.core.provenance import DataReference
 from fmnist.data.fetch import fetch, load
-from fmnist.engines import data_store
-from fmnist.fashion_mnist import TRAIN
-from fmnist.metrics import score
-from fmnist.predictor import Predictor
+from fmnist.experiments.hyperparameters import Hyperparameters
 from fmnist.settings import from_environment
-from fmnist.training.base import Decision, EpochReport
-from fmnist.training.hyperparameters import Hyperparameters
+from fmnist.tracking.base import Decision, EpochReport
 from fmnist.training.job import TrainingJob
-from fmnist.training.train import train, usable_cores
+from fmnist.training.loop import train
+from fmnist.wiring import data_store
 
 SEEDS = (1, 2, 3)
 EPOCHS = 3

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fmnist import settings
-from fmnist.data.pachyderm import address
-from fmnist.data.pachyderm.connection import Connection
+from fmnist.clients.pachyderm.connection import Connection
 from fmnist.data.pachyderm.store import PachydermStore
 from fmnist.data.sources import find, places
+from fmnist.settings import pachd as address
 
 ROUNDS = 3
 

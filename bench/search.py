@@ -24,23 +24,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from fmnist.bundle import DataReference
-from fmnist.data.dataset import Dataset
+from fmnist.core.dataset import Dataset
+from fmnist.core.fashion_mnist import TRAIN
+from fmnist.core.provenance import DataReference
 from fmnist.data.fetch import fetch, load
-from fmnist.engines import data_store
-from fmnist.fashion_mnist import TRAIN
+from fmnist.experiments import Experiment, load_experiment
 from fmnist.search.asha import Plan, goes_on, plan_of
-from fmnist.search.base import TrialState
-from fmnist.search.folder import find_study
 from fmnist.search.optuna.study import read_trials
 from fmnist.search.progress import shown
 from fmnist.search.resources import share_machine
-from fmnist.search.search import search
+from fmnist.search.runner import search
+from fmnist.search.study_folder import find_study
+from fmnist.search.trial import TrialState
 from fmnist.search.workers import Workers, prepare, share
 from fmnist.settings import PROJECT, Settings, from_environment
-from fmnist.training.base import Run
-from fmnist.training.experiment import Experiment, load_experiment
-from fmnist.training.untracked import Untracked
+from fmnist.tracking.base import Run
+from fmnist.tracking.null import Untracked
+from fmnist.wiring import data_store
 
 SEEDS = (1, 2, 3, 4, 5)
 WIDE = (

@@ -13,14 +13,14 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from fmnist.deployment.overview import servers, stop_all
+from fmnist.core.fashion_mnist import MODEL_NAME
+from fmnist.core.predictor import Predictor
+from fmnist.deployment.local.overview import servers, stop_all
+from fmnist.deployment.local.state import load_state
 from fmnist.deployment.rollout import fetch, serve_alone
-from fmnist.deployment.state import load_state
-from fmnist.engines import model_registry, platform
-from fmnist.fashion_mnist import MODEL_NAME
-from fmnist.predictor import Predictor
 from fmnist.serving.client import Client
 from fmnist.settings import from_environment
+from fmnist.wiring import model_registry, platform
 
 ROUNDS = 500
 PORT = 8099

@@ -9,12 +9,12 @@ from typing import Any
 from google.protobuf import json_format  # type: ignore[import-untyped]
 from seldon_core.proto.prediction_pb2 import Feedback, SeldonMessage
 
-from fmnist.bundle import open_bundle
+from fmnist.core.bundle import open_bundle
 from fmnist.errors import FmnistError, IntegrityError, PayloadError
-from fmnist.serving.documentation import openapi, page
-from fmnist.serving.flask import blueprint
-from fmnist.serving.payloads import Message
-from fmnist.serving.service import Service, class_counts
+from fmnist.serving.codecs.seldon_v1 import Message
+from fmnist.serving.model import Service, class_counts
+from fmnist.serving.openapi import openapi, page
+from fmnist.serving.seldon import blueprint
 
 logger = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates git \
     && rm -rf /var/lib/apt/lists/*
 
-# The same packages as on a developer's machine, by hash: determined, python-pachyderm, tensorboard and
+# Packages by hash, in the versions of a developer's machine: determined, python-pachyderm, tensorboard and
 # TensorFlow for processors are among them.
-ARG LOCK=requirements/dev-linux-x86_64.txt
+ARG LOCK=requirements/trial-linux-x86_64.txt
 COPY ${LOCK} /tmp/lock.txt
 RUN python3 -m pip install --require-hashes -r /tmp/lock.txt && rm /tmp/lock.txt
 

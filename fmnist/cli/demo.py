@@ -11,7 +11,7 @@ from fmnist.cli.console import as_json, print_json, say
 from fmnist.settings import PROJECT, from_environment
 
 if TYPE_CHECKING:
-    from fmnist.demo import Report
+    from fmnist.jobs.demo import Report
 
 
 @click.command()
@@ -40,7 +40,7 @@ def demo(policy: Path, file: Path, as_json: bool) -> None:
     """
     # An orderly end, so that no training goes on alone.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    from fmnist.demo import walk, write_report
+    from fmnist.jobs.demo import walk, write_report
 
     report = walk(from_environment(), say, policy)
     write_report(report, file)
@@ -55,7 +55,7 @@ def _print(report: "Report") -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from fmnist.lineage import chain
+    from fmnist.report.lineage import chain
 
     console = Console(highlight=False)
     if not console.is_terminal:

@@ -3,7 +3,7 @@
 import click
 
 from fmnist.cli.console import as_json
-from fmnist.fashion_mnist import MODEL_NAME
+from fmnist.core.fashion_mnist import MODEL_NAME
 
 
 @click.command()

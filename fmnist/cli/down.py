@@ -14,7 +14,7 @@ def down() -> None:
       fmnist down
     """
     from fmnist import settings
-    from fmnist.deployment.overview import stop_all
+    from fmnist.deployment.local.overview import stop_all
 
     with working("Stopping"):
         stopped = stop_all(settings.from_environment().serving)

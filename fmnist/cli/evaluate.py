@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fmnist import engines, settings
-from fmnist.bundle import Bundle, open_bundle
+from fmnist import settings
+from fmnist import wiring as engines
 from fmnist.cli.console import as_json, print_json, print_table, working
-from fmnist.fashion_mnist import CLASSES, GROUPS, MODEL_NAME, TEST
+from fmnist.core.bundle import Bundle, open_bundle
+from fmnist.core.fashion_mnist import CLASSES, GROUPS, MODEL_NAME, TEST
 
 if TYPE_CHECKING:
+    from fmnist.core.metrics import Scores
     from fmnist.data.base import Commit
-    from fmnist.metrics import Scores
 
 
 @click.command()
@@ -34,10 +35,10 @@ def evaluate(model: str, ref: str, report: Path | None, as_json: bool) -> None:
       fmnist evaluate 3 --data 5149e826d618a668b764bc4f2360164e8c6ffed1 --json
       fmnist evaluate 3 --report reports/version-3
     """
+    from fmnist.core.metrics import score
+    from fmnist.core.predictor import Predictor
     from fmnist.data.fetch import load
-    from fmnist.evaluation import write_evaluation
-    from fmnist.metrics import score
-    from fmnist.predictor import Predictor
+    from fmnist.report.evaluation import write_evaluation
 
     own = settings.from_environment()
     store = engines.data_store(own)

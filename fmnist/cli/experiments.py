@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fmnist import engines, settings
+from fmnist import settings
+from fmnist import wiring as engines
 from fmnist.cli.console import as_json, print_json, say, working
 
 if TYPE_CHECKING:
-    from fmnist.training.experiments import Experiments, Outcome
+    from fmnist.experiments.base import Experiments, Outcome
 
 _SIX_HOURS = 6 * 3600
 
@@ -46,7 +47,7 @@ def create(
       fmnist experiments create adaptive.yaml --once --json
       fmnist experiments create const.yaml --config data.train.commit=8d0b3f…
     """
-    from fmnist.training.submission import prepare
+    from fmnist.experiments.submission import prepare
 
     own = settings.from_environment()
     with working("Looking up the data commits"):

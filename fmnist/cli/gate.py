@@ -7,8 +7,8 @@ import click
 
 from fmnist import settings
 from fmnist.cli.console import as_json, print_json, print_table, working
+from fmnist.core.fashion_mnist import MODEL_NAME, TEST
 from fmnist.errors import GateRefused
-from fmnist.fashion_mnist import MODEL_NAME, TEST
 
 if TYPE_CHECKING:
     from fmnist.gate.result import GateResult
@@ -40,7 +40,7 @@ def gate(number: int | None, model: str, ref: str, policy: Path, override: str |
       fmnist gate --version 3 --policy strict.yaml --json
       fmnist gate --version 3 --override "the new shirts are not in the test data yet"
     """
-    from fmnist.gate.run import Order, run
+    from fmnist.jobs.gate import Order, run
 
     with working("Testing the model version"):
         examined = run(settings.from_environment(), Order(model, number, ref, policy, override))

@@ -4,9 +4,10 @@ from dataclasses import asdict
 
 import click
 
-from fmnist import engines, settings
+from fmnist import settings
+from fmnist import wiring as engines
 from fmnist.cli.console import as_json, print_json, working
-from fmnist.fashion_mnist import MODEL_NAME
+from fmnist.core.fashion_mnist import MODEL_NAME
 
 
 @click.command()
@@ -23,9 +24,9 @@ def lineage(version: int | None, model: str, as_json: bool) -> None:
       fmnist lineage 3
       fmnist lineage 3 --json
     """
-    from fmnist.lineage import chain, lineage_of
-    from fmnist.promotion.history import told
-    from fmnist.promotion.log import PromotionLog
+    from fmnist.catalogue.history import told
+    from fmnist.catalogue.promotion_log import PromotionLog
+    from fmnist.report.lineage import chain, lineage_of
 
     own = settings.from_environment()
     with working("Reading the registry"):

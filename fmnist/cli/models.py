@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fmnist import engines, settings
+from fmnist import settings
+from fmnist import wiring as engines
 from fmnist.cli.console import as_json, print_json, print_table, say, working
 from fmnist.cli.versions import version_description, version_document, version_line, version_row
-from fmnist.fashion_mnist import MODEL_NAME
+from fmnist.core.fashion_mnist import MODEL_NAME
 
 if TYPE_CHECKING:
-    from fmnist.bundle import Bundle
+    from fmnist.clients.gitlab import GitlabProject
+    from fmnist.core.bundle import Bundle
+    from fmnist.gate.gitlab import Pipelines
     from fmnist.registry.base import ModelRegistry, ModelVersion
-    from fmnist.registry.gitlab import GitlabProject
-    from fmnist.registry.pipelines import Pipelines
 
 _model = click.option("--model", default=MODEL_NAME, show_default=True)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -165,8 +166,8 @@ def watch(seconds: int, first: int | None, once: bool, model: str, as_json: bool
     Reads GITLAB_URL, GITLAB_PROJECT, GITLAB_TRIGGER_TOKEN and GITLAB_BRANCH (default: master) from the
     environment.
     """
-    from fmnist.registry.watch import Cursor, begin, poll
-    from fmnist.registry.watch import watch as watch_registry
+    from fmnist.gate.watch import Cursor, begin, poll
+    from fmnist.gate.watch import watch as watch_registry
 
     registry, pipelines = _registry(), _pipelines(_gitlab_project())
     cursor = Cursor(_pipelines_folder(), model)
@@ -219,7 +220,7 @@ def _evidence_of(version: "ModelVersion") -> list[str]:
 @contextmanager
 def _opened(checkpoint: str | None, experiment: int | None) -> "Iterator[Bundle]":
     """The bundle in a folder, of a checkpoint on Determined, or of an experiment's best one there."""
-    from fmnist.bundle import open_bundle
+    from fmnist.core.bundle import open_bundle
 
     if (checkpoint is None) == (experiment is None):
         raise click.UsageError("name either a CHECKPOINT or an --experiment")
@@ -238,13 +239,13 @@ def _registry() -> "ModelRegistry":
 
 
 def _gitlab_project() -> "GitlabProject":
-    from fmnist.registry.gitlab import GitlabProject
+    from fmnist.clients.gitlab import GitlabProject
 
     return GitlabProject.from_environment()
 
 
 def _pipelines(project: "GitlabProject") -> "Pipelines":
-    from fmnist.registry.pipelines import Pipelines
+    from fmnist.gate.gitlab import Pipelines
 
     return Pipelines(_registry(), project, _pipelines_folder())
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fmnist import engines, settings
+from fmnist import settings
+from fmnist import wiring as engines
 from fmnist.cli.console import as_json, print_json, print_table, say, working
 
 if TYPE_CHECKING:
-    from fmnist.pipelines.apply import Applied
-    from fmnist.pipelines.files import SpecFile
+    from fmnist.retraining.pachyderm.apply import Applied
+    from fmnist.retraining.pachyderm.files import SpecFile
 
 _specs = click.argument("specs", nargs=-1, type=click.Path(exists=True, path_type=Path))
 _image = click.option(
@@ -69,8 +70,8 @@ def render(specs: tuple[Path, ...], image: str, folder: Path | None, as_json: bo
       fmnist pipelines render --image registry.example.com/fmnist-train:1.4.0
       fmnist pipelines render --image fmnist-train@sha256:0a1b… --to rendered
     """
-    from fmnist.files import write_atomically
-    from fmnist.pipelines.files import render as rendered
+    from fmnist.files.atomic import write_atomically
+    from fmnist.retraining.pachyderm.files import render as rendered
 
     found = rendered(_read(specs), image)
     if folder:
@@ -108,8 +109,8 @@ def apply(specs: tuple[Path, ...], image: str, dry_run: bool, seconds: float, as
 
     The server: PACHD_ADDRESS, and PACH_PYTHON_AUTH_TOKEN where it asks for one.
     """
-    from fmnist.pipelines.apply import Applied, carry_out, plan
-    from fmnist.pipelines.files import render as rendered
+    from fmnist.retraining.pachyderm.apply import Applied, carry_out, plan
+    from fmnist.retraining.pachyderm.files import render as rendered
 
     found = rendered(_read(specs), image)
     server = engines.pipeline_server(settings.from_environment())
@@ -124,7 +125,7 @@ def apply(specs: tuple[Path, ...], image: str, dry_run: bool, seconds: float, as
 
 
 def _read(paths: tuple[Path, ...]) -> "list[SpecFile]":
-    from fmnist.pipelines.files import read_specs
+    from fmnist.retraining.pachyderm.files import read_specs
 
     return read_specs(paths or [settings.PROJECT / "pipelines"])
 

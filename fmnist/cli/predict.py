@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fmnist.cli.console import as_json, print_json, print_table
-from fmnist.fashion_mnist import CLASSES, TEST
+from fmnist.core.fashion_mnist import CLASSES, TEST
 
 if TYPE_CHECKING:
     from fmnist.serving.client import Answer, Client
@@ -72,8 +72,8 @@ def _of_test_data(client: "Client", count: int) -> Iterator[_Row]:
     if not count:
         return
     from fmnist.data.fetch import load
-    from fmnist.engines import data_store
     from fmnist.settings import from_environment
+    from fmnist.wiring import data_store
 
     store = data_store(from_environment())
     dataset = load(store, store.get(TEST.repo))

@@ -7,7 +7,7 @@ import click
 
 from fmnist import settings
 from fmnist.cli.console import as_json, print_json, say, working
-from fmnist.fashion_mnist import MODEL_NAME
+from fmnist.core.fashion_mnist import MODEL_NAME
 
 if TYPE_CHECKING:
     from fmnist.deployment.promote import Promotion
@@ -31,7 +31,8 @@ def promote(version: int, reason: str | None, model: str, as_json: bool) -> None
       fmnist promote 3
       fmnist promote 3 --reason "knows the new shirts" --json
     """
-    from fmnist.deployment.promote import By, promoter
+    from fmnist.deployment.promote import By
+    from fmnist.wiring import promoter
 
     with working(f"Promoting version {version}"):
         done = promoter(settings.from_environment(), model).promote(version, By(settings.user(), reason))
@@ -50,7 +51,8 @@ def rollback(reason: str | None, model: str, as_json: bool) -> None:
       fmnist rollback
       fmnist rollback --reason "takes coats for shirts" --json
     """
-    from fmnist.deployment.promote import By, promoter
+    from fmnist.deployment.promote import By
+    from fmnist.wiring import promoter
 
     with working("Rolling back"):
         done = promoter(settings.from_environment(), model).rollback(By(settings.user(), reason))

@@ -6,7 +6,7 @@ import click
 
 from fmnist import settings
 from fmnist.cli.console import as_json, print_json, working
-from fmnist.fashion_mnist import MODEL_NAME
+from fmnist.core.fashion_mnist import MODEL_NAME
 
 
 @click.command()
@@ -24,7 +24,7 @@ def report(number: int | None, model: str, out: Path, as_json: bool) -> None:
       fmnist report
       fmnist report --version 3 --out /tmp/report
     """
-    from fmnist.report.gather import collect
+    from fmnist.jobs.report import collect
     from fmnist.report.write import write
 
     with working("Writing the report"):

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from fmnist import engines, settings
+from fmnist import settings
+from fmnist import wiring as engines
 from fmnist.cli.console import print_json, working
 from fmnist.deployment.base import Deployment
 from fmnist.deployment.rollout import fetch, serve_alone

@@ -10,7 +10,7 @@ from fmnist.cli.console import as_json, print_json, print_table
 
 if TYPE_CHECKING:
     from fmnist.deployment.base import Deployment
-    from fmnist.deployment.overview import Server
+    from fmnist.deployment.local.overview import Server
 
 
 @click.command()
@@ -23,8 +23,9 @@ def status(as_json: bool) -> None:
       fmnist status
       fmnist status --json
     """
-    from fmnist import engines, settings
-    from fmnist.deployment.overview import servers
+    from fmnist import settings
+    from fmnist import wiring as engines
+    from fmnist.deployment.local.overview import servers
 
     own = settings.from_environment()
     deployments, found = engines.platform(own).deployments(), servers(own.serving)

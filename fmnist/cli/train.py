@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from fmnist.cli.console import as_json, print_json
-from fmnist.training.child import train_in_child
 from fmnist.training.options import training_options
+from fmnist.training.process import train_in_child
 
 
 @click.command()

@@ -3,7 +3,7 @@
 import click
 
 from fmnist.cli.console import as_json
-from fmnist.fashion_mnist import MODEL_NAME
+from fmnist.core.fashion_mnist import MODEL_NAME
 
 
 @click.command()
@@ -16,10 +16,10 @@ def up(as_json: bool) -> None:
       fmnist up
       fmnist up --json
     """
+    from fmnist.catalogue.promotion_log import PromotionLog
     from fmnist.cli.serving import serve
     from fmnist.deployment.choice import champion_or_newest
     from fmnist.gate.keys import Keys
-    from fmnist.promotion.log import PromotionLog
     from fmnist.settings import from_environment
 
     own = from_environment()

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from fmnist import settings
 
 if TYPE_CHECKING:
-    from fmnist.promotion.history import Tenure
+    from fmnist.catalogue.history import Tenure
+    from fmnist.clients.gitlab import Pipeline
     from fmnist.registry.base import ModelVersion
-    from fmnist.registry.gitlab import Pipeline
 
 
 def _origin(version: "ModelVersion") -> str:
@@ -16,7 +16,7 @@ def _origin(version: "ModelVersion") -> str:
 
 
 def _pipeline(version: "ModelVersion") -> "Pipeline | None":
-    from fmnist.registry.pipelines import pipeline_of
+    from fmnist.gate.gitlab import pipeline_of
 
     return pipeline_of(version)
 
@@ -49,7 +49,7 @@ def version_document(version: "ModelVersion") -> dict[str, Any]:
 
 
 def _tenures(version: "ModelVersion") -> "tuple[Tenure, ...]":
-    from fmnist.promotion.log import PromotionLog
+    from fmnist.catalogue.promotion_log import PromotionLog
 
     return PromotionLog(settings.from_environment().promotions, version.model).read().of(version.number)
 
@@ -78,9 +78,9 @@ def version_row(version: "ModelVersion") -> tuple[object, ...]:
 
 def version_description(version: "ModelVersion") -> list[tuple[str, object]]:
     """Everything, by name."""
-    from fmnist.lineage import chain, lineage_of
-    from fmnist.promotion.history import told
-    from fmnist.training.experiment import flat
+    from fmnist.catalogue.history import told
+    from fmnist.experiments import flat
+    from fmnist.report.lineage import chain, lineage_of
 
     metrics = [(f"validation {name}", f"{value:.4f}") for name, value in version.metadata.metrics.items()]
     hyperparameters = list(flat(version.metadata.hyperparameters).items())

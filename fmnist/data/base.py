@@ -6,7 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from fmnist.fashion_mnist import SPLITS
+from fmnist.core.fashion_mnist import SPLITS
+from fmnist.core.provenance import DataReference
 
 SYNTHETIC_MARKER = "SYNTHETIC"
 """A file of this name in a commit says that its images were drawn, not photographed."""
@@ -41,6 +42,11 @@ class Commit:
         if any(sums == {file.sha256 for file in split.files} for split in SPLITS):
             return "official"
         return "custom"
+
+    def reference(self) -> DataReference:
+        """What a checkpoint or a verdict records of this commit."""
+        sums = {file.name: file.sha256 for file in self.files}
+        return DataReference(self.repo, self.id, self.origin, sums)
 
 
 class DataStore(Protocol):

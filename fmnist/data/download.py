@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fmnist.core.fashion_mnist import OfficialFile
+from fmnist.core.progress import Say
 from fmnist.errors import UnavailableError
-from fmnist.fashion_mnist import OfficialFile
-from fmnist.files import sha256_of
-from fmnist.say import Say
+from fmnist.files.atomic import sha256_of
 
 if TYPE_CHECKING:
     import requests

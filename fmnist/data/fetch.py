@@ -1,12 +1,12 @@
 """The path's first step: raw files into data commits, and data commits into data sets."""
 
+from fmnist.core.dataset import Dataset
+from fmnist.core.fashion_mnist import TEST, TRAIN, Split
+from fmnist.core.progress import Say
 from fmnist.data.base import Commit, DataStore
-from fmnist.data.dataset import Dataset
 from fmnist.data.formats import read_dataset
 from fmnist.data.sources import RawFiles, find, places
 from fmnist.errors import NotFoundError
-from fmnist.fashion_mnist import TEST, TRAIN, Split
-from fmnist.say import Say
 from fmnist.settings import Settings
 
 
@@ -52,3 +52,15 @@ def load(store: DataStore, commit: Commit) -> Dataset:
         IntegrityError: a file's bytes are not the recorded ones.
     """
     return read_dataset({file.name: store.read(commit, file.name) for file in commit.files})
+
+
+def newest_data(store: DataStore) -> Commit:
+    """The newest commit of the training data.
+
+    Raises:
+        NotFoundError: there is none; says how to put it in.
+    """
+    try:
+        return store.get(TRAIN.repo)
+    except NotFoundError as error:
+        raise NotFoundError(f"{error}; put training data in first: fmnist data fetch") from error

@@ -5,16 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fmnist.core.fashion_mnist import KERAS_CACHE, MIRRORS, SPLITS, TEST, TRAIN, OfficialFile, Split
+from fmnist.core.progress import Say
 from fmnist.data import synthetic
 from fmnist.data.base import SYNTHETIC_MARKER
 from fmnist.data.download import download
 from fmnist.data.formats import read_dataset
 from fmnist.data.validation import inspect
 from fmnist.errors import NotFoundError, UnavailableError
-from fmnist.fashion_mnist import KERAS_CACHE, MIRRORS, SPLITS, TEST, TRAIN, OfficialFile, Split
-from fmnist.files import sha256_of
-from fmnist.lock import only_writer
-from fmnist.say import Say
+from fmnist.files.atomic import sha256_of
+from fmnist.files.lock import only_writer
 from fmnist.settings import PROJECT, Settings
 
 _ALL = (*TRAIN.files, *TEST.files)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fmnist.data.base import Commit, DataStore, StoredFile
 from fmnist.errors import IntegrityError, NotFoundError
-from fmnist.files import sha256_of
+from fmnist.files.atomic import sha256_of
 
 
 def check_there(repo: str, files: Mapping[str, Path]) -> None:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fmnist.core.dataset import Dataset, Images
+from fmnist.core.fashion_mnist import CLASSES, IMAGE_SHAPE, TEST, TRAIN, Split
 from fmnist.data.base import SYNTHETIC_MARKER
-from fmnist.data.dataset import Dataset, Images
-from fmnist.data.idx import write_idx
-from fmnist.fashion_mnist import CLASSES, IMAGE_SHAPE, TEST, TRAIN, Split
-from fmnist.files import folder_written_atomically
+from fmnist.data.formats.idx import write_idx
+from fmnist.files.atomic import folder_written_atomically
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw

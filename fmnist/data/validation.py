@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fmnist.data.dataset import Dataset
+from fmnist.core.dataset import Dataset
+from fmnist.core.fashion_mnist import CLASSES, IMAGE_SHAPE
 from fmnist.errors import DataError
-from fmnist.fashion_mnist import CLASSES, IMAGE_SHAPE
 
 
 @dataclass(frozen=True)

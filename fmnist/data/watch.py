@@ -6,11 +6,11 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from fmnist.core.names import check_repo
+from fmnist.core.progress import Say
 from fmnist.data.base import DataStore
-from fmnist.data.names import check_repo
 from fmnist.errors import ConfigError, IntegrityError, NotFoundError, TimedOut, UnavailableError
-from fmnist.files import write_atomically
-from fmnist.say import Say
+from fmnist.files.atomic import write_atomically
 
 _KEPT = 50
 """So many of the last commits a cursor remembers: the newest of them may have been dropped since."""

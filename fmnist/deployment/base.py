@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from fmnist.bundle import Bundle
+from fmnist.core.bundle import Bundle
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """Which version may serve."""
 
+from fmnist.catalogue.history import History
 from fmnist.errors import GateRefused, NotFoundError
 from fmnist.gate.keys import Keys
 from fmnist.gate.signature import Target, verify
-from fmnist.promotion.history import History
 from fmnist.registry.base import ModelRegistry, ModelVersion
 
 

@@ -12,8 +12,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from fmnist.documents import read_document
 from fmnist.errors import ConfigError
+from fmnist.files.documents import read_document
 
 _NAME = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
 _REST_TIMEOUT = "seldon.io/rest-timeout"

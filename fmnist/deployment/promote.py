@@ -8,18 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist import engines
+from fmnist.catalogue.history import End, Entry, Event, Takeover, Tenure
+from fmnist.catalogue.promotion_log import PromotionLog, Writer
 from fmnist.deployment.base import Deployment, Platform
 from fmnist.deployment.rollout import fetch
 from fmnist.errors import FmnistError, NotFoundError, UnavailableError
-from fmnist.fashion_mnist import MODEL_NAME
 from fmnist.gate.keys import Keys
 from fmnist.gate.signature import Target, verify
-from fmnist.promotion.history import End, Entry, Event, Takeover, Tenure
-from fmnist.promotion.log import PromotionLog, Writer
 from fmnist.registry.base import ModelRegistry, ModelVersion
 from fmnist.serving.client import Client
-from fmnist.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -220,17 +217,6 @@ class Promoter:
                 f"the registry calls version {found} champion, not {number}: someone else set it in between",
             )
         return ()
-
-
-def promoter(own: Settings, model: str = MODEL_NAME) -> Promoter:
-    """This machine's."""
-    return Promoter(
-        registry=engines.model_registry(own),
-        platform=engines.platform(own),
-        log=PromotionLog(own.promotions, model),
-        keys=Keys.at(own.home),
-        bundles=own.serving / "bundles",
-    )
 
 
 def _now() -> str:

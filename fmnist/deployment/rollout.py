@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fmnist.bundle import Bundle, open_bundle
+from fmnist.core.bundle import Bundle, open_bundle
 from fmnist.deployment.base import Deployment, Platform
 from fmnist.errors import FmnistError
 from fmnist.registry.base import ModelRegistry, ModelVersion

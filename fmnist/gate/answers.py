@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.data.dataset import Images, Labels
-from fmnist.fashion_mnist import CLASSES
-from fmnist.predictor import Predictor
+from fmnist.core.dataset import Images, Labels
+from fmnist.core.fashion_mnist import CLASSES
+from fmnist.core.predictor import Predictor
 
 Answers = NDArray[np.float32]
 

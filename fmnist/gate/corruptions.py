@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.data.dataset import Images
+from fmnist.core.dataset import Images
 
 _SEED = 20170825
 _NOISE = 20.0

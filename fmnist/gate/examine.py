@@ -10,19 +10,20 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.bundle import Bundle, DataReference
+from fmnist.core.bundle import Bundle
+from fmnist.core.dataset import Dataset
+from fmnist.core.provenance import DataReference
 from fmnist.data.base import Commit, DataStore
-from fmnist.data.dataset import Dataset
-from fmnist.gate.data import data_facts, read_test_data
+from fmnist.gate.cached import remembered
 from fmnist.gate.evidence import Comparison, Evidence, to_bytes
 from fmnist.gate.incumbents import Incumbents, best_of, champion_of
 from fmnist.gate.keys import Key
 from fmnist.gate.measure import Measured, compare, measure, named_right
 from fmnist.gate.policy import Policy
-from fmnist.gate.remembered import remembered
 from fmnist.gate.result import GateResult, Override, annotation_of
 from fmnist.gate.rules import decide
 from fmnist.gate.signature import sign
+from fmnist.gate.test_data import data_facts, read_test_data
 from fmnist.registry.base import ModelRegistry, ModelVersion
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from fmnist.catalogue.history import History
 from fmnist.errors import NotFoundError
 from fmnist.gate.result import gate_result
-from fmnist.promotion.history import History
 from fmnist.registry.base import ModelRegistry, ModelVersion
 
 

@@ -5,22 +5,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.bundle import METADATA_FILE, Bundle
-from fmnist.data.dataset import Dataset
-from fmnist.fashion_mnist import CLASSES
-from fmnist.files import sha256_of
+from fmnist.core.bundle import METADATA_FILE, Bundle
+from fmnist.core.dataset import Dataset
+from fmnist.core.fashion_mnist import CLASSES
+from fmnist.core.metrics import score
+from fmnist.core.predictor import Predictor
+from fmnist.files.atomic import sha256_of
 from fmnist.gate.answers import Answers, answers_to, checked, latency_ms
+from fmnist.gate.cached import packed
 from fmnist.gate.corruptions import CORRUPTIONS, moved_by_one_pixel
-from fmnist.gate.data import DataFacts
 from fmnist.gate.evidence import Comparison, CorruptionEffect, Evidence
 from fmnist.gate.measurement import Estimate, Measurement
 from fmnist.gate.policy import Policy
-from fmnist.gate.remembered import packed
 from fmnist.gate.statistics import paired_difference, percentiles, proportion, resampled_counts
 from fmnist.gate.tables import calibration_error, class_table, reliability, surest_errors
+from fmnist.gate.test_data import DataFacts
 from fmnist.gate.verdict import Interval
-from fmnist.metrics import score
-from fmnist.predictor import Predictor
 
 _CORRUPTED = 2500
 """Of so many images, spread evenly, corrupted copies are made: five times all would double the time."""

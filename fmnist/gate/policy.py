@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from fmnist.documents import read_document
-from fmnist.fashion_mnist import CLASSES
+from fmnist.core.fashion_mnist import CLASSES
+from fmnist.files.documents import read_document
 
 ACCURACY_FLOOR = 0.70
 """No policy may ask for less."""

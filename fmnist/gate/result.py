@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fmnist.bundle import DataReference
+from fmnist.core.provenance import DataReference
 from fmnist.errors import IntegrityError
 from fmnist.gate.keys import KeyKind
 from fmnist.gate.verdict import Rule, Verdict

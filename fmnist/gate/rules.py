@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from fmnist.fashion_mnist import CLASSES
+from fmnist.core.fashion_mnist import CLASSES
 from fmnist.gate.corruptions import CORRUPTIONS
 from fmnist.gate.evidence import Comparison
 from fmnist.gate.measurement import Estimate, Measurement

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.data.dataset import Labels
-from fmnist.fashion_mnist import CLASSES
+from fmnist.core.dataset import Labels
+from fmnist.core.fashion_mnist import CLASSES
 from fmnist.gate.answers import Answers
 from fmnist.gate.evidence import ClassScores, ReliabilityBin, SampleError
 from fmnist.gate.measurement import Estimate

@@ -1,1 +1,1 @@
-"""Pachyderm pipelines: their specs, how they get to the server, and the programs that they run."""
+"""Entry points that pipelines made before ``fmnist.jobs`` name; such pipelines still run."""

@@ -1,39 +1,7 @@
-"""What fmnist-validate runs: ``python3 -m fmnist.pipelines.validate_data``."""
+"""Entry point of pipelines made before ``fmnist.jobs.validate_data``."""
 
-from pathlib import Path
-
-import click
-
-from fmnist import engines, settings
-from fmnist.fashion_mnist import TRAIN
-from fmnist.files import write_atomically
-from fmnist.pipelines.checks import validate
-from fmnist.pipelines.program import out, run, say
-
-RESULT = "validation.json"
-
-
-@click.command()
-@click.option(
-    "--commit", envvar="raw_COMMIT", required=True, help="Of fmnist-train-raw [default: the job's]."
-)
-@out
-def validate_data(commit: str, out: Path) -> None:
-    """Check a commit of training images; write what was found, or end with what is wrong.
-
-    \b
-    Example:
-      FMNIST_DATA_STORE=pachyderm python3 -m fmnist.pipelines.validate_data --commit 8d0b3f… --out /tmp
-    """
-    store = engines.data_store(settings.from_environment())
-    say(f"checking {TRAIN.repo}@{commit}")
-    found = validate(store, store.get(TRAIN.repo, commit))
-    write_atomically(out / RESULT, found.text())
-    say(
-        f"{found.images} images ({found.origin}), {found.duplicates} duplicates; of {found.test_images} test "
-        f"images at {found.test_repo}@{found.test_commit} {found.near_duplicates} nearly among them"
-    )
-
+from fmnist.jobs.program import run
+from fmnist.jobs.validate_data import validate_data
 
 if __name__ == "__main__":
     run(validate_data)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from fmnist.bundle import Bundle, Metadata
+from fmnist.core.bundle import Bundle, Metadata
 
 
 @dataclass(frozen=True)

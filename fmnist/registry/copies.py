@@ -4,9 +4,9 @@ import os
 import shutil
 from pathlib import Path
 
-from fmnist.bundle import METADATA_FILE, Bundle, open_bundle
+from fmnist.core.bundle import METADATA_FILE, Bundle, open_bundle
 from fmnist.errors import InputError, IntegrityError, NotFoundError
-from fmnist.files import folder_written_atomically, sha256_of
+from fmnist.files.atomic import folder_written_atomically, sha256_of
 
 
 def copy_bundle(bundle: Bundle, folder: Path) -> Bundle:

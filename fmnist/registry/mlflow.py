@@ -13,13 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fmnist.bundle import METADATA_FILE, Bundle, Metadata
+from fmnist.core.bundle import METADATA_FILE, Bundle, Metadata
+from fmnist.core.names import check_model_name, is_model_name
 from fmnist.errors import InputError, IntegrityError, NotFoundError, UnavailableError
-from fmnist.files import write_atomically
-from fmnist.lock import only_writer
+from fmnist.files.atomic import write_atomically
+from fmnist.files.lock import only_writer
 from fmnist.registry.base import ModelVersion
 from fmnist.registry.copies import copy_bundle, open_stored
-from fmnist.registry.names import check_model_name, is_model_name
 from fmnist.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class MlflowRegistry:
 
     @cached_property
     def _client(self) -> "MlflowClient":
-        from fmnist.training.mlflow import open_client
+        from fmnist.tracking.mlflow import open_client
 
         return open_client(self._settings)
 

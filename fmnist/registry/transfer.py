@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fmnist.core.progress import Say
 from fmnist.registry.base import ModelRegistry, ModelVersion
-from fmnist.say import Say
 
 
 @dataclass(frozen=True)

@@ -1,33 +1,19 @@
 """Collect a report from registry and data store; what is broken is told in it, not raised."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
-from fmnist import engines
-from fmnist.bundle import DataReference
+from fmnist.catalogue.history import History
+from fmnist.core.fashion_mnist import CLASSES
+from fmnist.core.provenance import DataReference
 from fmnist.data.base import DataStore
 from fmnist.errors import FmnistError, NotFoundError
-from fmnist.fashion_mnist import CLASSES
-from fmnist.gate.data import read_test_data
 from fmnist.gate.evidence import Evidence, SampleError, read_evidence
 from fmnist.gate.examine import Examined
 from fmnist.gate.result import GateResult, gate_result
-from fmnist.promotion.history import History
-from fmnist.promotion.log import PromotionLog
+from fmnist.gate.test_data import read_test_data
 from fmnist.registry.base import ModelRegistry, ModelVersion
 from fmnist.report.model import Entry, Picture, Report
-from fmnist.settings import Settings
-
-
-def collect(own: Settings, model: str, subject: int | None = None, tested: Examined | None = None) -> Report:
-    """A report from this machine's registry, data and log; see ``gather``.
-
-    Raises:
-        IntegrityError: the promotion log is damaged.
-    """
-    history = PromotionLog(own.promotions, model).read()
-    registry, store = engines.model_registry(own), engines.data_store(own)
-    return gather(registry, store, history, model, datetime.now(UTC), subject, tested)
 
 
 def gather(

@@ -2,10 +2,10 @@
 
 import re
 
+from fmnist.catalogue.history import told
 from fmnist.gate.verdict import Rule
-from fmnist.lineage import chain, lineage_of
-from fmnist.promotion.history import told
 from fmnist.report.figures import NOTHING, bound, figure, interval, moment, names, points
+from fmnist.report.lineage import chain, lineage_of
 from fmnist.report.model import Entry, Report
 
 _MARKS = {"passed": "✅", "forced": "⚠️", "refused": "❌", "not tested": "▫️", "unreadable": "⛔"}

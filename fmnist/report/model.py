@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from fmnist.catalogue.history import Tenure, standing
 from fmnist.gate.evidence import Evidence, SampleError
 from fmnist.gate.result import GateResult
-from fmnist.promotion.history import Tenure, standing
 from fmnist.registry.base import ModelVersion
 
 
@@ -42,7 +42,7 @@ class Entry:
 
     @property
     def serving(self) -> str:
-        """See ``fmnist.promotion.history.standing``."""
+        """See ``fmnist.catalogue.history.standing``."""
         return standing(self.tenures)
 
     @property

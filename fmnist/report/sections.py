@@ -5,17 +5,17 @@ import json
 from dataclasses import asdict
 from io import BytesIO
 
-from fmnist.bundle import Metadata
-from fmnist.fashion_mnist import IMAGE_SHAPE
+from fmnist.catalogue.history import told
+from fmnist.core.bundle import Metadata
+from fmnist.core.fashion_mnist import IMAGE_SHAPE
+from fmnist.experiments import flat
 from fmnist.gate.evidence import Comparison, Evidence, SampleError
 from fmnist.gate.verdict import Rule
-from fmnist.lineage import chain, lineage_of
-from fmnist.promotion.history import told
 from fmnist.report.charts import confusion_matrix, reliability_diagram
 from fmnist.report.elements import Html, cell, element, heading, join, number, table, void
 from fmnist.report.figures import bound, figure, interval, moment, points
+from fmnist.report.lineage import chain, lineage_of
 from fmnist.report.model import Entry, Picture
-from fmnist.training.experiment import flat
 
 
 def badge(text: str) -> Html:

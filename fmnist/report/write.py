@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fmnist.errors import ConfigError
-from fmnist.files import write_atomically
+from fmnist.files.atomic import write_atomically
 from fmnist.report.html import to_html
 from fmnist.report.machine import to_json, to_metrics
 from fmnist.report.markdown import to_markdown, to_note

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from fmnist.experiments import AdaptiveAsha, Experiment, Grid, Random
 from fmnist.search.grid import size
-from fmnist.training.experiment import AdaptiveAsha, Experiment, Grid, Random
 
 FAILED = -math.inf
 """What a failed trial counts as in the rung that it did not reach."""

@@ -5,7 +5,7 @@ from itertools import product
 from typing import Any
 
 from fmnist.errors import ConfigError
-from fmnist.training.experiment import Categorical, Const, Double, Experiment, Hyperparameter, Int
+from fmnist.experiments import Categorical, Const, Double, Experiment, Hyperparameter, Int
 
 _MOST = 10_000
 

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from typing import Protocol, TextIO
 
 from fmnist.search.asha import Plan
-from fmnist.search.base import Trial, TrialState
 from fmnist.search.resources import Shares
+from fmnist.search.trial import Trial, TrialState
 
 
 class Progress(Protocol):

@@ -10,11 +10,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from fmnist.experiments import flat
 from fmnist.search.asha import Plan
-from fmnist.search.base import Trial, TrialState, ranked
 from fmnist.search.progress import Progress, outlook
 from fmnist.search.resources import Shares
-from fmnist.training.experiment import flat
+from fmnist.search.trial import Trial, TrialState, ranked
 
 _COLUMNS = ("trial", "state", "accuracy", "epochs", "rungs")
 _GAP = 2

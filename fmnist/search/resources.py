@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import psutil
 
+from fmnist.core.machine import usable_cores
 from fmnist.errors import ConfigError
+from fmnist.experiments import Experiment, Single
 from fmnist.search.asha import plan_of
-from fmnist.training.experiment import Experiment, Single
-from fmnist.training.train import usable_cores
 
 TRIAL_MEMORY = 1.5 * 2**30
 """Bytes that one trial takes at its peak, rounded up: TensorFlow alone is half of it."""

@@ -14,16 +14,25 @@ from typing import Any, Self
 
 import numpy as np
 
-from fmnist.bundle import Bundle, open_bundle
-from fmnist.data.dataset import Dataset
+from fmnist.core.bundle import Bundle, open_bundle
+from fmnist.core.dataset import Dataset
 from fmnist.errors import FmnistError
-from fmnist.files import folder_written_atomically, remove_leftovers
-from fmnist.search.child import Failed, Finished, Noted, Started, Stepped, Train, train_for_real, work
-from fmnist.training.base import EpochReport, Run
+from fmnist.files.atomic import folder_written_atomically, remove_leftovers
+from fmnist.search.worker_process import (
+    Failed,
+    Finished,
+    Noted,
+    Started,
+    Stepped,
+    Train,
+    train_for_real,
+    work,
+)
+from fmnist.tracking.base import EpochReport, Run
 from fmnist.training.job import TrainingJob
 from fmnist.training.progress import Progress, Silent
 
-TENSORFLOW = ("fmnist.training.fitting", "fmnist.training.checkpoint")
+TENSORFLOW = ("fmnist.training.trainer", "fmnist.training.checkpoint")
 """What a training imports: some ten seconds, once for all."""
 
 _SILENCE = 900.0

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import requests
 
-from fmnist.data.dataset import Images
+from fmnist.core.dataset import Images
 from fmnist.errors import FmnistError, PayloadError, TimedOut, UnavailableError
-from fmnist.serving.payloads import Message
+from fmnist.serving.codecs.seldon_v1 import Message
 
 _HERE = ("127.0.0.1", "::1", "localhost")
 

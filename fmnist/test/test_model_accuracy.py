@@ -31,14 +31,14 @@ from pathlib import Path
 import pytest
 
 from fmnist import settings
+from fmnist.core.fashion_mnist import MODEL_NAME
 from fmnist.errors import ConfigError, FmnistError
-from fmnist.fashion_mnist import MODEL_NAME
 from fmnist.gate.examine import Examined
-from fmnist.gate.pipeline import check_orders
+from fmnist.gate.gitlab_variables import check_orders
 from fmnist.gate.rules import RULES
-from fmnist.gate.run import POLICY, Order, run
 from fmnist.gate.verdict import Outcome
-from fmnist.report.gather import collect
+from fmnist.jobs.gate import POLICY, Order, run
+from fmnist.jobs.report import collect
 from fmnist.report.write import write
 
 NO_VERDICT = 20

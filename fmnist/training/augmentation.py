@@ -7,8 +7,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from PIL import Image
 
-from fmnist.data.dataset import Images
-from fmnist.training.hyperparameters import Augmentation
+from fmnist.core.dataset import Images
+from fmnist.experiments.hyperparameters import Augmentation
 
 _DEGREES = 12.0
 _PIXELS = 2

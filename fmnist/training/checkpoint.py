@@ -5,24 +5,24 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from fmnist.bundle import (
+from fmnist.core.bundle import (
     KERAS_FILE,
     ONNX_FILE,
     SCHEMA_VERSION,
     Bundle,
     KnownAnswer,
     Metadata,
-    Provenance,
     open_bundle,
     write_metadata,
 )
-from fmnist.data.dataset import Dataset
-from fmnist.fashion_mnist import CLASSES, MODEL_NAME
-from fmnist.files import folder_written_atomically, sha256_of
+from fmnist.core.dataset import Dataset
+from fmnist.core.fashion_mnist import CLASSES, MODEL_NAME
+from fmnist.core.provenance import Provenance
+from fmnist.files.atomic import folder_written_atomically, sha256_of
 from fmnist.training.export import export
+from fmnist.training.fingerprint import package_versions, uses_onednn
 from fmnist.training.job import TrainingJob
-from fmnist.training.reference import reference_statistics
-from fmnist.training.repeatable import package_versions, uses_onednn
+from fmnist.training.reference_statistics import reference_statistics
 
 _COMPARED = 1000
 

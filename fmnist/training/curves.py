@@ -4,8 +4,8 @@ import csv
 import io
 from pathlib import Path
 
-from fmnist.files import write_atomically
-from fmnist.training.base import EpochReport
+from fmnist.files.atomic import write_atomically
+from fmnist.tracking.base import EpochReport
 from fmnist.training.progress import Progress
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.data.dataset import Images
+from fmnist.core.dataset import Images
+from fmnist.core.fashion_mnist import CLASSES, IMAGE_SHAPE
 from fmnist.errors import IntegrityError
-from fmnist.fashion_mnist import CLASSES, IMAGE_SHAPE
 from fmnist.training.network import INPUT, OUTPUT
 
 OPSET = 17

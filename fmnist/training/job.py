@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from fmnist.bundle import DataReference
-from fmnist.training.hyperparameters import Hyperparameters
-from fmnist.training.team import ALONE, Team
+from fmnist.core.provenance import DataReference
+from fmnist.experiments.hyperparameters import Hyperparameters
+from fmnist.training.workers import ALONE, Team
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.data.dataset import Labels
-from fmnist.fashion_mnist import CLASSES
+from fmnist.core.dataset import Labels
+from fmnist.core.fashion_mnist import CLASSES
+from fmnist.experiments.hyperparameters import Loss
 from fmnist.training.backend import keras
-from fmnist.training.hyperparameters import Loss
 
 
 def loss(chosen: Loss) -> Any:

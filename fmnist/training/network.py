@@ -6,9 +6,9 @@ All give float32 probabilities of shape [n, 10], named ``probabilities``.
 
 from typing import Any
 
-from fmnist.fashion_mnist import CLASSES, IMAGE_SHAPE
+from fmnist.core.fashion_mnist import CLASSES, IMAGE_SHAPE
+from fmnist.experiments.hyperparameters import Hyperparameters
 from fmnist.training.backend import keras
-from fmnist.training.hyperparameters import Hyperparameters
 
 INPUT = "image"
 OUTPUT = "probabilities"

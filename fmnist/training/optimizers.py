@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from fmnist.experiments.hyperparameters import Hyperparameters
 from fmnist.training.backend import keras
-from fmnist.training.hyperparameters import Hyperparameters
 from fmnist.training.schedules import schedule
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from fmnist.training.base import EpochReport
+from fmnist.tracking.base import EpochReport
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars

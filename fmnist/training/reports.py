@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fmnist.data.dataset import Dataset, Labels
-from fmnist.metrics import Probabilities, score
-from fmnist.training.base import EpochReport
-from fmnist.training.pictures import confusion_matrix, samples, worst_errors
+from fmnist.core.dataset import Dataset, Labels
+from fmnist.core.metrics import Probabilities, score
+from fmnist.tracking.base import EpochReport
+from fmnist.tracking.figures import confusion_matrix, samples, worst_errors
 
 if TYPE_CHECKING:
-    from fmnist.training.fitting import EpochResult
+    from fmnist.training.trainer import EpochResult
 
 _SMALLEST_SHARE = 1e-7
 

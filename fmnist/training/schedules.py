@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from fmnist.experiments.hyperparameters import Schedule
 from fmnist.training.backend import keras
-from fmnist.training.hyperparameters import Schedule
 
 
 def schedule(chosen: Schedule, highest: float, steps: int) -> Any:

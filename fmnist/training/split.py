@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 
-from fmnist.data.dataset import Dataset
+from fmnist.core.dataset import Dataset
 from fmnist.errors import DataError
 
 _HASHES = 2**64

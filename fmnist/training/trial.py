@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from fmnist.training.base import Run
-from fmnist.training.team import ALONE, Team
+from fmnist.tracking.base import Run
+from fmnist.training.workers import ALONE, Team
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from fmnist.data.base import DataRemote
-from fmnist.data.dvc.place import open_place
 from fmnist.data.dvc.remote import DvcRemote
+from fmnist.data.dvc.remote_storage import open_place
 from fmnist.data.dvc.store import DvcStore
 from fmnist.errors import ConfigError, InputError, IntegrityError, NotFoundError, UnavailableError
 from fmnist.settings import PROJECT

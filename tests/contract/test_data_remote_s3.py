@@ -8,8 +8,8 @@ import requests
 from click.testing import CliRunner
 
 from fmnist.cli.data import data
-from fmnist.data.dvc.place import open_place
-from fmnist.data.idx import write_idx
+from fmnist.data.dvc.remote_storage import open_place
+from fmnist.data.formats.idx import write_idx
 from fmnist.data.synthetic import draw
 from fmnist.errors import IntegrityError, NotFoundError, UnavailableError
 from fmnist.settings import PROJECT

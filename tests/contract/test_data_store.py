@@ -10,7 +10,7 @@ import pytest
 from fmnist.data.base import Commit, DataStore
 from fmnist.data.dvc import DvcStore
 from fmnist.errors import InputError, NotFoundError
-from fmnist.files import sha256_of
+from fmnist.files.atomic import sha256_of
 from tests.support.files import Files
 from tests.support.pachd.target import KINDS, target_of
 

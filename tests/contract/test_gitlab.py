@@ -14,9 +14,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from fmnist.clients import gitlab as gitlab_module
+from fmnist.clients.gitlab import GitlabProject, Pipeline
 from fmnist.errors import ConfigError, FmnistError, UnavailableError
-from fmnist.registry import gitlab as gitlab_module
-from fmnist.registry.gitlab import GitlabProject, Pipeline
 from tests.support.gitlab import TOKEN, Canned, Gitlab, serving
 
 VARIABLES = {"MODEL_NAME": "fashion-classifier", "MODEL_VERSION": "1"}

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from fmnist.engines import open_run
 from fmnist.errors import UnavailableError
 from fmnist.settings import from_environment
-from fmnist.training.mlflow import open_client
+from fmnist.tracking.mlflow import open_client
+from fmnist.wiring import open_run
 from tests.support import postgres
 from tests.support.runs import epoch_report
 

@@ -19,10 +19,11 @@ from uuid import uuid4
 
 import pytest
 
-from fmnist import engines, settings
-from fmnist.bundle import Bundle, open_bundle, write_metadata
+from fmnist import settings
+from fmnist import wiring as engines
+from fmnist.core.bundle import Bundle, open_bundle, write_metadata
 from fmnist.errors import InputError, IntegrityError, NotFoundError
-from fmnist.files import sha256_of
+from fmnist.files.atomic import sha256_of
 from fmnist.registry.base import ModelRegistry, ModelVersion
 from tests.support.bundles import make_bundle
 from tests.support.determined.versions import MASTER, alter_attachment, reachable_master, stored_file
@@ -284,8 +285,9 @@ def test_large_metadata_still_comes_back(registry: ModelRegistry, model: str, tm
 _REGISTER = """
 import sys
 from pathlib import Path
-from fmnist import engines, settings
-from fmnist.bundle import open_bundle
+from fmnist import settings
+from fmnist import wiring as engines
+from fmnist.core.bundle import open_bundle
 
 registry = engines.model_registry(settings.from_environment())
 print(registry.register(sys.argv[2], open_bundle(Path(sys.argv[1]))).number)

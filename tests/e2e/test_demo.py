@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 import yaml
 
+from fmnist.core.dataset import Dataset
+from fmnist.core.fashion_mnist import CLASSES, KERAS_CACHE, MODEL_NAME, TEST, TRAIN, Split
 from fmnist.data import synthetic
 from fmnist.data.base import SYNTHETIC_MARKER
-from fmnist.data.dataset import Dataset
-from fmnist.data.idx import write_idx
-from fmnist.fashion_mnist import CLASSES, KERAS_CACHE, MODEL_NAME, TEST, TRAIN, Split
+from fmnist.data.formats.idx import write_idx
 from fmnist.settings import PROJECT
 
 ANKLE_BOOT = CLASSES.index("Ankle boot")

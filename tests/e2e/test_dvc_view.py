@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from fmnist.data.idx import write_idx
+from fmnist.core.fashion_mnist import SPLITS
+from fmnist.data.formats.idx import write_idx
 from fmnist.data.synthetic import draw
-from fmnist.fashion_mnist import SPLITS
 from fmnist.settings import PROJECT
 from tests.support.processes import ended
 
@@ -27,9 +27,9 @@ from fmnist.cli import train
 from fmnist.cli.main import main
 
 def stand_in(arguments):
-    from fmnist.training.base import EpochReport
+    from fmnist.tracking.base import EpochReport
     from fmnist.training.curves import Curves
-    from fmnist.training.experiment import load_experiment
+    from fmnist.experiments import load_experiment
     from fmnist.training.progress import Silent
     from tests.support.bundles import make_bundle
 

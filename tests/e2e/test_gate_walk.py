@@ -15,14 +15,14 @@ import yaml
 from click.testing import CliRunner
 from numpy.typing import NDArray
 
-from fmnist import engines
-from fmnist.bundle import Bundle
+from fmnist import wiring as engines
 from fmnist.cli.main import fmnist
-from fmnist.data.dataset import Dataset
-from fmnist.deployment import processes
-from fmnist.deployment.overview import stop_all
+from fmnist.core.bundle import Bundle
+from fmnist.core.dataset import Dataset
+from fmnist.core.fashion_mnist import CLASSES, MODEL_NAME, PIXELS, TEST, TRAIN
+from fmnist.deployment.local import processes
+from fmnist.deployment.local.overview import stop_all
 from fmnist.errors import GateRefused
-from fmnist.fashion_mnist import CLASSES, MODEL_NAME, PIXELS, TEST, TRAIN
 from fmnist.gate.corruptions import CORRUPTIONS
 from fmnist.settings import PROJECT, Settings
 from tests.support.blocks import block_images, put_test_data, put_train_data, trained_on

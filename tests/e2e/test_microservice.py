@@ -20,10 +20,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from fmnist.bundle import Bundle, KnownAnswer, write_metadata
-from fmnist.fashion_mnist import CLASSES
-from fmnist.files import sha256_of
-from fmnist.predictor import Predictor
+from fmnist.core.bundle import Bundle, KnownAnswer, write_metadata
+from fmnist.core.fashion_mnist import CLASSES
+from fmnist.core.predictor import Predictor
+from fmnist.files.atomic import sha256_of
 from fmnist.settings import PROJECT
 from tests.support.bundles import make_bundle
 from tests.support.microservice import SERVE, Microservice, microservice, processes_of, start_process, stop

@@ -23,20 +23,21 @@ import requests
 from click.testing import CliRunner
 from PIL import Image
 
-from fmnist import engines, settings
-from fmnist.bundle import Bundle, KnownAnswer, open_bundle, write_metadata
+from fmnist import settings
+from fmnist import wiring as engines
 from fmnist.cli.deploy import deploy
 from fmnist.cli.down import down
 from fmnist.cli.predict import predict
 from fmnist.cli.status import status
 from fmnist.cli.up import up
-from fmnist.deployment import processes
+from fmnist.core.bundle import Bundle, KnownAnswer, open_bundle, write_metadata
+from fmnist.core.fashion_mnist import CLASSES, MODEL_NAME
 from fmnist.deployment.base import Platform
-from fmnist.deployment.overview import servers, stop_all
+from fmnist.deployment.local import processes
+from fmnist.deployment.local.overview import servers, stop_all
+from fmnist.deployment.local.state import load_state
 from fmnist.deployment.rollout import serve_alone
-from fmnist.deployment.state import load_state
 from fmnist.errors import GateRefused, InputError, NotFoundError, UnavailableError
-from fmnist.fashion_mnist import CLASSES, MODEL_NAME
 from fmnist.gate.keys import Key, Keys
 from fmnist.gate.result import ANNOTATION
 from fmnist.gate.signature import sign

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.bundle import Bundle, DataReference, open_bundle, write_metadata
+from fmnist.core.bundle import Bundle, open_bundle, write_metadata
+from fmnist.core.dataset import Dataset
+from fmnist.core.fashion_mnist import CLASSES, PIXELS, TEST, TRAIN
+from fmnist.core.provenance import DataReference
 from fmnist.data.base import Commit, DataStore
-from fmnist.data.dataset import Dataset
-from fmnist.fashion_mnist import CLASSES, PIXELS, TEST, TRAIN
 
 _TENTH = PIXELS // len(CLASSES)
 

@@ -9,19 +9,18 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from fmnist.bundle import (
+from fmnist.core.bundle import (
     SCHEMA_VERSION,
     Bundle,
-    DataReference,
     KnownAnswer,
     Metadata,
-    Provenance,
     ReferenceStatistics,
     open_bundle,
     write_metadata,
 )
-from fmnist.fashion_mnist import CLASSES, MODEL_NAME, PIXELS, TRAIN
-from fmnist.files import sha256_of
+from fmnist.core.fashion_mnist import CLASSES, MODEL_NAME, PIXELS, TRAIN
+from fmnist.core.provenance import DataReference, Provenance
+from fmnist.files.atomic import sha256_of
 
 
 def write_onnx(path: Path, weights: NDArray[np.float32], bias: NDArray[np.float32]) -> None:

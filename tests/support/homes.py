@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fmnist import settings
 from fmnist.settings import Settings
-from fmnist.training.mlflow import open_client
+from fmnist.tracking.mlflow import open_client
 
 
 def make_home(folder: Path) -> Settings:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from fmnist.bundle import DataReference
+from fmnist.core.provenance import DataReference
 from fmnist.gate.keys import Key
 from fmnist.gate.result import GateResult, annotation_of
 from fmnist.gate.signature import sign

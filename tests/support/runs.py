@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fmnist.training.base import Decision, EpochReport
+from fmnist.tracking.base import Decision, EpochReport
 
 
 class RecordingRun:

@@ -11,12 +11,13 @@ from unittest.mock import patch
 import numpy as np
 
 from fmnist.data.synthetic import draw
-from fmnist.training import backend, fitting
-from fmnist.training.base import Decision
-from fmnist.training.collective import Collective
-from fmnist.training.hyperparameters import Hyperparameters
-from fmnist.training.state import Arrays
-from fmnist.training.team import Team
+from fmnist.experiments.hyperparameters import Hyperparameters
+from fmnist.tracking.base import Decision
+from fmnist.training import backend
+from fmnist.training import trainer as fitting
+from fmnist.training.distributed import Collective
+from fmnist.training.resume import Arrays
+from fmnist.training.workers import Team
 
 BATCH = 32
 EPOCHS = 2

@@ -4,7 +4,8 @@ import ast
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,80 +14,182 @@ import fmnist
 from fmnist.settings import PROJECT
 
 PACKAGE = Path(fmnist.__file__).parent
-STAGES = [
-    "data",
-    "training",
-    "search",
-    "registry",
-    "promotion",
-    "gate",
-    "report",
-    "serving",
-    "deployment",
-    "pipelines",
-]
-ENGINES = {
+FLOORS = (
+    "errors",
+    "files",
+    "core",
+    "settings",
+    "clients",
+    "catalogue",
+    *fmnist.PATH,
+    "wiring",
+    "jobs",
+    "cli",
+)
+OLD_ENTRY_POINTS = {
+    "fmnist.training.train",
+    "fmnist.pipelines.retrain",
+    "fmnist.pipelines.start_search",
+    "fmnist.pipelines.validate_data",
+}
+LIBRARIES = {
+    "boto3": "",
     "determined": "determined",
     "dvc": "dvc",
+    "grpc": "pachyderm",
+    "keras": "training",
+    "kubernetes": "kubernetes",
     "mlflow": "mlflow",
-    "wandb": "wandb",
     "optuna": "optuna",
     "python_pachyderm": "pachyderm",
-    "seldon_core": "",
+    "seldon_core": "seldon",
     "tensorflow": "training",
+    "wandb": "wandb",
 }
+"""By what only the modules with that word in their path may import."""
+ENGINES = {"determined", "dvc", "mlflow", "pachyderm", "wandb"}
+"""Those that settings choose between; TensorFlow and Optuna are without an alternative."""
 
 
-def imports_of(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+@dataclass(frozen=True)
+class Import:
+    importer: str
+    imported: str
+    at_start: bool
+    """Whether it happens when the importer is imported, not when one of its functions is called."""
+
+    def __str__(self) -> str:
+        return f"{self.importer} -> {self.imported}"
 
 
-def modules() -> list[Path]:
-    return sorted(path for path in PACKAGE.rglob("*.py") if "test" not in path.parts)
+def name_of(path: Path) -> str:
+    parts = path.relative_to(PROJECT).with_suffix("").parts
+    return ".".join(parts).removesuffix(".__init__")
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_imports_no_later_stage(stage: str) -> None:
-    later = tuple(f"fmnist.{name}" for name in STAGES[STAGES.index(stage) + 1 :])
-    found = [
-        f"{path.relative_to(PROJECT)}: {name}"
-        for path in (PACKAGE / stage).rglob("*.py")
-        for name in imports_of(path)
-        if name.startswith(later)
+MODULES = {name_of(path): path for path in PACKAGE.rglob("*.py") if "test" not in path.parts}
+
+
+def imports_of(module: str) -> Iterator[Import]:
+    tree = ast.parse(MODULES[module].read_text())
+    type_checking = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    lazy = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Import | ast.ImportFrom) or id(node) in type_checking:
+            continue
+        for name in names_in(node):
+            yield Import(module, name, id(node) not in lazy)
+
+
+def names_in(node: ast.Import | ast.ImportFrom) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif node.module:
+        for alias in node.names:
+            inner = f"{node.module}.{alias.name}"
+            yield inner if inner in MODULES else node.module
+
+
+IMPORTS = {module: tuple(imports_of(module)) for module in MODULES}
+
+
+def floor(module: str) -> int | None:
+    _, _, below = module.partition(".")
+    room = below.split(".")[0]
+    return FLOORS.index(room) if module.startswith("fmnist.") and room in FLOORS else None
+
+
+def engine_of(module: str) -> str | None:
+    return next((part for part in module.split(".") if part in ENGINES), None)
+
+
+def loaded_by(module: str) -> set[str]:
+    """All that importing a module imports with it, its packages and theirs included."""
+    seen: set[str] = set()
+    waiting = [module]
+    while waiting:
+        current = waiting.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        if current in MODULES:
+            waiting += [found.imported for found in IMPORTS[current] if found.at_start]
+            waiting += [current.rpartition(".")[0]] * ("." in current)
+    return seen
+
+
+def every_import() -> Iterable[Import]:
+    return (found for module in MODULES if module not in OLD_ENTRY_POINTS for found in IMPORTS[module])
+
+
+def test_the_path_is_what_there_is() -> None:
+    rooms = {module.split(".")[1] for module in MODULES if "." in module}
+    assert rooms - {"pipelines"} == set(FLOORS)
+
+
+def test_nothing_imports_from_a_floor_above() -> None:
+    wrong = [
+        str(found)
+        for found in every_import()
+        for importer, imported in [(floor(found.importer), floor(found.imported))]
+        if importer is not None and imported is not None and imported > importer
     ]
-    assert found == []
+    assert wrong == []
 
 
-def test_an_engine_is_imported_in_the_module_named_after_it() -> None:
-    found = [
-        f"{path.relative_to(PROJECT)}: {name}"
-        for path in modules()
-        for name in imports_of(path)
-        for engine in [ENGINES.get(name.split(".")[0])]
-        if engine is not None and engine not in path.relative_to(PACKAGE).with_suffix("").parts
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_an_engines_library_is_imported_in_modules_named_after_it(library: str) -> None:
+    wrong = [
+        str(found)
+        for found in every_import()
+        if found.imported.split(".")[0] == library
+        and not any(LIBRARIES[library] and LIBRARIES[library] in part for part in found.importer.split("."))
     ]
-    assert found == []
+    assert wrong == []
 
 
-def test_one_module_chooses_engines() -> None:
-    engines = (
-        "fmnist.data.dvc",
-        "fmnist.registry.mlflow",
-        "fmnist.registry.determined",
-        "fmnist.deployment.local",
-    )
-    found = [
-        f"{path.relative_to(PROJECT)}: {name}"
-        for path in modules()
-        if path.name != "engines.py"
-        for name in imports_of(path)
-        if name in engines
+def test_wiring_alone_chooses_engines() -> None:
+    wrong = [
+        str(found)
+        for found in every_import()
+        if found.imported.startswith("fmnist.")
+        and engine_of(found.imported) not in (None, engine_of(found.importer))
+        # Its verbs are about Pachyderm's pipelines and no others.
+        and found.importer not in ("fmnist.wiring", "fmnist.cli.pipelines")
     ]
-    assert found == []
+    assert wrong == []
+
+
+def test_wiring_is_asked_at_the_edge_alone() -> None:
+    wrong = [
+        str(found)
+        for found in every_import()
+        if found.imported == "fmnist.wiring" and found.importer.split(".")[1] not in ("jobs", "cli")
+    ]
+    assert wrong == []
+
+
+def test_only_an_engine_loads_an_engines_library() -> None:
+    """Also not by way of others: whoever needs a port gets its engine when it is asked for."""
+    libraries = {library for library, word in LIBRARIES.items() if word in ENGINES}
+    wrong = [
+        f"{module} loads {sorted(loaded)}"
+        for module in MODULES
+        if engine_of(module) is None
+        for loaded in [libraries & {name.split(".")[0] for name in loaded_by(module)}]
+        if loaded and module not in OLD_ENTRY_POINTS
+    ]
+    assert wrong == []
 
 
 def test_help_comes_in_half_a_second() -> None:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import click
 
 from fmnist.cli.console import as_json, print_json, print_table, say
-from fmnist.engines import data_store
-from fmnist.fashion_mnist import TEST, TRAIN
+from fmnist.core.fashion_mnist import TEST, TRAIN
 from fmnist.settings import from_environment
+from fmnist.wiring import data_store
 
 if TYPE_CHECKING:
     from fmnist.data.audit.report import Audit
@@ -38,7 +38,7 @@ def audit(train_ref: str, test_ref: str, out: Path, as_json: bool) -> None:
     """
     from fmnist.data.audit.report import audit as find
     from fmnist.data.audit.report import write_report
-    from fmnist.data.changes import commit_of
+    from fmnist.data.diff import commit_of
     from fmnist.data.fetch import load
 
     store = data_store(from_environment())

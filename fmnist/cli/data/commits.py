@@ -9,14 +9,14 @@ from typing import Any
 import click
 
 from fmnist.cli.console import as_json, print_json, print_table, say, working
+from fmnist.core.fashion_mnist import SPLITS
 from fmnist.data.base import Commit
-from fmnist.data.changes import Contents, FileChange, commit_of, contents, file_changes, newest
+from fmnist.data.diff import Contents, FileChange, commit_of, contents, file_changes, newest
 from fmnist.data.fetch import fetch as fetch_both
-from fmnist.data.transfer import checkout as check_out
-from fmnist.data.transfer import files_under, refuse_broken_data
-from fmnist.engines import data_store
-from fmnist.fashion_mnist import SPLITS
+from fmnist.data.folders import checkout as check_out
+from fmnist.data.folders import files_under, refuse_broken_data
 from fmnist.settings import from_environment
+from fmnist.wiring import data_store
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 

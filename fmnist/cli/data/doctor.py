@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from fmnist.cli.console import as_json, print_json, print_table, say, working
-from fmnist.engines import data_doctor
+from fmnist.core.fashion_mnist import SPLITS
 from fmnist.errors import DataError
-from fmnist.fashion_mnist import SPLITS
 from fmnist.settings import from_environment
+from fmnist.wiring import data_doctor
 
 if TYPE_CHECKING:
     from fmnist.data.pachyderm.doctor import Checkup, Finding

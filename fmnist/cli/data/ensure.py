@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 
 from fmnist.cli.console import say
+from fmnist.core.fashion_mnist import SPLITS
 from fmnist.data.fetch import ensure as ensure_commit
-from fmnist.engines import data_head, data_store
-from fmnist.fashion_mnist import SPLITS
 from fmnist.settings import from_environment
+from fmnist.wiring import data_head, data_store
 
 _BY_NAME = {split.name: split for split in SPLITS}
 

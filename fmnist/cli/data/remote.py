@@ -6,10 +6,10 @@ from dataclasses import asdict
 import click
 
 from fmnist.cli.console import as_json, print_json, print_table, working
+from fmnist.core.fashion_mnist import SPLITS
 from fmnist.data.base import Transfer
-from fmnist.engines import data_remote
-from fmnist.fashion_mnist import SPLITS
 from fmnist.settings import from_environment
+from fmnist.wiring import data_remote
 
 _repos = click.argument("repos", metavar="[REPO]...", nargs=-1)
 _remote = click.option(

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.data.dataset import Dataset
-from fmnist.data.sheet import contact_sheet
-from fmnist.fashion_mnist import CLASSES
+from fmnist.core.dataset import Dataset
+from fmnist.core.fashion_mnist import CLASSES
+from fmnist.data.contact_sheet import contact_sheet
+from fmnist.experiments import load_experiment
+from fmnist.experiments.hyperparameters import Augmentation, Hyperparameters
 from fmnist.training.augmentation import VARIATIONS, augment
-from fmnist.training.experiment import load_experiment
-from fmnist.training.hyperparameters import Augmentation, Hyperparameters
 
 _COLUMNS = 10
 

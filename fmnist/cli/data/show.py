@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 
 from fmnist.cli.console import working
-from fmnist.data.changes import commit_of
-from fmnist.engines import data_store
-from fmnist.fashion_mnist import TRAIN
+from fmnist.core.fashion_mnist import TRAIN
+from fmnist.data.diff import commit_of
 from fmnist.settings import PROJECT, from_environment
+from fmnist.wiring import data_store
 
 
 @click.command()
@@ -36,7 +36,7 @@ def show(repo: str, ref: str, out: Path, augment: bool, experiment: Path, seed: 
     """
     from fmnist.cli.data.sheets import augmented_images, some_images
     from fmnist.data.fetch import load
-    from fmnist.files import write_atomically
+    from fmnist.files.atomic import write_atomically
 
     store = data_store(from_environment())
     with working(f"drawing images of {repo}"):

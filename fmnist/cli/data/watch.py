@@ -7,10 +7,10 @@ import subprocess
 import click
 
 from fmnist.cli.console import say
-from fmnist.engines import data_feed
+from fmnist.core.fashion_mnist import TRAIN
 from fmnist.errors import FmnistError
-from fmnist.fashion_mnist import TRAIN
 from fmnist.settings import from_environment
+from fmnist.wiring import data_feed
 
 
 @click.command()

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from fmnist.search.base import Trial
+from fmnist.search.trial import Trial
 
 _FIELDS = ("id", "state", "epochs", "hyperparameters", "metric", "error", "checkpoint")
 

@@ -11,7 +11,7 @@ import click
 
 from fmnist.cli.console import say
 from fmnist.cli.search.document import trial_rows
-from fmnist.search.base import SearchResult
+from fmnist.search.trial import SearchResult
 
 
 @click.command(hidden=True)
@@ -57,15 +57,14 @@ def run(
 
 
 def _search(file: Path, overrides: tuple[str, ...], jobs: int | None, fresh: bool) -> SearchResult:
-    from fmnist.data.fetch import load
-    from fmnist.engines import data_store, open_run
+    from fmnist.data.fetch import load, newest_data
+    from fmnist.experiments import load_experiment
     from fmnist.search.progress import shown
     from fmnist.search.resources import share_machine
-    from fmnist.search.search import search as run_search
+    from fmnist.search.runner import search as run_search
     from fmnist.search.workers import Workers, prepare, share
     from fmnist.settings import from_environment
-    from fmnist.training.experiment import load_experiment
-    from fmnist.training.train import newest_data, reference_to
+    from fmnist.wiring import data_store, open_run
 
     experiment = load_experiment(file, overrides)
     for doubt in experiment.doubts:
@@ -79,7 +78,7 @@ def _search(file: Path, overrides: tuple[str, ...], jobs: int | None, fresh: boo
     with Workers(arrays) as workers, shown() as progress:
         return run_search(
             experiment,
-            reference_to(commit),
+            commit.reference(),
             settings,
             workers,
             partial(open_run, settings, experiment.name),
@@ -90,8 +89,8 @@ def _search(file: Path, overrides: tuple[str, ...], jobs: int | None, fresh: boo
 
 
 def _write(const: Path, result: SearchResult) -> None:
-    from fmnist.search.folder import find_study
-    from fmnist.search.winner import write_const
+    from fmnist.search.best import write_const
+    from fmnist.search.study_folder import find_study
     from fmnist.settings import from_environment
 
     write_const(const, find_study(from_environment(), result.experiment), result.best)

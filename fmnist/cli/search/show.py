@@ -11,8 +11,8 @@ from fmnist.cli.console import as_json, print_json
 from fmnist.cli.search.document import trial_rows
 
 if TYPE_CHECKING:
-    from fmnist.search.base import Trial
-    from fmnist.search.folder import StudyRecord
+    from fmnist.search.study_folder import StudyRecord
+    from fmnist.search.trial import Trial
 
 _PORT = 8081
 """Its own default is the gateway's."""
@@ -42,8 +42,8 @@ def show(study: str | None, out: Path | None, const: Path | None, as_json: bool)
     in Optuna's dashboard.
     """
     from fmnist.search.asha import plan_of
-    from fmnist.search.folder import find_study
     from fmnist.search.optuna.study import read_trials
+    from fmnist.search.study_folder import find_study
     from fmnist.settings import from_environment
 
     record = find_study(from_environment(), study)
@@ -58,8 +58,8 @@ def show(study: str | None, out: Path | None, const: Path | None, as_json: bool)
 
 
 def _draw(record: "StudyRecord", trials: "tuple[Trial, ...]", folder: Path) -> list[Path]:
-    from fmnist.files import write_atomically
-    from fmnist.search.pictures import learning_curves, parallel_coordinates
+    from fmnist.files.atomic import write_atomically
+    from fmnist.search.optuna.plots import learning_curves, parallel_coordinates
 
     title = f"{record.name}: {len(trials)} trials on {_short(record.data)}"
     pictures = {
@@ -73,8 +73,8 @@ def _draw(record: "StudyRecord", trials: "tuple[Trial, ...]", folder: Path) -> l
 
 def _write(const: Path, record: "StudyRecord", trials: "tuple[Trial, ...]") -> None:
     from fmnist.errors import NotFoundError
-    from fmnist.search.base import best_of
-    from fmnist.search.winner import write_const
+    from fmnist.search.best import write_const
+    from fmnist.search.trial import best_of
 
     best = best_of(trials)
     if best is None:
@@ -86,8 +86,8 @@ def _write(const: Path, record: "StudyRecord", trials: "tuple[Trial, ...]") -> N
 def _print(record: "StudyRecord", trials: "tuple[Trial, ...]", pictures: list[Path]) -> None:
     from rich.console import Console
 
-    from fmnist.search.base import best_of
     from fmnist.search.ranking import ranking
+    from fmnist.search.trial import best_of
 
     console = Console(highlight=False)
     title = f"study {record.name}, {record.experiment.searcher.name}, on {_short(record.data)}"
@@ -101,7 +101,7 @@ def _print(record: "StudyRecord", trials: "tuple[Trial, ...]", pictures: list[Pa
 
 
 def _document(record: "StudyRecord", trials: "tuple[Trial, ...]", pictures: list[Path]) -> dict[str, object]:
-    from fmnist.search.base import best_of
+    from fmnist.search.trial import best_of
 
     best = best_of(trials)
     return {

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.data.dataset import Dataset, Images
+from fmnist.core.dataset import Dataset, Images
+from fmnist.core.fashion_mnist import CLASSES, PIXELS
 from fmnist.errors import DataError
-from fmnist.fashion_mnist import CLASSES, PIXELS
 
 _FOLDS = 5
 _MOST_FEATURES = 2500

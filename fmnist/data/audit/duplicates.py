@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.data.dataset import Dataset, Images
+from fmnist.core.dataset import Dataset, Images
 
 NEAR = 0.08
 """The largest difference of near-duplicates: in Fashion-MNIST the same garment, above it a like one."""

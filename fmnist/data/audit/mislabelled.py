@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fmnist.data.dataset import Labels
-from fmnist.fashion_mnist import CLASSES
-from fmnist.metrics import Probabilities
+from fmnist.core.dataset import Labels
+from fmnist.core.fashion_mnist import CLASSES
+from fmnist.core.metrics import Probabilities
 
 
 @dataclass(frozen=True)

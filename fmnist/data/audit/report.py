@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from fmnist.core.dataset import Dataset
+from fmnist.core.fashion_mnist import CLASSES
+from fmnist.core.progress import Say
 from fmnist.data.audit.cross_validation import out_of_fold_probabilities
 from fmnist.data.audit.duplicates import Twin, near_duplicates
 from fmnist.data.audit.mislabelled import Suspect, likely_mislabelled
-from fmnist.data.dataset import Dataset
-from fmnist.data.sheet import contact_sheet
-from fmnist.fashion_mnist import CLASSES
-from fmnist.files import write_atomically
-from fmnist.say import Say
+from fmnist.data.contact_sheet import contact_sheet
+from fmnist.files.atomic import write_atomically
 
 REPORT_FILE = "audit.json"
 MISLABELLED_FILE = "mislabelled.png"

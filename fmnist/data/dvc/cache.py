@@ -11,7 +11,7 @@ from typing import Any
 
 from fmnist.data.base import Commit, StoredFile
 from fmnist.errors import IntegrityError, UnavailableError
-from fmnist.files import sha256_of
+from fmnist.files.atomic import sha256_of
 
 FILES = "files"
 POINTER = "files.dvc"

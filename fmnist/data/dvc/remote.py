@@ -17,12 +17,12 @@ from fmnist.data.dvc.cache import (
     object_path,
     read_entries,
 )
-from fmnist.data.dvc.place import Place
+from fmnist.data.dvc.git_bundle import PackedHistory
+from fmnist.data.dvc.history import REF
+from fmnist.data.dvc.remote_storage import Place
 from fmnist.data.dvc.store import DvcStore
-from fmnist.data.history import REF
-from fmnist.data.packed import PackedHistory
 from fmnist.errors import InputError, IntegrityError, NotFoundError
-from fmnist.files import write_atomically
+from fmnist.files.atomic import write_atomically
 
 _HISTORY = "history.bundle"
 _READ_ONLY = 0o444

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from fmnist.core.names import check_files, check_repo
 from fmnist.data.base import Commit, StoredFile
 from fmnist.data.dvc.cache import (
     FILES,
@@ -26,12 +27,11 @@ from fmnist.data.dvc.cache import (
     read_cached,
     read_entries,
 )
-from fmnist.data.history import BRANCH, History
-from fmnist.data.names import check_files, check_repo
+from fmnist.data.dvc.history import BRANCH, History
 from fmnist.data.stored import check_there, describe, is_sound, stored_file
 from fmnist.errors import InputError, IntegrityError, NotFoundError
-from fmnist.files import folder_written_atomically
-from fmnist.lock import only_writer
+from fmnist.files.atomic import folder_written_atomically
+from fmnist.files.lock import only_writer
 
 _SKELETON = {
     ".dvc/config": "[core]\n    analytics = false\n    check_update = false\n    autostage = false\n",

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fmnist.data.base import StoredFile
-from fmnist.data.pachyderm import sums
+from fmnist.data.pachyderm import digests as sums
+from fmnist.data.pachyderm.digests import Sums
 from fmnist.data.pachyderm.files import Entry, Files
 from fmnist.data.pachyderm.revisions import Revision
-from fmnist.data.pachyderm.sums import Sums
-from fmnist.files import write_atomically
+from fmnist.files.atomic import write_atomically
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import grpc  # type: ignore[import-untyped, unused-ignore]
 
-from fmnist.data.names import check_repo
-from fmnist.data.pachyderm.connection import Connection
-from fmnist.data.pachyderm.errors import status_of
+from fmnist.clients.pachyderm.connection import Connection
+from fmnist.clients.pachyderm.errors import status_of
+from fmnist.core.names import check_repo
 from fmnist.data.pachyderm.revisions import BRANCH, Revision, Revisions
 from fmnist.errors import NotFoundError
 

@@ -7,7 +7,7 @@ commit only, and it also brings commits that ended with an error.
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
-from fmnist.data.pachyderm.connection import Connection
+from fmnist.clients.pachyderm.connection import Connection
 from fmnist.data.pachyderm.revisions import BRANCH, Revision, Revisions
 from fmnist.data.watch import newer
 from fmnist.errors import NotFoundError, UnavailableError

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from fmnist.clients.pachyderm.connection import Connection
 from fmnist.data.base import StoredFile
-from fmnist.data.pachyderm.connection import Connection
+from fmnist.data.pachyderm.digests import NAME as SUMS
 from fmnist.data.pachyderm.revisions import BRANCH, commit_of
-from fmnist.data.pachyderm.sums import NAME as SUMS
 from fmnist.errors import InputError, NotFoundError, TimedOut, UnavailableError
 
 _MESSAGE_BYTES = 1 << 20

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
 
+from fmnist.clients.pachyderm.connection import Connection
+from fmnist.core.names import check_files, check_repo
 from fmnist.data.base import Commit, StoredFile
-from fmnist.data.names import check_files, check_repo
-from fmnist.data.pachyderm import sums
-from fmnist.data.pachyderm.connection import Connection
+from fmnist.data.pachyderm import digests as sums
 from fmnist.data.pachyderm.contents import ContentsReader
 from fmnist.data.pachyderm.files import Files
 from fmnist.data.pachyderm.revisions import BRANCH, Revision, Revisions

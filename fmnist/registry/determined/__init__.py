@@ -1,6 +1,6 @@
 """Determined's model registry: its versions name checkpoints, which hold our bundles."""
 
-import fmnist.training.determined  # noqa: F401 - first: it silences what determined says when imported
+import fmnist.clients.determined  # noqa: F401 - first: it silences the warnings of determined's own imports
 from fmnist.registry.determined.registry import DeterminedRegistry
 
 __all__ = ["DeterminedRegistry"]

@@ -3,8 +3,8 @@
 from determined.common.api import bindings
 from determined.common.api.errors import NotFoundException
 
+from fmnist.clients.determined.session import errors_mapped, log_in
 from fmnist.settings import DeterminedLogin
-from fmnist.training.determined.session import errors_mapped, log_in
 
 KEY = "champion"
 

@@ -12,12 +12,12 @@ from determined.common.api.errors import NotFoundException
 from determined.common.storage.base import from_string
 from determined.common.storage.shared import _shortcut_to_config
 
-from fmnist.bundle import Bundle
-from fmnist.documents import yaml_text
+from fmnist.clients.determined.session import Session, errors_mapped
+from fmnist.core.bundle import Bundle
 from fmnist.errors import IntegrityError, UnavailableError
+from fmnist.experiments.determined.checkpoint import FOLDER, checkpoint_metadata
+from fmnist.files.documents import yaml_text
 from fmnist.registry.copies import copy_bundle, open_stored
-from fmnist.training.determined.checkpoint import FOLDER, checkpoint_metadata
-from fmnist.training.determined.session import Session, errors_mapped
 
 _METRIC = "accuracy"
 

@@ -1,7 +1,7 @@
 """Model names that are no path, no query and no id at the master."""
 
+from fmnist.core.names import is_model_name
 from fmnist.errors import InputError
-from fmnist.registry.names import is_model_name
 
 
 def is_name(model: str) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 
 from determined.common.api import bindings
 
-from fmnist.bundle import METADATA_FILE, Bundle, Metadata
+from fmnist.core.bundle import METADATA_FILE, Bundle, Metadata
 from fmnist.errors import IntegrityError, NotFoundError
 from fmnist.registry.base import ModelVersion
 

@@ -11,17 +11,17 @@ from determined.common.api import bindings
 from determined.common.api._util import read_paginated
 from determined.common.api.errors import NotFoundException
 
-from fmnist.bundle import Bundle
+from fmnist.clients.determined.session import Session, errors_mapped, log_in
+from fmnist.core.bundle import Bundle
 from fmnist.errors import ConfigError, InputError, NotFoundError, UnavailableError
-from fmnist.lock import only_writer
+from fmnist.experiments.determined.download import opened
+from fmnist.files.lock import only_writer
 from fmnist.registry.base import ModelVersion
 from fmnist.registry.copies import copy_bundle
 from fmnist.registry.determined.checkpoints import Checkpoints, copied
 from fmnist.registry.determined.names import check_name, is_name
 from fmnist.registry.determined.records import ANNOTATION, Record, described, notes
 from fmnist.settings import Settings
-from fmnist.training.determined.download import opened
-from fmnist.training.determined.session import Session, errors_mapped, log_in
 
 _log = logging.getLogger(__name__)
 _CHAMPION = "champion"

@@ -15,8 +15,8 @@ from optuna.distributions import (
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial
 
+from fmnist.experiments import Categorical, Const, Experiment, Grid, Int, Log, Range
 from fmnist.search.grid import grid
-from fmnist.training.experiment import Categorical, Const, Experiment, Grid, Int, Log, Range
 
 Point = Mapping[str, Any]
 """A value for each hyperparameter, by dotted name."""

@@ -11,15 +11,15 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as State
 
 from fmnist.errors import ConfigError
+from fmnist.experiments import Experiment, nested
+from fmnist.experiments.hyperparameters import Hyperparameters
 from fmnist.search.asha import Plan
-from fmnist.search.base import Trial, TrialState
 from fmnist.search.optuna.journal import mend
 from fmnist.search.optuna.pruner import EPOCH, RungPruner
 from fmnist.search.optuna.space import PlannedSampler, distributions
 from fmnist.search.optuna.space import points as points_of
-from fmnist.training.base import Decision
-from fmnist.training.experiment import Experiment, nested
-from fmnist.training.hyperparameters import Hyperparameters
+from fmnist.search.trial import Trial, TrialState
+from fmnist.tracking.base import Decision
 
 _CHECKPOINT = "checkpoint"
 _ERROR = "error"

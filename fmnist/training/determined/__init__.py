@@ -1,8 +1,3 @@
-"""Determined as tracker of trainings, on a cluster and from a laptop, and as runner of experiments."""
+"""Trials that Determined starts."""
 
-import warnings
-
-with warnings.catch_warnings():
-    # Its modules warn of each other when they are imported (0.38.1).
-    warnings.simplefilter("ignore", FutureWarning)
-    import determined.experimental  # noqa: F401
+import fmnist.clients.determined  # noqa: F401 - first: it silences the warnings of determined's own imports

@@ -12,7 +12,7 @@ from determined import constants
 from determined._info import ClusterInfo
 from determined.core._distributed import DistributedContext
 
-from fmnist.training.team import ALONE, Team
+from fmnist.training.workers import ALONE, Team
 
 _SLOT = "FMNIST_SLOT"
 _PORT = "C10D_PORT"

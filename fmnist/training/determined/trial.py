@@ -15,15 +15,15 @@ from determined.core._context import Context, init
 from determined.core._preempt import PreemptMode
 from determined.core._tensorboard_mode import TensorboardMode
 
+from fmnist.clients.determined.session import errors_mapped, patient
 from fmnist.errors import ConfigError
-from fmnist.training.base import Run
-from fmnist.training.child import run_each
+from fmnist.experiments.determined.checkpoint import STATE
+from fmnist.tracking.base import Run
+from fmnist.tracking.determined.run import DeterminedRun
+from fmnist.tracking.null import Untracked
 from fmnist.training.determined import slots
-from fmnist.training.determined.checkpoint import STATE
-from fmnist.training.determined.run import DeterminedRun
-from fmnist.training.determined.session import errors_mapped, patient
+from fmnist.training.process import run_each
 from fmnist.training.trial import Trial
-from fmnist.training.untracked import Untracked
 
 _EPOCH = re.compile(r"epoch-(\d+)\.state")
 _THREADS = "number of threads"

@@ -10,7 +10,9 @@ import pytest
 from determined.common.api import bindings
 from determined.common.experimental.determined import Determined
 
-from fmnist.bundle import Bundle
+from fmnist.clients.determined import session
+from fmnist.clients.determined.session import log_in
+from fmnist.core.bundle import Bundle
 from fmnist.data.base import Commit
 from fmnist.errors import (
     ConfigError,
@@ -22,13 +24,11 @@ from fmnist.errors import (
     TrainingFailed,
     UnavailableError,
 )
+from fmnist.experiments import read_document
+from fmnist.experiments.determined.checkpoint import checkpoint_metadata
+from fmnist.experiments.determined.runner import DeterminedExperiments
+from fmnist.experiments.submission import Submission
 from fmnist.settings import PROJECT, DeterminedLogin
-from fmnist.training.determined import session
-from fmnist.training.determined.checkpoint import checkpoint_metadata
-from fmnist.training.determined.experiments import DeterminedExperiments
-from fmnist.training.determined.session import log_in
-from fmnist.training.experiment import read_document
-from fmnist.training.submission import Submission
 from tests.support.bundles import make_bundle
 from tests.support.determined.records import Checkpoint, Trial
 from tests.support.determined.routes import PASSWORD, USER

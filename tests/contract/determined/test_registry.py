@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from determined.common.api import bindings
 
-from fmnist import engines, settings
-from fmnist.bundle import open_bundle
+from fmnist import settings
+from fmnist import wiring as engines
+from fmnist.core.bundle import open_bundle
 from fmnist.errors import FmnistError, InputError, IntegrityError, UnavailableError
+from fmnist.experiments.determined.checkpoint import checkpoint_metadata
 from fmnist.registry.base import ModelRegistry, ModelVersion
 from fmnist.registry.transfer import copy_versions
 from fmnist.settings import Settings
-from fmnist.training.determined.checkpoint import checkpoint_metadata
 from tests.support.bundles import make_bundle
 from tests.support.determined.records import Checkpoint, Model, Trial, Version
 from tests.support.determined.server import Fault, Master

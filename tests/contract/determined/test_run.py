@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from determined.common.api import bindings
 
+from fmnist.clients.determined import session
 from fmnist.errors import FmnistError, TimedOut
-from fmnist.training.base import Decision
-from fmnist.training.determined import session
-from fmnist.training.determined.run import DeterminedRun
+from fmnist.tracking.base import Decision
+from fmnist.tracking.determined.run import DeterminedRun
 from tests.support.determined.server import Fault, Master
 from tests.support.determined.trials import ASHA, SINGLE, STEPS, keep, report, running, schedule, train
 
@@ -196,7 +196,7 @@ def test_a_validation_that_is_refused_fails_the_trial(
 
 
 def test_a_validation_that_is_never_stored_is_told(master: Master, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fmnist.training.determined.run._STORED_SECONDS", 0.2)
+    monkeypatch.setattr("fmnist.tracking.determined.run._STORED_SECONDS", 0.2)
     master.storage_delay = 1
     with running(master, schedule(master, SINGLE), monkeypatch) as trial:
         trial.run.start({})

@@ -14,18 +14,19 @@ import pytest
 from click.testing import CliRunner
 from determined.common.api import bindings
 
-from fmnist import engines, settings
+from fmnist import settings
+from fmnist import wiring as engines
 from fmnist.cli.search import search
-from fmnist.data.idx import write_idx
+from fmnist.clients.determined.session import Session, log_in
+from fmnist.core.fashion_mnist import TRAIN
+from fmnist.data.formats.idx import write_idx
 from fmnist.errors import UnavailableError
-from fmnist.fashion_mnist import TRAIN
 from fmnist.search import workers
 from fmnist.search.workers import Workers
 from fmnist.settings import PROJECT, Settings
-from fmnist.training.determined.session import Session, log_in
+from tests.support import fake_training as fake
 from tests.support.determined.server import Fault, serving
 from tests.support.determined.versions import MASTER, reachable_master
-from tests.unit.search import fake
 
 ASHA = (
     "searcher={name: adaptive_asha, metric: accuracy, smaller_is_better: false, time_metric: epochs, "

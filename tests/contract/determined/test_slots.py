@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from determined import _info
 
-from fmnist.data.idx import write_idx
+from fmnist.core.fashion_mnist import TRAIN
+from fmnist.data.formats.idx import write_idx
 from fmnist.data.synthetic import draw
-from fmnist.engines import data_store
-from fmnist.fashion_mnist import TRAIN
 from fmnist.settings import from_environment
 from fmnist.training.determined import slots
-from fmnist.training.team import ALONE
+from fmnist.training.workers import ALONE
+from fmnist.wiring import data_store
 from tests.support.determined import task
 from tests.support.determined.server import Master
 from tests.support.determined.trials import SINGLE, schedule

@@ -7,12 +7,13 @@ from urllib.parse import urlsplit
 import pytest
 from urllib3.util.retry import Retry
 
-from fmnist import engines, settings
+from fmnist import settings
+from fmnist import wiring as engines
+from fmnist.clients.determined import session
+from fmnist.clients.determined.session import log_in
 from fmnist.errors import UnavailableError
 from fmnist.settings import DeterminedLogin
-from fmnist.training.base import Decision
-from fmnist.training.determined import session
-from fmnist.training.determined.session import log_in
+from fmnist.tracking.base import Decision
 from tests.support.bundles import make_bundle
 from tests.support.determined.routes import PASSWORD, USER
 from tests.support.determined.server import Master

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from fmnist.core.fashion_mnist import TRAIN
 from fmnist.data.fetch import load
-from fmnist.data.idx import write_idx
+from fmnist.data.formats.idx import write_idx
 from fmnist.data.pachyderm.store import PachydermStore
-from fmnist.fashion_mnist import TRAIN
+from tests.support.drawing import csv_of, same, some_data
 from tests.support.files import Files
 from tests.support.pachd.target import Target
-from tests.unit.data.drawing import csv_of, same, some_data
 
 IMAGES, LABELS = write_idx(some_data(20).images), write_idx(some_data(20).labels)
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from fmnist.errors import ConfigError, IntegrityError, NotFoundError
-from fmnist.pipelines.apply import Applied, carry_out, plan
-from fmnist.pipelines.files import read_specs, render
-from fmnist.pipelines.pachyderm import PachydermPipelines
+from fmnist.retraining.pachyderm.apply import Applied, carry_out, plan
+from fmnist.retraining.pachyderm.files import read_specs, render
+from fmnist.retraining.pachyderm.server import PachydermPipelines
 from fmnist.settings import PROJECT
 from tests.support.pachd.target import Target
 
@@ -123,5 +123,5 @@ def test_the_specs_are_found_as_they_were_put(deployment: Deployment) -> None:
     deployment.apply()
     (info,) = deployment.target.client.inspect_pipeline(deployment.named("fmnist-train"), details=True)
     assert info.details.transform.image == IMAGE
-    assert list(info.details.transform.cmd) == ["python3", "-m", "fmnist.pipelines.start_search"]
+    assert list(info.details.transform.cmd) == ["python3", "-m", "fmnist.jobs.start_search"]
     assert json.loads(json.dumps(dict(info.details.metadata.labels))) == {"project": "fmnist"}

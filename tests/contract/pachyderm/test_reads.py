@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from fmnist.data.pachyderm.address import Pachd
-from fmnist.data.pachyderm.connection import Deadlines
+from fmnist.clients.pachyderm.connection import Deadlines
 from fmnist.data.pachyderm.store import PachydermStore
 from fmnist.errors import DataError, IntegrityError, NotFoundError, TimedOut, UnavailableError
+from fmnist.settings.pachd import Pachd
 from tests.support.files import Files
 from tests.support.pachd.link import linked
 from tests.support.pachd.target import Target

@@ -12,11 +12,11 @@ from typing import Any
 import grpc  # type: ignore[import-untyped, unused-ignore]
 import pytest
 
-from fmnist.data.pachyderm.address import Pachd
-from fmnist.data.pachyderm.connection import Connection, Deadlines
+from fmnist.clients.pachyderm.connection import Connection, Deadlines
 from fmnist.data.pachyderm.doctor import Doctor
 from fmnist.data.pachyderm.store import PachydermStore
 from fmnist.errors import ConfigError, FmnistError, InputError, NotFoundError, TimedOut, UnavailableError
+from fmnist.settings.pachd import Pachd
 from tests.support.files import Files
 from tests.support.pachd.server import PachdServer, serving
 from tests.support.pachd.state import Refusal

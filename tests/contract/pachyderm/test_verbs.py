@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fmnist.cli.data import data
+from fmnist.core.fashion_mnist import TEST, TRAIN
 from fmnist.errors import FmnistError
-from fmnist.fashion_mnist import TEST, TRAIN
+from tests.support.drawing import csv_of, some_data
 from tests.support.pachd.target import Target
-from tests.unit.data.drawing import csv_of, some_data
 
 Run = Callable[..., Result]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc  # type: ignore[import-untyped, unused-ignore]
 import pytest
 
-from fmnist.data.pachyderm.connection import Deadlines
+from fmnist.clients.pachyderm.connection import Deadlines
 from fmnist.data.pachyderm.feed import PachydermFeed
 from fmnist.data.watch import Cursor, begin, poll, watch
 from fmnist.errors import ConfigError, NotFoundError

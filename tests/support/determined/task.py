@@ -63,7 +63,7 @@ def allocate(master: Master, trial: Trial) -> Task:
 
 
 def start(task: Task, home: Path) -> "subprocess.Popen[str]":
-    """``python3 -m fmnist.training.train`` as the trial's process."""
+    """``python3 -m fmnist.jobs.train`` as the trial's process."""
     facts = {"FMNIST_HOME": str(home), "FMNIST_DATA_STORE": "dvc", _FACTS: json.dumps(asdict(task))}
     ports = {name: str(port) for name, port in zip(_PORTS, free_ports(len(_PORTS)), strict=True)}
     return subprocess.Popen(
@@ -117,7 +117,7 @@ def become(task: Task) -> None:
 def _main() -> None:
     task = Task(**json.loads(os.environ[_FACTS]))
     become(task)
-    from fmnist.training.train import main
+    from fmnist.jobs.train import main
 
     # Two in all, as many as the smallest machines of CI have cores.
     sys.argv = ["train", "--threads", str(max(1, 2 // task.slots))]

@@ -9,7 +9,7 @@ import pytest
 from determined import _info
 from determined.common.api import bindings
 
-from fmnist.training.base import Decision, EpochReport, Run
+from fmnist.tracking.base import Decision, EpochReport, Run
 from fmnist.training.determined.trial import open_trial
 from fmnist.training.trial import Trial
 from tests.support.bundles import make_bundle

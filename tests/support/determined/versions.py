@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fmnist.clients.determined.session import Session, log_in
 from fmnist.registry.base import ModelVersion
 from fmnist.settings import Settings
-from fmnist.training.determined.session import Session, log_in
 from tests.support.determined.server import serving
 
 MASTER = "determined-real" if "DET_MASTER" in os.environ else "determined"

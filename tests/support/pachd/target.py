@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from fmnist.data.pachyderm import address
-from fmnist.data.pachyderm.address import Pachd
-from fmnist.data.pachyderm.connection import Connection, Deadlines
+from fmnist.clients.pachyderm.connection import Connection, Deadlines
 from fmnist.data.pachyderm.store import PachydermStore
+from fmnist.settings import pachd as address
+from fmnist.settings.pachd import Pachd
 from tests.support.pachd.server import MESSAGE_BYTES, PachdServer, serving
 
 IN_PROCESS, REAL = "pachd-in-process", "pachd-real"

@@ -10,7 +10,7 @@ from PIL import Image
 
 from fmnist.cli.data import data
 from fmnist.errors import DataError, NotFoundError
-from tests.unit.data.drawing import csv_of, some_data
+from tests.support.drawing import csv_of, some_data
 
 Run = Callable[..., Result]
 

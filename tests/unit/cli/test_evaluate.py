@@ -5,14 +5,14 @@ import pytest
 from click.testing import CliRunner
 
 from fmnist.cli.evaluate import evaluate
-from fmnist.data.idx import write_idx
+from fmnist.core.fashion_mnist import CLASSES, MODEL_NAME, TEST
+from fmnist.core.metrics import score
+from fmnist.core.predictor import Predictor
+from fmnist.data.formats.idx import write_idx
 from fmnist.data.synthetic import draw
-from fmnist.engines import data_store, model_registry
 from fmnist.errors import NotFoundError
-from fmnist.fashion_mnist import CLASSES, MODEL_NAME, TEST
-from fmnist.metrics import score
-from fmnist.predictor import Predictor
 from fmnist.settings import Settings, from_environment
+from fmnist.wiring import data_store, model_registry
 from tests.support.bundles import make_bundle
 from tests.support.homes import make_home
 

@@ -8,13 +8,13 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from fmnist.bundle import Bundle, open_bundle
+from fmnist.catalogue.history import End, Entry, Event, Takeover
+from fmnist.catalogue.promotion_log import PromotionLog
 from fmnist.cli.lineage import lineage
 from fmnist.cli.models import models
+from fmnist.core.bundle import Bundle, open_bundle
+from fmnist.core.fashion_mnist import MODEL_NAME
 from fmnist.errors import InputError, NotFoundError
-from fmnist.fashion_mnist import MODEL_NAME
-from fmnist.promotion.history import End, Entry, Event, Takeover
-from fmnist.promotion.log import PromotionLog
 from tests.support.bundles import make_bundle
 from tests.support.homes import make_home
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from fmnist import engines
+from fmnist import wiring as engines
 from fmnist.cli.models import models
 from fmnist.errors import ConfigError
 from fmnist.settings import Settings

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from fmnist.bundle import DataReference
 from fmnist.cli.search import search
+from fmnist.core.provenance import DataReference
 from fmnist.errors import ConfigError, IntegrityError, NotFoundError
+from fmnist.experiments import load_experiment
 from fmnist.search.asha import plan_of
-from fmnist.search.base import SearchResult, Trial, TrialState
-from fmnist.search.folder import study_folder
 from fmnist.search.optuna.study import Study
+from fmnist.search.study_folder import study_folder
+from fmnist.search.trial import SearchResult, Trial, TrialState
 from fmnist.settings import PROJECT, from_environment
-from fmnist.training.experiment import load_experiment
-from tests.unit.search.experiments import RANDOM, experiment
+from tests.support.experiments import RANDOM, experiment
 
 ADAPTIVE = str(PROJECT / "adaptive.yaml")
 POINT = {"epochs": 4, "dropout": 0.1}

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from fmnist.bundle import Bundle
 from fmnist.cli.train import train
+from fmnist.core.bundle import Bundle
+from fmnist.experiments import load_experiment
+from fmnist.experiments.hyperparameters import Hyperparameters
+from fmnist.jobs import train as entry
 from fmnist.settings import PROJECT
-from fmnist.training import train as entry
-from fmnist.training.experiment import load_experiment
-from fmnist.training.hyperparameters import Hyperparameters
 from tests.support.bundles import make_bundle
 from tests.support.pages import PAGES, commands
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from fmnist.core.fashion_mnist import OfficialFile
 from fmnist.data import download as download_module
 from fmnist.data.download import download
 from fmnist.errors import UnavailableError
-from fmnist.fashion_mnist import OfficialFile
-from tests.unit.data.mirror import Mirror, serving
+from tests.support.mirror import Mirror, serving
 
 CONTENT = {"images.gz": bytes(range(256)) * 400, "labels.gz": b"labels" * 100}
 FILES = tuple(

@@ -8,7 +8,7 @@ from fmnist.data.dvc import DvcStore
 from fmnist.data.fetch import fetch, load
 from fmnist.errors import DataError
 from fmnist.settings import Settings, from_environment
-from tests.unit.data.drawing import csv_of, same, some_data
+from tests.support.drawing import csv_of, same, some_data
 
 
 @pytest.fixture

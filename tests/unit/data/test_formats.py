@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fmnist.data.dataset import Dataset
+from fmnist.core.dataset import Dataset
+from fmnist.core.fashion_mnist import TRAIN
 from fmnist.data.formats import holds_data, read_dataset
-from fmnist.data.idx import write_idx
+from fmnist.data.formats.idx import write_idx
 from fmnist.errors import DataError
-from fmnist.fashion_mnist import TRAIN
-from tests.unit.data.drawing import csv_of, same, some_data, untimed
+from tests.support.drawing import csv_of, same, some_data, untimed
 
 IMAGES, LABELS = TRAIN.images.name, TRAIN.labels.name
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from fmnist.core.fashion_mnist import MIRRORS, TEST, TRAIN, OfficialFile, Split
 from fmnist.data import download, sources, synthetic
 from fmnist.data.base import SYNTHETIC_MARKER
-from fmnist.data.idx import write_idx
+from fmnist.data.formats.idx import write_idx
 from fmnist.data.sources import Places, find, places
 from fmnist.errors import DataError, NotFoundError
-from fmnist.fashion_mnist import MIRRORS, TEST, TRAIN, OfficialFile, Split
 from fmnist.settings import PROJECT, from_environment
-from tests.unit.data.drawing import csv_of, some_data
-from tests.unit.data.mirror import Mirror, serving
+from tests.support.drawing import csv_of, some_data
+from tests.support.mirror import Mirror, serving
 
 CONTENTS = {
     split.images.name: write_idx(some_data(count).images) for split, count in ((TRAIN, 30), (TEST, 20))

@@ -3,13 +3,13 @@ from pathlib import Path
 
 import numpy as np
 
+from fmnist.core.dataset import Dataset
+from fmnist.core.fashion_mnist import TEST, TRAIN, Split
 from fmnist.data import synthetic
 from fmnist.data.base import SYNTHETIC_MARKER
-from fmnist.data.dataset import Dataset
 from fmnist.data.formats import read_dataset
 from fmnist.data.validation import inspect
-from fmnist.fashion_mnist import TEST, TRAIN, Split
-from tests.unit.data.drawing import same
+from tests.support.drawing import same
 
 
 def read(folder: Path, split: Split) -> Dataset:

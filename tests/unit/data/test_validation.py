@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from fmnist.data.dataset import Dataset
+from fmnist.core.dataset import Dataset
 from fmnist.data.validation import inspect
 from fmnist.errors import DataError
-from tests.unit.data.drawing import some_data
+from tests.support.drawing import some_data
 
 
 def test_it_counts_images_classes_and_duplicates() -> None:

@@ -7,8 +7,15 @@ from hypothesis import strategies as st
 
 from fmnist.data.dvc import DvcStore
 from fmnist.data.watch import Cursor, PolledFeed, begin, newer, poll, watch
-from fmnist.errors import ConfigError, InputError, IntegrityError, NotFoundError, TimedOut, UnavailableError
-from tests.unit.data.drawing import untimed
+from fmnist.errors import (
+    ConfigError,
+    InputError,
+    IntegrityError,
+    NotFoundError,
+    TimedOut,
+    UnavailableError,
+)
+from tests.support.drawing import untimed
 
 
 class Feed:

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from fmnist.bundle import Metadata
+from fmnist.catalogue.history import Entry, Event, History, Takeover
+from fmnist.core.bundle import Metadata
 from fmnist.deployment.choice import champion_or_newest, newest_passed
 from fmnist.errors import GateRefused, IntegrityError, NotFoundError
 from fmnist.gate.keys import Keys
 from fmnist.gate.result import ANNOTATION
 from fmnist.gate.signature import Target, sign
 from fmnist.gate.verdict import Outcome
-from fmnist.promotion.history import Entry, Event, History, Takeover
 from fmnist.registry.base import ModelVersion
 from tests.support.bundles import make_bundle
 from tests.support.results import make_result, make_rule

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
+from fmnist.core.fashion_mnist import MODEL_NAME
 from fmnist.deployment.manifest import load_manifest
 from fmnist.errors import ConfigError
-from fmnist.fashion_mnist import MODEL_NAME
 from fmnist.settings import PROJECT
 
 COMMITTED = PROJECT / "deploy" / "deploy.yaml"

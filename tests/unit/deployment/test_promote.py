@@ -7,15 +7,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fmnist.bundle import Bundle
+from fmnist.catalogue.history import End, Event
+from fmnist.catalogue.promotion_log import PromotionLog
+from fmnist.core.bundle import Bundle
 from fmnist.deployment.base import Deployment
 from fmnist.deployment.promote import By, Promoter
 from fmnist.errors import FmnistError, GateRefused, IntegrityError, NotFoundError, UnavailableError
 from fmnist.gate.keys import Keys
 from fmnist.gate.result import ANNOTATION
 from fmnist.gate.verdict import Outcome
-from fmnist.promotion.history import End, Event
-from fmnist.promotion.log import PromotionLog
 from fmnist.registry.base import ModelVersion
 from tests.support.bundles import make_bundle
 from tests.support.results import make_rule, with_verdict

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fmnist.bundle import Bundle
+from fmnist.core.bundle import Bundle
 from fmnist.deployment.base import Deployment
 from fmnist.deployment.rollout import fetch, serve_alone
 from fmnist.errors import IntegrityError, UnavailableError

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import yaml
 
-from fmnist import engines
+from fmnist import wiring as engines
+from fmnist.core.fashion_mnist import MODEL_NAME
 from fmnist.data.base import Commit
-from fmnist.fashion_mnist import MODEL_NAME
 from fmnist.gate.corruptions import CORRUPTIONS
 from fmnist.gate.policy import Policy, read_policy
 from fmnist.registry.base import ModelRegistry

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fmnist.core.metrics import score
+from fmnist.core.predictor import Predictor
 from fmnist.gate.answers import Answers, answers_to, checked
-from fmnist.metrics import score
-from fmnist.predictor import Predictor
 from tests.support.blocks import block_images
 from tests.support.bundles import make_bundle
 

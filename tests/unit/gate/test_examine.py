@@ -12,26 +12,26 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from fmnist import engines
-from fmnist.bundle import Bundle, open_bundle, write_metadata
+from fmnist import wiring as engines
 from fmnist.cli.gate import gate
+from fmnist.core.bundle import Bundle, open_bundle, write_metadata
+from fmnist.core.fashion_mnist import CLASSES, MODEL_NAME
 from fmnist.data.base import Commit
 from fmnist.errors import GateRefused, InputError, IntegrityError, NotFoundError
-from fmnist.fashion_mnist import CLASSES, MODEL_NAME
 from fmnist.gate.examine import Occasion, examine, keep
 from fmnist.gate.incumbents import NOBODY, Incumbents
 from fmnist.gate.keys import Keys
 from fmnist.gate.policy import Policy
 from fmnist.gate.result import ANNOTATION, GateResult, Override, gate_result
 from fmnist.gate.rules import RULES
-from fmnist.gate.run import Order, run
+from fmnist.jobs.gate import Order, run
+from fmnist.jobs.report import collect
 from fmnist.registry.base import ModelRegistry, ModelVersion
-from fmnist.report.gather import collect
 from fmnist.settings import PROJECT, Settings
 from fmnist.test.test_model_accuracy import NO_VERDICT
 from tests.support.blocks import block_weights, trained_on
 from tests.support.bundles import make_bundle
-from tests.unit.gate.versions import GOOD, POOR
+from tests.support.versions import GOOD, POOR
 
 _NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 _WITHOUT_COLLECTING_GARBAGE = ("-p", "no:unraisableexception")

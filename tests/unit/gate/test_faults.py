@@ -12,18 +12,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fmnist import engines
-from fmnist.bundle import Bundle
+from fmnist import wiring as engines
+from fmnist.core.bundle import Bundle
+from fmnist.core.dataset import Dataset
 from fmnist.data.base import Commit
-from fmnist.data.dataset import Dataset
 from fmnist.errors import IntegrityError, NotFoundError, UnavailableError
+from fmnist.gate.cached import remembered
 from fmnist.gate.evidence import read_evidence
 from fmnist.gate.examine import Occasion, examine, keep
 from fmnist.gate.incumbents import NOBODY, Incumbents, best_of
 from fmnist.gate.keys import Key, Keys
 from fmnist.gate.measure import named_right
 from fmnist.gate.policy import Policy
-from fmnist.gate.remembered import remembered
 from fmnist.gate.result import ANNOTATION, GateResult, gate_result
 from fmnist.gate.signature import sign, verify
 from fmnist.gate.verdict import Outcome

@@ -3,12 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fmnist.fashion_mnist import CLASSES
+from fmnist.core.fashion_mnist import CLASSES
 from fmnist.gate.corruptions import CORRUPTIONS
-from fmnist.gate.data import DataFacts
 from fmnist.gate.evidence import Evidence, to_bytes
 from fmnist.gate.measure import compare, measure, named_right
 from fmnist.gate.policy import read_policy
+from fmnist.gate.test_data import DataFacts
 from fmnist.settings import PROJECT
 from tests.support.blocks import block_images, block_weights
 from tests.support.bundles import make_bundle

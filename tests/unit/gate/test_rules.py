@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fmnist.fashion_mnist import CLASSES
+from fmnist.core.fashion_mnist import CLASSES
 from fmnist.gate.corruptions import CORRUPTIONS
 from fmnist.gate.evidence import Comparison
 from fmnist.gate.measurement import Estimate, Measurement

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fmnist.bundle import DataReference
+from fmnist.core.provenance import DataReference
 from fmnist.errors import GateRefused, IntegrityError
 from fmnist.gate.keys import Key, Keys
 from fmnist.gate.result import ANNOTATION, CI_ANNOTATION, Override, gate_result

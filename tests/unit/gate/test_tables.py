@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from fmnist.data.dataset import Labels
-from fmnist.fashion_mnist import CLASSES
+from fmnist.core.dataset import Labels
+from fmnist.core.fashion_mnist import CLASSES
+from fmnist.core.metrics import score
 from fmnist.gate.answers import Answers
 from fmnist.gate.tables import calibration_error, class_table, reliability, surest_errors
-from fmnist.metrics import score
 
 
 def _answers(confidence: float, images: int, right: int) -> tuple[Answers, Labels]:

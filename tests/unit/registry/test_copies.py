@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from fmnist.bundle import Bundle
+from fmnist.core.bundle import Bundle
 from fmnist.errors import InputError, IntegrityError
 from fmnist.registry.copies import copy_bundle, open_stored
 from tests.support.bundles import make_bundle

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from fmnist import engines
-from fmnist.bundle import DataReference
+from fmnist import wiring as engines
+from fmnist.catalogue.history import History
 from fmnist.cli.main import fmnist
+from fmnist.core.fashion_mnist import MODEL_NAME
+from fmnist.core.provenance import DataReference
 from fmnist.data.base import Commit, DataStore
 from fmnist.errors import NotFoundError
-from fmnist.fashion_mnist import MODEL_NAME
 from fmnist.gate.evidence import SampleError, to_bytes
 from fmnist.gate.result import ANNOTATION
-from fmnist.promotion.history import History
 from fmnist.registry.base import ModelRegistry, ModelVersion
 from fmnist.report.gather import gather
 from fmnist.report.write import write
@@ -23,8 +23,8 @@ from fmnist.settings import Settings
 from tests.support.blocks import block_images, put_test_data
 from tests.support.bundles import make_bundle
 from tests.support.homes import make_home
+from tests.support.reports import make_evidence
 from tests.support.results import make_result, make_rule
-from tests.unit.report.reports import make_evidence
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 NOBODY = History()

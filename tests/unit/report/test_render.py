@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fmnist.catalogue.history import End, Tenure
 from fmnist.gate.result import Override
 from fmnist.gate.verdict import Outcome
-from fmnist.promotion.history import End, Tenure
 from fmnist.registry.base import ModelVersion
 from fmnist.report.elements import element, table
 from fmnist.report.figures import names
@@ -18,8 +18,8 @@ from fmnist.report.html import to_html
 from fmnist.report.machine import to_json, to_metrics
 from fmnist.report.markdown import plain, to_markdown, to_note
 from fmnist.report.model import Entry, Picture
+from tests.support.reports import BROKEN, make_entry, make_report, make_version
 from tests.support.results import make_rule
-from tests.unit.report.reports import BROKEN, make_entry, make_report, make_version
 
 HOSTILE = "<script>alert(1)</script>\"'&|`]\n# boo"
 

@@ -5,4 +5,4 @@ from fmnist.search import workers
 
 @pytest.fixture(scope="session", autouse=True)
 def server_without_tensorflow() -> None:
-    workers.prepare(("tests.unit.search.fake",))
+    workers.prepare(("tests.support.fake_training",))

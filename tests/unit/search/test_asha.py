@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fmnist.experiments import AdaptiveAsha, load_experiment
 from fmnist.search.asha import FAILED, Bracket, Plan, goes_on, places, plan_of, rungs
 from fmnist.settings import PROJECT
-from fmnist.training.experiment import AdaptiveAsha, load_experiment
-from tests.unit.search.experiments import ASHA, RANDOM, SHARED, experiment
+from tests.support.experiments import ASHA, RANDOM, SHARED, experiment
 
 METRICS = st.floats(0, 1)
 DIVISORS = st.floats(1.1, 8)

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fmnist.errors import ConfigError
+from fmnist.experiments import Experiment
 from fmnist.search.asha import plan_of
 from fmnist.search.grid import grid, size
 from fmnist.search.optuna.study import Study
-from fmnist.training.experiment import Experiment
-from tests.unit.search import experiments
+from tests.support import experiments
 
 GRID = {**experiments.SHARED, "name": "grid"}
 

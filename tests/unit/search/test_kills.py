@@ -20,14 +20,14 @@ import pytest
 from fmnist.search.asha import plan_of
 from fmnist.search.optuna.study import Study
 from fmnist.settings import PROJECT
+from tests.support.killed_search import experiment_of
 from tests.support.processes import ended
-from tests.unit.search.killed import experiment_of
 
 KILLS = int(os.environ.get("KILLS", "3"))
 JOBS = (1, 2)
 SECONDS = 120
 PROGRAM = (
-    "import sys; from pathlib import Path; from tests.unit.search.killed import main; "
+    "import sys; from pathlib import Path; from tests.support.killed_search import main; "
     "main(Path(sys.argv[1]), int(sys.argv[2]))"
 )
 METRIC_WRITTEN = 7

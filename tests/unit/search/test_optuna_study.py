@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from fmnist.errors import ConfigError
+from fmnist.experiments.hyperparameters import Hyperparameters
 from fmnist.search.asha import Plan, goes_on, plan_of
-from fmnist.search.base import TrialState
 from fmnist.search.optuna.study import Study
-from fmnist.training.base import Decision
-from fmnist.training.hyperparameters import Hyperparameters
-from tests.unit.search.experiments import ASHA, experiment
+from fmnist.search.trial import TrialState
+from fmnist.tracking.base import Decision
+from tests.support.experiments import ASHA, experiment
 
 
 def opened(folder: Path, **searcher: Any) -> tuple[Study, Plan]:

@@ -3,8 +3,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from fmnist.search.base import Trial, TrialState, best_of, ranked
 from fmnist.search.ranking import ranking
+from fmnist.search.trial import Trial, TrialState, best_of, ranked
 
 POINT = {"dropout": 0.1, "optimizer": {"name": "adamw", "learning_rate": 0.00123456}, "width": 8}
 RUNNING = Trial(0, TrialState.RUNNING, 1, (1, 4), POINT, 0.8)

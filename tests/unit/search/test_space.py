@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution
 
 from fmnist.search.optuna.space import distributions, points
-from tests.unit.search.experiments import experiment
+from tests.support.experiments import experiment
 
 
 @settings(max_examples=20, deadline=None)

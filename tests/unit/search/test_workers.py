@@ -8,14 +8,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from fmnist.bundle import DataReference
+from fmnist.core.provenance import DataReference
 from fmnist.errors import FmnistError
+from fmnist.experiments.hyperparameters import Hyperparameters, Loss, Optimizer, Schedule
 from fmnist.search.workers import Workers, share
 from fmnist.settings import PROJECT
-from fmnist.training.hyperparameters import Hyperparameters, Loss, Optimizer, Schedule
 from fmnist.training.job import TrainingJob
-from tests.unit.search import fake
-from tests.unit.search.runs import RememberedRun
+from tests.support import fake_training as fake
+from tests.support.recorded_runs import RememberedRun
 
 SECONDS = 30
 
@@ -74,7 +74,7 @@ def test_a_run_and_its_progress_are_told_across_the_pipe(tmp_path: Path, data: P
 def test_a_training_that_raises_says_what_and_where(tmp_path: Path, data: Path) -> None:
     with (
         Workers(data, fake.always_raises) as workers,
-        pytest.raises(FmnistError, match=r"trial-0: ValueError: no such luck \(.*fake.py:\d+\)"),
+        pytest.raises(FmnistError, match=r"trial-0: ValueError: no such luck \(.*fake_training.py:\d+\)"),
     ):
         workers.run(job(tmp_path / "trial-0"), RememberedRun("one"))
 

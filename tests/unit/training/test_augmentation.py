@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fmnist.data.dataset import Images
+from fmnist.core.dataset import Images
 from fmnist.data.synthetic import draw
+from fmnist.experiments.hyperparameters import Augmentation
 from fmnist.training.augmentation import VARIATIONS, augment
-from fmnist.training.hyperparameters import Augmentation
 
 ALL = Augmentation.model_validate(dict.fromkeys(VARIATIONS, 0.5))
 

@@ -1,7 +1,7 @@
 import csv
 from pathlib import Path
 
-from fmnist.training.base import EpochReport
+from fmnist.tracking.base import EpochReport
 from fmnist.training.curves import Curves
 
 

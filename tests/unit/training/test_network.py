@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from fmnist.fashion_mnist import CLASSES
+from fmnist.core.fashion_mnist import CLASSES
+from fmnist.experiments.hyperparameters import Hyperparameters
 from fmnist.training.backend import prepare
-from fmnist.training.hyperparameters import Hyperparameters
 from fmnist.training.network import build
 from tests.support.networks import SMALL
 from tests.unit.training.test_train import THREADS

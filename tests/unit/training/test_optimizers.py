@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fmnist.experiments.hyperparameters import Hyperparameters, Loss, Schedule
 from fmnist.training.backend import keras
-from fmnist.training.hyperparameters import Hyperparameters, Loss, Schedule
 from fmnist.training.losses import balanced_weights, loss
 from fmnist.training.optimizers import optimizer
 from fmnist.training.schedules import schedule
-from tests.unit.training.test_hyperparameters import NEEDED
+from tests.unit.experiments.test_hyperparameters import NEEDED
 
 
 def rates(steps: int, **fields: Any) -> list[float]:

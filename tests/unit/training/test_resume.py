@@ -11,15 +11,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fmnist import files
-from fmnist.data.dataset import Dataset
-from fmnist.training import backend, checkpoint, fitting, state
+from fmnist.core.dataset import Dataset
+from fmnist.files import atomic as files
+from fmnist.tracking.base import Decision, EpochReport
+from fmnist.training import backend, checkpoint
 from fmnist.training import reports as reporting
-from fmnist.training.base import Decision, EpochReport
-from fmnist.training.fitting import EpochResult
+from fmnist.training import resume as state
+from fmnist.training import trainer as fitting
 from fmnist.training.job import TrainingJob
+from fmnist.training.loop import train
 from fmnist.training.progress import Silent
-from fmnist.training.train import train
+from fmnist.training.trainer import EpochResult
 from tests.unit.training.test_train import job_in
 
 EPOCHS = 4

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fmnist.data.dataset import Dataset
+from fmnist.core.dataset import Dataset
 from fmnist.errors import DataError
 from fmnist.training.split import split
 

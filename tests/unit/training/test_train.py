@@ -13,18 +13,20 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from fmnist.bundle import Bundle, DataReference, open_bundle
-from fmnist.data.dataset import Dataset
-from fmnist.data.idx import write_idx
+from fmnist.core.bundle import Bundle, open_bundle
+from fmnist.core.dataset import Dataset
+from fmnist.core.fashion_mnist import GROUPS, TRAIN
+from fmnist.core.provenance import DataReference
+from fmnist.data.formats.idx import write_idx
 from fmnist.data.synthetic import draw
-from fmnist.engines import data_store
 from fmnist.errors import ConfigError, Diverged, InputError, IntegrityError, NotFoundError
-from fmnist.fashion_mnist import GROUPS, TRAIN
+from fmnist.experiments.hyperparameters import Hyperparameters
+from fmnist.jobs.train import _command
 from fmnist.settings import PROJECT, from_environment
-from fmnist.training.base import Decision, EpochReport
-from fmnist.training.hyperparameters import Hyperparameters
+from fmnist.tracking.base import Decision, EpochReport
 from fmnist.training.job import TrainingJob
-from fmnist.training.train import _command, train
+from fmnist.training.loop import train
+from fmnist.wiring import data_store
 from tests.support.networks import SMALL
 from tests.support.processes import ended
 from tests.support.runs import RecordingRun

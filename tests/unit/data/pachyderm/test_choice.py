@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from fmnist import engines, settings
+from fmnist import settings
+from fmnist import wiring as engines
 from fmnist.data.dvc import DvcStore
 from fmnist.data.pachyderm.feed import PachydermFeed
 from fmnist.data.pachyderm.store import PachydermStore

@@ -1,0 +1,1 @@
+"""Catalogue: what outlives a command, such as the promotions of versions."""

@@ -1,0 +1,1 @@
+"""Values that every stage shares. NumPy and ONNX Runtime only."""

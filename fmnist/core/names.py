@@ -1,0 +1,51 @@
+"""Names of repos, files, models and folders, checked before they become paths or parts of addresses."""
+
+import re
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from fmnist.errors import InputError
+
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+
+
+def check_repo(repo: str) -> None:
+    """Raises InputError unless ``repo`` is 1-63 letters, digits, - and _, first a letter or digit."""
+    if not _REPO.fullmatch(repo):
+        raise InputError(
+            f"data repo {repo!r}: a name is 1-63 letters, digits, - and _, the first a letter or digit"
+        )
+
+
+def check_files(repo: str, names: Iterable[str]) -> None:
+    """Raises InputError unless these can be the files of one commit: at least one, relative, no clash."""
+    known = set(names)
+    if not known:
+        raise InputError(f"{repo}: nothing to put; a commit holds at least one file")
+    for name in sorted(known):
+        parts = name.split("/")
+        if any(not part or part.startswith(".") or not part.isprintable() for part in parts) or "\\" in name:
+            raise InputError(f"{repo}: file name {name!r} must be relative, without empty or dotted parts")
+        if parts[-1] in ("dvc.yaml", "dvc.lock") or parts[-1].endswith(".dvc"):
+            raise InputError(
+                f"{repo}: file name {name!r} cannot be stored: DVC gives it a meaning of its own"
+            )
+        if clash := [str(parent) for parent in PurePosixPath(name).parents if str(parent) in known]:
+            raise InputError(f"{repo}: {clash[0]} is a file and cannot also be the folder of {name}")
+
+
+def is_model_name(model: str) -> bool:
+    """Whether a model can be called that."""
+    return bool(_MODEL.fullmatch(model))
+
+
+def check_model_name(model: str) -> None:
+    """Raises InputError if it cannot."""
+    if not is_model_name(model):
+        raise InputError(f"model name {model!r}: expected letters, digits, dots, dashes, underscores")
+
+
+def folder_name(name: str) -> str:
+    """``name`` without what a folder's name should not hold; never empty, hidden or a path."""
+    return re.sub(r"[^\w.-]+", "-", name).strip(".-") or "unnamed"

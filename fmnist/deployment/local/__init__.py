@@ -1,0 +1,1 @@
+"""Serving on one machine: a microservice for each version behind one Envoy."""

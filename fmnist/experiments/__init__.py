@@ -1,0 +1,43 @@
+"""Determined experiment files: the very files that ``det experiment create`` takes.
+
+Keys and types follow Determined 0.38.1's experiment schema (expconf v0) and what its master asks
+beyond it; what this project needs beyond that is refused for both, so that a file that loads here
+runs there.
+"""
+
+from fmnist.experiments.load import load_experiment, read_document
+from fmnist.experiments.model import METRIC, TIME_METRIC, Experiment
+from fmnist.experiments.ranges import (
+    Categorical,
+    Const,
+    Double,
+    Hyperparameter,
+    Int,
+    Log,
+    Range,
+    flat,
+    nested,
+)
+from fmnist.experiments.searchers import AdaptiveAsha, Grid, Random, Searcher, Single
+
+__all__ = [
+    "METRIC",
+    "TIME_METRIC",
+    "AdaptiveAsha",
+    "Categorical",
+    "Const",
+    "Double",
+    "Experiment",
+    "Grid",
+    "Hyperparameter",
+    "Int",
+    "Log",
+    "Random",
+    "Range",
+    "Searcher",
+    "Single",
+    "flat",
+    "load_experiment",
+    "nested",
+    "read_document",
+]

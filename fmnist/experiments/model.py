@@ -1,0 +1,147 @@
+"""An experiment file as a whole."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from fmnist.errors import ConfigError
+from fmnist.experiments.cluster import (
+    BindMount,
+    CheckpointStorage,
+    Environment,
+    Free,
+    Integrations,
+    Profiling,
+    Resources,
+    RetentionPolicy,
+)
+from fmnist.experiments.ranges import (
+    Const,
+    Hyperparameter,
+    Range,
+    doubt,
+    nested,
+    specifications,
+)
+from fmnist.experiments.searchers import AdaptiveAsha, Grid, Searcher
+from fmnist.experiments.section import Flag, Section, Whole
+
+METRIC = "accuracy"
+TIME_METRIC = "epochs"
+
+
+class Reproducibility(Section):
+    """``experiment_seed`` decides the sampled hyperparameters and each trial's seed."""
+
+    experiment_seed: Whole = Field(default=0, ge=0, lt=2**31)
+
+
+class Experiment(Section):
+    """A validated experiment file; what only Determined's master reads is kept.
+
+    ``hyperparameters`` are flat: ``optimizer: {name: adamw}`` in the file is ``optimizer.name`` here.
+    """
+
+    name: str = Field(min_length=1)
+    description: str | None = None
+    labels: tuple[str, ...] = ()
+    workspace: str | None = None
+    project: str | None = None
+    data: Free | None = None
+    integrations: Integrations | None = None
+    entrypoint: str | tuple[str, ...]
+    environment: Environment | None = None
+    bind_mounts: tuple[BindMount, ...] = ()
+    checkpoint_storage: CheckpointStorage | None = None
+    checkpoint_policy: Literal["best", "all", "none"] = "best"
+    hyperparameters: Mapping[str, Hyperparameter]
+    searcher: Searcher
+    resources: Resources = Resources()
+    max_restarts: Whole = Field(default=5, ge=0)
+    reproducibility: Reproducibility = Reproducibility()
+    profiling: Profiling | None = None
+    retention_policy: RetentionPolicy | None = None
+    log_policies: tuple[Free, ...] = ()
+    preemption_timeout: Whole | None = None
+    # Without meaning for this project's trainings; accepted as the master does.
+    data_layer: Free | None = None
+    debug: Flag = False
+    min_checkpoint_period: Free | None = None
+    min_validation_period: Free | None = None
+    optimizations: Free | None = None
+    pbs: Free | None = None
+    perform_initial_validation: Flag = False
+    records_per_epoch: Whole | None = None
+    scheduling_unit: Whole = Field(default=100, ge=1)
+    security: Free | None = None
+    slurm: Free | None = None
+    tensorboard_storage: Free | None = None
+
+    @field_validator("entrypoint", mode="before")
+    @classmethod
+    def _command(cls, value: Any) -> Any:
+        parts = value if isinstance(value, list) else [value]
+        if not parts or not all(isinstance(part, str) and part for part in parts):
+            raise ValueError("expected a command, as a text or a list of texts")
+        return value
+
+    @field_validator("hyperparameters", mode="before")
+    @classmethod
+    def _flat(cls, value: Any) -> Any:
+        return dict(specifications(value)) if isinstance(value, Mapping) else value
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        epochs = self.hyperparameters.get(TIME_METRIC)
+        if not isinstance(epochs, Const) or type(epochs.val) is not int or epochs.val < 1:
+            raise ValueError(
+                "hyperparameters.epochs: expected one whole number, at least 1: the trials of a search are "
+                "compared at equal lengths"
+            )
+        if isinstance(self.searcher, AdaptiveAsha) and epochs.val != self.searcher.max_time:
+            raise ValueError(
+                f"hyperparameters.epochs is {epochs.val} but searcher.max_time is {self.searcher.max_time}: "
+                "they must be equal, here and on Determined, whose master ends a whole search early when a "
+                "trial ends by itself; only the searcher stops trials"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _counted(self) -> Self:
+        for name, spec in self.hyperparameters.items():
+            if isinstance(self.searcher, Grid) and isinstance(spec, Range) and spec.count is None:
+                raise ValueError(
+                    f"hyperparameters.{name}: a grid search needs count, how many values to take from "
+                    f"minval {spec.minval:g} to maxval {spec.maxval:g}"
+                )
+        return self
+
+    @property
+    def epochs(self) -> int:
+        """The length of a training."""
+        epochs = self.hyperparameters[TIME_METRIC]
+        assert isinstance(epochs, Const)
+        return int(epochs.val)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What looks like a mistake but may be meant, a line each."""
+        found = ((name, doubt(spec)) for name, spec in self.hyperparameters.items())
+        return tuple(f"hyperparameters.{name}: {text}" for name, text in found if text)
+
+    def constants(self) -> dict[str, Any]:
+        """The hyperparameters of a file that leaves nothing to search, nested as in the file.
+
+        Raises:
+            ConfigError: a hyperparameter is a range.
+        """
+        ranges = [name for name, spec in self.hyperparameters.items() if not isinstance(spec, Const)]
+        if ranges:
+            raise ConfigError(
+                f"{self.name}: hyperparameters {', '.join(ranges)} are ranges; "
+                "use `fmnist search` for this file"
+            )
+        return nested(
+            {name: spec.val for name, spec in self.hyperparameters.items() if isinstance(spec, Const)}
+        )

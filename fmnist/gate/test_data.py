@@ -1,0 +1,86 @@
+"""What the gate has to know of the data before it trusts a figure measured on them."""
+
+from dataclasses import dataclass
+
+from fmnist.core.dataset import Dataset
+from fmnist.core.provenance import DataReference
+from fmnist.data.base import Commit, DataStore
+from fmnist.data.formats import read_dataset
+from fmnist.data.validation import inspect
+from fmnist.errors import ConfigError, DataError, NotFoundError
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """How test and training data stand to each other and to the policy; see ``Measurement``."""
+
+    commits_ahead: int | None
+    shared_images: int
+    synthetic: bool
+
+
+def read_test_data(store: DataStore, commit: Commit) -> Dataset:
+    """The commit's images and labels.
+
+    Raises:
+        DataError: they cannot be read, or a class has no image, so that it could not be judged.
+        IntegrityError: the stored bytes are not those of the commit.
+    """
+    dataset = _read(store, commit)
+    if missing := inspect(dataset).missing_classes:
+        raise DataError(f"{commit.repo}@{commit.id}: no test image of {', '.join(missing)}")
+    return dataset
+
+
+def data_facts(
+    store: DataStore, test: Commit, dataset: Dataset, trained_on: DataReference, named: str | None
+) -> DataFacts:
+    """Look at the training data and at the history of the test data, of which ``named`` is a commit.
+
+    Images that are nearly the same are no matter of the gate: ``fmnist data audit`` looks for them.
+
+    Raises:
+        NotFoundError: the training data's commit is not in this store.
+        ConfigError: ``named`` is neither before nor after the test data.
+    """
+    try:
+        train = store.get(trained_on.repo, trained_on.commit)
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"the data that the version was trained on are not in this store, so nobody can say whether "
+            f"test images are among them: {error}"
+        ) from error
+    return DataFacts(
+        commits_ahead=None if named is None else _commits_ahead(store, test, named),
+        shared_images=_shared_images(dataset, _read(store, train)),
+        synthetic="synthetic" in (test.origin, train.origin, trained_on.origin),
+    )
+
+
+def _read(store: DataStore, commit: Commit) -> Dataset:
+    return read_dataset({file.name: store.read(commit, file.name) for file in commit.files})
+
+
+def _shared_images(test: Dataset, train: Dataset) -> int:
+    seen = {image.tobytes() for image in test.images}
+    shared = seen & {content for image in train.images if (content := image.tobytes()) in seen}
+    return sum(image.tobytes() in shared for image in test.images) if shared else 0
+
+
+def _commits_ahead(store: DataStore, test: Commit, named: str) -> int:
+    newer = _ancestors(store, test)
+    if named in newer:
+        return newer.index(named)
+    older = _ancestors(store, store.get(test.repo, named))
+    if test.id in older:
+        return -older.index(test.id)
+    raise ConfigError(f"gate.yaml: test_data_commit {named} is not in the history of {test.repo}@{test.id}")
+
+
+def _ancestors(store: DataStore, commit: Commit) -> list[str]:
+    """The commit's id and those before it, newest first."""
+    ids = [commit.id]
+    while commit.parent:
+        commit = store.get(commit.repo, commit.parent)
+        ids.append(commit.id)
+    return ids

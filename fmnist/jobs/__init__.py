@@ -1,0 +1,1 @@
+"""Entry points without a terminal: what clusters, pipelines and make start."""

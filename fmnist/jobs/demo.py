@@ -1,0 +1,289 @@
+"""The whole path, walked once on this machine: what ``make demo`` does."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fmnist import wiring as engines
+from fmnist.core.bundle import Bundle
+from fmnist.core.dataset import Dataset
+from fmnist.core.fashion_mnist import CLASSES, MODEL_NAME
+from fmnist.core.machine import usable_cores
+from fmnist.core.progress import Say
+from fmnist.core.provenance import DataReference
+from fmnist.data.base import Commit
+from fmnist.data.fetch import fetch, load
+from fmnist.deployment.promote import By, Promotion
+from fmnist.errors import GateRefused, IntegrityError
+from fmnist.experiments import Experiment, load_experiment
+from fmnist.experiments.hyperparameters import Hyperparameters
+from fmnist.files.atomic import write_atomically
+from fmnist.files.git import code_version
+from fmnist.gate.result import GateResult
+from fmnist.jobs.gate import POLICY, Order, run
+from fmnist.registry.base import ModelVersion
+from fmnist.report.lineage import Lineage, lineage_of
+from fmnist.search import progress as search_progress
+from fmnist.search.resources import share_machine
+from fmnist.search.runner import search
+from fmnist.search.trial import SearchResult, Trial
+from fmnist.search.workers import Workers, prepare, share
+from fmnist.serving.client import Client
+from fmnist.settings import PROJECT, Settings, user
+from fmnist.training import progress as training_progress
+from fmnist.training.job import TrainingJob
+from fmnist.wiring import promoter
+
+SEARCH = (
+    "name=fmnist-demo",
+    "searcher.max_trials=3",
+    "searcher.max_time=2",
+    "searcher.divisor=2",
+    "searcher.mode=aggressive",
+    "hyperparameters.epochs=2",
+    "hyperparameters.network=modern",
+    "hyperparameters.width={type: categorical, vals: [24, 32]}",
+    "hyperparameters.optimizer.learning_rate={type: log, base: 10, minval: -2, maxval: -1.8}",
+    "hyperparameters.augmentation={flip: 0.5}",
+)
+"""How the demo makes ``adaptive.yaml`` small; ``fmnist search --config`` takes the same words.
+
+The quick network, and a high rate; more augmentation pays off only after many epochs.
+"""
+
+EPOCHS = 6
+"""Of the best trial in the end, the search's included."""
+
+PICTURES = 10
+_BATCH = 500
+_CALIBRATION_STEPS = 20_000_000
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the path that was walked."""
+
+    name: str
+    seconds: float
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A test image as it was answered: its class, what was said, and how surely (0-1)."""
+
+    truth: str
+    said: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """What ``reports/demo.json`` holds.
+
+    ``model_version`` and ``lineage`` are the served version's: the one trained, or the champion
+    before if the gate refused that.
+    ``accuracy`` is 0-1 over the whole test data, answered through the gateway; ``seconds`` are the
+    whole walk's; ``calibration_seconds`` are a plain Python loop's of 20 million steps on the same
+    machine, to compare machines by; ``url`` is the served model's.
+    """
+
+    dataset: str
+    accuracy: float
+    seconds: float
+    model_version: int
+    lineage: Lineage
+    steps: tuple[Step, ...]
+    answers: tuple[Answered, ...]
+    cores: int
+    calibration_seconds: float
+    url: str
+
+    def document(self) -> dict[str, Any]:
+        """The report as JSON takes it."""
+        return asdict(self)
+
+
+def walk(settings: Settings, say: Say, policy: Path = POLICY) -> Report:
+    """Walk the path from raw files to a served prediction; ``say`` gets lines of progress.
+
+    The model is left serving. ``policy`` is the gate's, a file like ``gate.yaml``.
+
+    Raises:
+        GateRefused: the trained version did not pass, and there is no champion to go on with; it is
+            registered, but not served.
+    """
+    start = time.perf_counter()
+    prepare()
+    steps = _Steps(say)
+    store = engines.data_store(settings)
+    registry = engines.model_registry(settings)
+    with steps.take("Data commit") as outcome:
+        train_data, test_data = fetch(settings, store, say)
+        dataset = load(store, train_data)
+        outcome(f"{train_data.origin}: {len(dataset):,} images, {_short(train_data)}, {_short(test_data)}")
+    bundle = _trained(settings, train_data, dataset, steps)
+    with steps.take("Model version") as outcome:
+        version = registry.register(MODEL_NAME, bundle)
+        outcome(f"{version.model} {version.number}, bundle {version.bundle_sha256[:12]}")
+    with steps.take("Gate") as outcome:
+        result = _gated(settings, version, test_data, policy)
+        outcome(_told(result))
+    with steps.take("Deploy") as outcome:
+        promotion = _promoted(settings, version, result)
+        deployment = promotion.deployment
+        if not result.passed:
+            outcome(f"version {version.number} is refused, so the champion stays")
+        outcome(f"version {deployment.version} takes {deployment.weight} % of the traffic")
+        for note in promotion.notes:
+            outcome(note)
+    with steps.take("Predict") as outcome:
+        dataset = load(store, test_data)
+        with Client(deployment.url) as client:
+            answers = tuple(_asked(client, dataset))
+            accuracy = _accuracy(client, dataset, deployment.version)
+        outcome(f"accuracy {accuracy:.4f} on all test images, through the gateway")
+    return Report(
+        dataset=train_data.origin,
+        accuracy=accuracy,
+        seconds=round(time.perf_counter() - start, 1),
+        model_version=deployment.version,
+        lineage=lineage_of(registry.get(MODEL_NAME, deployment.version)),
+        steps=tuple(steps.taken),
+        answers=answers,
+        cores=usable_cores(),
+        calibration_seconds=round(_calibration(), 2),
+        url=deployment.url,
+    )
+
+
+def write_report(report: Report, path: Path) -> None:
+    """Write the report as JSON."""
+    write_atomically(path, json.dumps(report.document(), indent=2) + "\n")
+
+
+class _Steps:
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self.taken: list[Step] = []
+
+    @contextmanager
+    def take(self, name: str) -> Iterator[Say]:
+        """A step; the block says its outcome."""
+        self._say(f"{len(self.taken) + 1}. {name}")
+        start = time.perf_counter()
+        outcomes: list[str] = []
+        yield outcomes.append
+        step = Step(name, round(time.perf_counter() - start, 1), "; ".join(outcomes))
+        self._say(f"   {step.outcome} ({step.seconds:.1f} s)")
+        self.taken.append(step)
+
+
+def _trained(settings: Settings, commit: Commit, dataset: Dataset, steps: _Steps) -> Bundle:
+    """Search, then go on with the best trial from its checkpoint."""
+    experiment = load_experiment(PROJECT / "adaptive.yaml", SEARCH)
+    data = commit.reference()
+    with Workers(share(dataset, settings.cache / "arrays" / commit.id)) as workers:
+        with steps.take("Search") as outcome:
+            result = _searched(settings, experiment, data, workers)
+            best = result.best
+            outcome(f"{len(result.trials)} trials, best {best.id}: validation accuracy {best.metric:.4f}")
+        with steps.take("Train on") as outcome:
+            bundle = _continued(settings, experiment, data, best, workers)
+            metrics = bundle.metadata.metrics
+            outcome(
+                f"trial {best.id} from its checkpoint to epoch {EPOCHS}: "
+                f"validation accuracy {metrics['accuracy']:.4f}"
+            )
+    return bundle
+
+
+def _searched(
+    settings: Settings, experiment: Experiment, data: DataReference, workers: Workers
+) -> SearchResult:
+    with search_progress.shown() as progress:
+        return search(
+            experiment,
+            data,
+            settings,
+            workers,
+            partial(engines.open_run, settings, experiment.name),
+            share_machine(experiment, None),
+            fresh=True,
+            progress=progress,
+        )
+
+
+def _continued(
+    settings: Settings, experiment: Experiment, data: DataReference, best: Trial, workers: Workers
+) -> Bundle:
+    with (
+        engines.open_run(settings, experiment.name, f"trial-{best.id}-continued") as run,
+        training_progress.shown() as progress,
+    ):
+        job = TrainingJob(
+            experiment=experiment.name,
+            hyperparameters=Hyperparameters.read({**best.hyperparameters, "epochs": EPOCHS}),
+            train_data=data,
+            folder=settings.checkpoints / experiment.name / run.id,
+            seed=experiment.reproducibility.experiment_seed,
+            threads=usable_cores(),
+            git_commit=code_version(PROJECT),
+            parent=best.checkpoint,
+        )
+        return workers.run(job, run, progress)
+
+
+def _gated(settings: Settings, version: ModelVersion, test_data: Commit, policy: Path) -> GateResult:
+    return run(settings, Order(version.model, version.number, test_data.id, policy)).result
+
+
+def _told(result: GateResult) -> str:
+    return f"passed {len(result.verdict.rules)} rules" if result.passed else f"refused: {result.reasons}"
+
+
+def _promoted(settings: Settings, version: ModelVersion, result: GateResult) -> Promotion:
+    """The version as champion; the champion before, if there is one, where the gate refused the version."""
+    own = promoter(settings)
+    champion = own.log.read().champion
+    if result.passed:
+        return own.promote(version.number, By(user(), "make demo"))
+    if champion is None:
+        raise GateRefused(f"version {version.number} of {version.model} is refused: {result.reasons}")
+    return own.promote(champion.version, By(user(), "make demo"))
+
+
+def _asked(client: Client, dataset: Dataset) -> Iterator[Answered]:
+    """One by one, as a user would."""
+    for image, label in zip(dataset.images[:PICTURES], dataset.labels[:PICTURES], strict=True):
+        (prediction,) = client.predict(image[np.newaxis]).predictions
+        yield Answered(CLASSES[label], prediction.label, prediction.probability)
+
+
+def _accuracy(client: Client, dataset: Dataset, version: int) -> float:
+    """Share of all images that are answered rightly, 0-1, by this version and no other."""
+    said: list[str] = []
+    for start in range(0, len(dataset), _BATCH):
+        answer = client.predict(dataset.images[start : start + _BATCH])
+        if answer.tags["model_version"] != str(version):
+            raise IntegrityError(f"version {answer.tags['model_version']} answered, expected {version}")
+        said += [prediction.label for prediction in answer.predictions]
+    return float(np.mean(np.array(said) == np.array(CLASSES)[dataset.labels]))
+
+
+def _calibration() -> float:
+    start = time.perf_counter()
+    for _ in range(_CALIBRATION_STEPS):
+        pass
+    return time.perf_counter() - start
+
+
+def _short(commit: Commit) -> str:
+    return f"{commit.repo}@{commit.id[:12]}"

@@ -1,0 +1,21 @@
+"""The report on all versions, from this machine's engines."""
+
+from datetime import UTC, datetime
+
+from fmnist import wiring as engines
+from fmnist.catalogue.promotion_log import PromotionLog
+from fmnist.gate.examine import Examined
+from fmnist.report.gather import gather
+from fmnist.report.model import Report
+from fmnist.settings import Settings
+
+
+def collect(own: Settings, model: str, subject: int | None = None, tested: Examined | None = None) -> Report:
+    """A report from this machine's registry, data and log; see ``gather``.
+
+    Raises:
+        IntegrityError: the promotion log is damaged.
+    """
+    history = PromotionLog(own.promotions, model).read()
+    registry, store = engines.model_registry(own), engines.data_store(own)
+    return gather(registry, store, history, model, datetime.now(UTC), subject, tested)

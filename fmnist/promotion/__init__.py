@@ -1,1 +1,0 @@
-"""The promotion log: which version served from when to when, who wanted it, why, and how it ended."""

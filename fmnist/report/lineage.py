@@ -1,0 +1,118 @@
+"""Where a model version comes from: the chain from its number back to data commit and code."""
+
+from dataclasses import dataclass
+
+from fmnist.core.provenance import DataReference
+from fmnist.gate.result import Override, gate_result
+from fmnist.registry.base import ModelVersion
+
+
+@dataclass(frozen=True)
+class GateSummary:
+    """How the version did in the gate. ``accuracy`` is 0-1 on the images of ``test_data``.
+
+    ``passed`` is also true where ``override`` tells who forced it, and why, although rules are ``broken``.
+    """
+
+    passed: bool
+    override: Override | None
+    broken: tuple[str, ...]
+    accuracy: float
+    test_data: DataReference
+    policy_sha256: str
+    time: str
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """The chain, newest link first. ``gate`` is None if the version was never tested.
+
+    ``created`` is when the version was registered, ``trained`` when its checkpoint was written;
+    ``parent_run`` is the run whose checkpoint the training went on from.
+    """
+
+    model: str
+    version: int
+    created: str
+    dataset: str
+    gate: GateSummary | None
+    bundle_sha256: str
+    network: str
+    trained: str
+    run: str
+    parent_run: str | None
+    experiment: str
+    train_data: DataReference
+    git_commit: str
+
+
+def lineage_of(version: ModelVersion) -> Lineage:
+    """Read the chain from what the version itself carries.
+
+    Raises:
+        IntegrityError: the gate's result that it carries is broken or of another bundle.
+    """
+    provenance = version.metadata.provenance
+    return Lineage(
+        model=version.model,
+        version=version.number,
+        created=version.created,
+        dataset=provenance.train_data.origin,
+        gate=_gate_summary(version),
+        bundle_sha256=version.bundle_sha256,
+        network=version.metadata.network,
+        trained=provenance.created,
+        run=provenance.run,
+        parent_run=provenance.parent_run,
+        experiment=provenance.experiment,
+        train_data=provenance.train_data,
+        git_commit=provenance.git_commit,
+    )
+
+
+def chain(lineage: Lineage) -> list[tuple[str, str]]:
+    """The links as (name, what it is), for people; each was made from the one after it."""
+    went_on = f", went on from run {lineage.parent_run}" if lineage.parent_run else ""
+    served = f"{lineage.model} {lineage.version}, dataset={lineage.dataset}"
+    return [
+        ("version", f"{served}, registered {lineage.created}"),
+        ("gate", _gate_line(lineage.gate)),
+        ("checkpoint", f"bundle {lineage.bundle_sha256}, {lineage.network}, written {lineage.trained}"),
+        ("run", f"{lineage.run} of experiment {lineage.experiment}{went_on}"),
+        ("data", _data_line(lineage.train_data)),
+        ("code", f"git {lineage.git_commit}"),
+    ]
+
+
+def _gate_summary(version: ModelVersion) -> GateSummary | None:
+    result = gate_result(version)
+    if result is None:
+        return None
+    return GateSummary(
+        passed=result.passed,
+        override=result.override,
+        broken=tuple(rule.name for rule in result.verdict.broken),
+        accuracy=result.accuracy,
+        test_data=result.test_data,
+        policy_sha256=result.policy_sha256,
+        time=result.time,
+    )
+
+
+def _gate_line(gate: GateSummary | None) -> str:
+    if gate is None:
+        return "not tested yet; run fmnist gate"
+    return f"{_outcome(gate)}, accuracy {gate.accuracy:.4f} on {_data_line(gate.test_data)}, {gate.time}"
+
+
+def _outcome(gate: GateSummary) -> str:
+    if not gate.broken:
+        return "passed"
+    broken = f"({', '.join(gate.broken)})"
+    if gate.override:
+        return f"forced by {gate.override.who}, because {gate.override.reason}, although refused {broken}"
+    return f"refused {broken}"
+
+
+def _data_line(data: DataReference) -> str:
+    return f"{data.repo}@{data.commit} ({data.origin})"

@@ -1,0 +1,1 @@
+"""Tenth stage: a new data commit becomes a new model version."""

@@ -1,0 +1,1 @@
+"""Pachyderm pipelines: their specs, and how these get to the server."""

@@ -1,0 +1,117 @@
+"""Seldon messages, as JSON gives them, to images, and probabilities back to Seldon messages."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist.core.dataset import Images
+from fmnist.core.fashion_mnist import CLASSES
+from fmnist.errors import PayloadError
+from fmnist.serving.codecs.images import bytes_from_base64, images_from_bytes
+from fmnist.serving.codecs.pixels import images_from_numbers
+
+Message = dict[str, Any]
+Form = Literal["tensor", "ndarray"]
+
+_FIELDS = ("data", "binData", "strData")
+_META = {"puid": str, "tags": dict, "requestPath": dict}
+
+
+@dataclass(frozen=True, eq=False)
+class PredictionRequest:
+    """``images``: uint8 [n, 28, 28], n >= 1; ``form``: how the answer is wanted; ``meta``: to be echoed."""
+
+    images: Images
+    form: Form
+    meta: Mapping[str, Any]
+
+
+def read_request(message: object) -> PredictionRequest:
+    """Read a SeldonMessage.
+
+    Exactly one of ``data.tensor``, ``data.ndarray``, ``binData`` and ``strData`` holds the images;
+    the last two are base64 of what ``images_from_bytes`` takes. Binary input is answered as ndarray.
+
+    Raises:
+        PayloadError: ``reason`` is one of EMPTY, BAD_FIELD, BAD_TYPE, BAD_SHAPE, BAD_RANGE,
+            BAD_BASE64, BAD_IMAGE and TOO_LARGE (HTTP 413; all others 400).
+    """
+    if not isinstance(message, dict):
+        raise PayloadError(
+            f"expected a JSON object with one of {', '.join(_FIELDS)}, got {type(message).__name__}",
+            reason="BAD_TYPE",
+        )
+    meta = _echoed(message.get("meta"))
+    field = _only(message, _FIELDS, "the message")
+    content = message[field]
+    if field == "data":
+        images, form = _read_data(content)
+        return PredictionRequest(images, form, meta)
+    if not isinstance(content, str | bytes):
+        raise PayloadError(f"{field}: expected base64, got {type(content).__name__}", reason="BAD_TYPE")
+    return PredictionRequest(images_from_bytes(bytes_from_base64(content)), "ndarray", meta)
+
+
+def write_answer(
+    request: PredictionRequest, probabilities: NDArray[np.float32], tags: Mapping[str, Any]
+) -> Message:
+    """The SeldonMessage with ``probabilities`` [n, 10] in the form that the request came in.
+
+    ``tags`` and the best class of each image (``class``) join the client's own tags and win over them.
+    """
+    best = [CLASSES[number] for number in probabilities.argmax(axis=1)]
+    values: Message
+    if request.form == "tensor":
+        values = {"tensor": {"shape": list(probabilities.shape), "values": probabilities.ravel().tolist()}}
+    else:
+        values = {"ndarray": probabilities.tolist()}
+    return {
+        "data": {"names": list(CLASSES), **values},
+        "meta": {**request.meta, "tags": {**request.meta.get("tags", {}), **tags, "class": best}},
+    }
+
+
+def _read_data(data: object) -> tuple[Images, Form]:
+    if not isinstance(data, dict):
+        raise PayloadError(
+            f"data: expected an object with tensor or ndarray, got {type(data).__name__}", reason="BAD_TYPE"
+        )
+    if _only(data, ("tensor", "ndarray"), "data") == "ndarray":
+        return images_from_numbers(data["ndarray"]), "ndarray"
+    tensor = data["tensor"]
+    if not isinstance(tensor, dict) or "shape" not in tensor or "values" not in tensor:
+        raise PayloadError('data.tensor: expected {"shape": [28, 28], "values": [...]}', reason="BAD_FIELD")
+    return images_from_numbers(tensor["values"], tensor["shape"]), "tensor"
+
+
+def _only(message: Message, accepted: tuple[str, ...], where: str) -> str:
+    given = [name for name in accepted if message.get(name) is not None]
+    if len(given) != 1:
+        found = ", ".join(sorted(map(str, message))[:10]) or "nothing"
+        raise PayloadError(
+            f"{where}: expected exactly one of {', '.join(accepted)}, got {found[:200]}",
+            reason="BAD_FIELD" if message else "EMPTY",
+        )
+    return given[0]
+
+
+def _echoed(meta: object) -> dict[str, Any]:
+    if meta is None:
+        return {}
+    if not isinstance(meta, dict):
+        raise PayloadError(f"meta: expected an object, got {type(meta).__name__}", reason="BAD_TYPE")
+    kept = {name: meta[name] for name in _META if meta.get(name) is not None}
+    for name, value in kept.items():
+        if not isinstance(value, _META[name]):
+            raise PayloadError(
+                f"meta.{name}: expected {_META[name].__name__}, got {type(value).__name__}", reason="BAD_TYPE"
+            )
+    try:
+        json.dumps(kept, allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        raise PayloadError(f"meta: cannot be given back: {error}", reason="BAD_TYPE") from None
+    return kept

@@ -1,0 +1,1 @@
+"""Third stage: runs, their parameters, metrics and artifacts in a tracker."""

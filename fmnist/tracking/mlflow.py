@@ -1,0 +1,249 @@
+"""MLflow as tracker of trainings: SQLite in the home folder, or Postgres by address.
+
+What a run reports also goes to TensorBoard's event files beside.
+"""
+
+import fcntl
+import os
+import re
+import socket
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import psutil
+
+from fmnist.core.names import folder_name
+from fmnist.errors import UnavailableError
+from fmnist.settings import Settings
+from fmnist.tracking.base import Decision, EpochReport
+from fmnist.tracking.tensorboard import EventFile
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import RunInfo
+
+_CONNECT_SECONDS = 10
+_TAGS = ("data_commit", "dataset", "git_commit")
+"""What ``start`` is told that says where a run comes from; the rest are MLflow's parameters."""
+_EVERY_EPOCH = "training/loss"
+_ERROR = "error"
+_JOB = "job"
+_PROCESS = "process"
+
+
+def open_client(settings: Settings) -> "MlflowClient":
+    """A client whose database exists and is of MLflow's present schema.
+
+    Under a lock, because processes that open a fresh database at the same time break each
+    other's migrations ("duplicate column name").
+    """
+    # Read when mlflow is imported: it would send usage figures out, and tell of each table it makes.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    from mlflow import MlflowClient
+
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with Path(settings.home / "mlflow.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        address = settings.tracking_uri
+        _check_reachable(address)
+        client = MlflowClient(tracking_uri=address, registry_uri=address)
+        client.search_experiments(max_results=1)
+    return client
+
+
+def _check_reachable(address: str) -> None:
+    """A database server that is not there is told at once; MLflow would try for 100 seconds."""
+    if not address.startswith("postgresql"):
+        return
+    import sqlalchemy
+
+    engine = sqlalchemy.create_engine(address, connect_args={"connect_timeout": _CONNECT_SECONDS})
+    try:
+        engine.connect().close()
+    finally:
+        engine.dispose()
+
+
+class MlflowRun:
+    """A ``Run`` in MLflow and TensorBoard; as a context manager, one that raises ends as FAILED."""
+
+    def __init__(
+        self, client: "MlflowClient", run_id: str, events: EventFile, address: str, epochs: int = 0
+    ) -> None:
+        """``epochs``: how many the run has heard of already."""
+        self._client = client
+        self._id = run_id
+        self._events = events
+        self._address = address
+        self._epochs = epochs
+        self._finished = False
+
+    @classmethod
+    def open(
+        cls, settings: Settings, experiment: str, name: str | None = None, job: str | None = None
+    ) -> Self:
+        """The run of an experiment, which is made when missing; MLflow thinks of a name if not given.
+
+        It is the run that was opened for ``job`` before, or a new one. Runs whose process was
+        killed and that are not gone on with are marked as killed.
+
+        Raises:
+            UnavailableError: MLflow's database cannot be used.
+        """
+        address = re.sub(r"://([^:/@]*):[^@]*@", r"://\1:***@", settings.tracking_uri)
+        with _errors_mapped(address):
+            client = open_client(settings)
+            experiment_id = _experiment_id(client, settings, experiment)
+            _mark_killed(client, experiment_id)
+            found = _found(client, experiment_id, job) if job else None
+            if found:
+                epochs = _go_on(client, found)
+            info = found or client.create_run(experiment_id, run_name=name, tags=_tags(job)).info
+        folder = (
+            settings.tensorboard / folder_name(experiment) / folder_name(f"{info.run_name}-{info.run_id[:8]}")
+        )
+        if found:
+            return cls(client, info.run_id, EventFile(folder, purged_from=epochs + 1), address, epochs)
+        return cls(client, info.run_id, EventFile(folder), address)
+
+    @property
+    def id(self) -> str:
+        return self._id
+
+    def start(self, parameters: Mapping[str, Any]) -> None:
+        from mlflow.entities import Param, RunTag
+
+        known = {name: value for name, value in parameters.items() if value is not None}
+        with _errors_mapped(self._address):
+            self._client.log_batch(
+                self._id,
+                params=[Param(name, str(value)) for name, value in known.items() if name not in _TAGS],
+                tags=[RunTag(name, str(value)) for name, value in known.items() if name in _TAGS],
+            )
+
+    def report(self, report: EpochReport) -> Decision:
+        from mlflow.entities import Metric
+
+        if report.epoch <= self._epochs:
+            return Decision.CONTINUE
+        scalars = report.scalars()
+        now = int(time.time() * 1000)
+        with _errors_mapped(self._address):
+            self._keep_pictures(report)
+            self._events.add(report.epoch, scalars, report.pictures)
+            # Last, because a run that is gone on with has heard of the epochs whose metrics it holds.
+            self._client.log_batch(
+                self._id, metrics=[Metric(name, value, now, report.epoch) for name, value in scalars.items()]
+            )
+        self._epochs = report.epoch
+        return Decision.CONTINUE
+
+    def finish(self, bundle: Path) -> None:
+        with _errors_mapped(self._address):
+            self._client.set_tag(self._id, "checkpoint", str(bundle))
+            self._client.set_terminated(self._id, "FINISHED")
+        self._events.close()
+        self._finished = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._finished:
+            return
+        self._events.close()
+        with _errors_mapped(self._address):
+            if error:
+                self._client.set_tag(self._id, _ERROR, str(error) or type(error).__name__)
+            interrupted = error is not None and not isinstance(error, Exception)
+            self._client.set_terminated(self._id, "KILLED" if interrupted else "FAILED")
+
+    def _keep_pictures(self, report: EpochReport) -> None:
+        with tempfile.TemporaryDirectory(prefix="fmnist-") as folder:
+            for name, png in report.pictures.items():
+                path = Path(folder) / f"epoch-{report.epoch:03}.png"
+                path.write_bytes(png)
+                self._client.log_artifact(self._id, str(path), name)
+
+
+def _experiment_id(client: "MlflowClient", settings: Settings, name: str) -> str:
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        # Without a place of its own, MLflow would make a folder wherever the command was run.
+        place = settings.artifacts / "runs" / folder_name(name)
+        try:
+            made: str = client.create_experiment(name, artifact_location=place.as_uri())
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(name)
+            assert found is not None
+        else:
+            return made
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    experiment_id: str = found.experiment_id
+    return experiment_id
+
+
+def _tags(job: str | None) -> dict[str, str]:
+    return {_PROCESS: _this_process()} | ({_JOB: job} if job else {})
+
+
+def _found(client: "MlflowClient", experiment_id: str, job: str) -> "RunInfo | None":
+    runs = client.search_runs([experiment_id], f"tags.`{_JOB}` = '{job}'", max_results=1)
+    return runs[0].info if runs else None
+
+
+def _go_on(client: "MlflowClient", found: "RunInfo") -> int:
+    """Mark a run as running once more; gives the number of the last epoch that it has heard of."""
+    run_id = found.run_id
+    client.update_run(run_id, "RUNNING")
+    client.set_tag(run_id, _PROCESS, _this_process())
+    if _ERROR in client.get_run(run_id).data.tags:
+        client.delete_tag(run_id, _ERROR)
+    return max((metric.step for metric in client.get_metric_history(run_id, _EVERY_EPOCH)), default=0)
+
+
+def _mark_killed(client: "MlflowClient", experiment_id: str) -> None:
+    """The runs of this machine that a killed process left as running for ever."""
+    for run in client.search_runs([experiment_id], "attributes.status = 'RUNNING'"):
+        host, _, process = run.data.tags.get(_PROCESS, "").partition(" ")
+        if host == socket.gethostname() and not _alive(process):
+            client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _this_process() -> str:
+    own = psutil.Process()
+    return f"{socket.gethostname()} {own.pid} {own.create_time():.2f}"
+
+
+def _alive(process: str) -> bool:
+    """Whether ``pid created`` still runs; the kernel gives a number to another process later."""
+    number, _, created = process.partition(" ")
+    try:
+        return f"{psutil.Process(int(number)).create_time():.2f}" == created
+    except (psutil.Error, ValueError):
+        return False
+
+
+@contextmanager
+def _errors_mapped(address: str) -> Iterator[None]:
+    """MLflow's and its database's errors as ours, told by module: MLflow may not be imported yet."""
+    try:
+        yield
+    except Exception as error:
+        if type(error).__module__.split(".")[0] not in ("mlflow", "sqlalchemy"):
+            raise
+        reason = str(error).splitlines()[0]
+        raise UnavailableError(f"MLflow at {address}: {reason}; is it reachable and writable?") from error

@@ -1,0 +1,217 @@
+"""The choice of engines: this module alone knows which engine stands behind a port.
+
+An engine's library is imported only when its port is asked for.
+"""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fmnist.core.fashion_mnist import MODEL_NAME
+from fmnist.data.base import DataRemote, DataStore
+from fmnist.data.watch import CommitFeed, PolledFeed
+from fmnist.deployment.base import Platform
+from fmnist.errors import ConfigError
+from fmnist.registry.base import ModelRegistry
+from fmnist.settings import PROJECT, Settings
+from fmnist.tracking.base import Run, StudyLabel
+
+if TYPE_CHECKING:
+    from fmnist.data.pachyderm.doctor import Doctor
+    from fmnist.deployment.promote import Promoter
+    from fmnist.experiments.base import Experiments
+    from fmnist.retraining.pachyderm.base import PipelineServer
+    from fmnist.retraining.training import Cluster
+    from fmnist.training.trial import Trial
+
+
+def data_store(settings: Settings) -> DataStore:
+    """The engine that versions data."""
+    if settings.pachd:
+        from fmnist.clients.pachyderm.connection import Connection
+        from fmnist.data.pachyderm.store import PachydermStore
+
+        return PachydermStore(Connection(settings.pachd), settings.cache / "pachyderm")
+    from fmnist.data.dvc import DvcStore
+
+    return DvcStore(settings.data)
+
+
+def data_remote(settings: Settings, remote: str | None) -> DataRemote:
+    """Where data repos are pushed to: a folder, a URL, or a remote's name in DVC's configuration.
+
+    Raises:
+        ConfigError: data is versioned by Pachyderm, which all machines share as it is.
+    """
+    if settings.pachd:
+        raise ConfigError(
+            f"data is in {settings.pachd.url}, which needs no push or pull; FMNIST_DATA_STORE=dvc moves the "
+            "repos that are on this machine"
+        )
+    from fmnist.data.dvc.remote import DvcRemote
+    from fmnist.data.dvc.remote_storage import open_place
+    from fmnist.data.dvc.store import DvcStore
+
+    return DvcRemote(DvcStore(settings.data), open_place(remote, PROJECT / ".dvc"))
+
+
+def data_head(settings: Settings, repo: str) -> Path:
+    """The file that holds the id of a repo's newest commit, for tools that watch files.
+
+    It follows every put into a repo of DVC's; for one of Pachyderm's it is right when this is called.
+    """
+    if settings.pachd:
+        from fmnist.files.atomic import write_atomically
+
+        file = settings.home / "heads" / repo
+        write_atomically(file, f"{data_store(settings).get(repo).id}\n")
+        return file
+    from fmnist.data.dvc.store import DvcStore
+
+    return DvcStore(settings.data).head_file(repo)
+
+
+def data_feed(settings: Settings) -> CommitFeed:
+    """What tells of commits that come."""
+    if settings.pachd:
+        from fmnist.clients.pachyderm.connection import Connection
+        from fmnist.data.pachyderm.feed import PachydermFeed
+
+        return PachydermFeed(Connection(settings.pachd))
+    return PolledFeed(data_store(settings))
+
+
+def data_doctor(settings: Settings) -> "Doctor":
+    """What finds and removes the faults that only a server has.
+
+    Raises:
+        ConfigError: data is not versioned by a server.
+    """
+    if not settings.pachd:
+        raise ConfigError("data is versioned on this machine, by DVC; set PACHD_ADDRESS to look at a server")
+    from fmnist.clients.pachyderm.connection import Connection
+    from fmnist.data.pachyderm.doctor import Doctor
+
+    return Doctor(Connection(settings.pachd))
+
+
+def open_run(
+    settings: Settings,
+    experiment: str,
+    name: str | None = None,
+    job: str | None = None,
+    study: StudyLabel | None = None,
+) -> AbstractContextManager[Run]:
+    """A run in the tracker, the one of ``job`` if there is one, else a new one.
+
+    ``study`` is the search that it belongs to, for trackers where an experiment's name does not join
+    its runs. One that raises inside the block ends as failed.
+    """
+    if settings.tracker == "determined" and settings.determined:
+        from fmnist.tracking.determined.unmanaged import open_unmanaged
+
+        login, storage = settings.determined, settings.checkpoint_storage
+        return open_unmanaged(login, storage, experiment, name, job, study)
+    if settings.tracker == "wandb":
+        from fmnist.tracking.wandb import WandbRun
+
+        return WandbRun.open(settings, experiment, name, job)
+    from fmnist.tracking.mlflow import MlflowRun
+
+    return MlflowRun.open(settings, experiment, name, job)
+
+
+def experiments(settings: Settings) -> "Experiments":
+    """The cluster that runs experiments.
+
+    Raises:
+        ConfigError: none is known.
+    """
+    from fmnist.experiments.determined.runner import DeterminedExperiments
+
+    if settings.determined is None:
+        raise ConfigError("set DET_MASTER, DET_USER and DET_PASS to reach a Determined master")
+    return DeterminedExperiments(settings.determined)
+
+
+def open_trial(settings: Settings) -> "AbstractContextManager[Trial]":
+    """The trial that a cluster started this process for."""
+    from fmnist.training.determined.trial import open_trial as open_determined_trial
+
+    return open_determined_trial()
+
+
+def for_each_slot(settings: Settings) -> None:
+    """In a trial with several slots: return in the process of each; the one that started them ends."""
+    from fmnist.training.determined.trial import for_each_slot as for_each_slot_of_determined
+
+    for_each_slot_of_determined()
+
+
+def model_registry(settings: Settings) -> ModelRegistry:
+    """The engine that keeps model versions."""
+    if settings.registry == "determined":
+        from fmnist.registry.determined import DeterminedRegistry
+
+        return DeterminedRegistry(settings)
+    from fmnist.registry.mlflow import MlflowRegistry
+
+    return MlflowRegistry(settings)
+
+
+def champion(settings: Settings, model: str) -> int | None:
+    """The number of the version that serves; None before the first promotion.
+
+    Where the promotion log is not at hand, as in a cluster's pod, its mirror in Determined's registry says.
+    """
+    from fmnist.catalogue.promotion_log import PromotionLog
+
+    serving = PromotionLog(settings.promotions, model).read().champion
+    if serving or not settings.determined or settings.registry != "determined":
+        return serving.version if serving else None
+    from fmnist.registry.determined.champion import mirrored_champion
+
+    return mirrored_champion(settings.determined, model)
+
+
+def pipeline_server(settings: Settings) -> "PipelineServer":
+    """What runs pipelines.
+
+    Raises:
+        ConfigError: none is known.
+    """
+    if settings.pachd is None:
+        raise ConfigError("pipelines run in Pachyderm; set PACHD_ADDRESS to the address of a server")
+    from fmnist.clients.pachyderm.connection import Connection
+    from fmnist.retraining.pachyderm.server import PachydermPipelines
+
+    return PachydermPipelines(Connection(settings.pachd))
+
+
+def platform(settings: Settings) -> Platform:
+    """The engine that serves."""
+    from fmnist.deployment.local.platform import LocalPlatform
+
+    return LocalPlatform(settings)
+
+
+def promoter(settings: Settings, model: str = MODEL_NAME) -> "Promoter":
+    """What changes the version that serves on this platform."""
+    from fmnist.catalogue.promotion_log import PromotionLog
+    from fmnist.deployment.promote import Promoter
+    from fmnist.gate.keys import Keys
+
+    return Promoter(
+        registry=model_registry(settings),
+        platform=platform(settings),
+        log=PromotionLog(settings.promotions, model),
+        keys=Keys.at(settings.home),
+        bundles=settings.serving / "bundles",
+    )
+
+
+def cluster_of(settings: Settings) -> "Cluster":
+    """What a training on a cluster takes."""
+    from fmnist.retraining.training import Cluster
+
+    return Cluster(data_store(settings), experiments(settings), model_registry(settings))

@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import pytest
+
+from fmnist.deployment.local.state import RunningGateway, Served, State, forget_state, load_state, save_state
+from fmnist.errors import IntegrityError
+
+
+def _served(version: int, weight: int = 0, session: int = 10) -> Served:
+    return Served(version, "/b", "0" * 64, session, 1, 2, 3, "/tmp/x", "/log", weight)
+
+
+GATEWAY = RunningGateway(9, 8080, 9901, "/seldon/default/m", "/log")
+
+
+def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
+    state = State(GATEWAY, (_served(1, 100), _served(2)))
+    save_state(tmp_path, state)
+    assert load_state(tmp_path) == state
+    forget_state(tmp_path)
+    assert load_state(tmp_path) == State()
+    forget_state(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"schema_version": 2}', '{"schema_version": 1, "gateway": {"pid": 1}}']
+)
+def test_a_damaged_state_is_named_with_the_way_out(tmp_path: Path, text: str) -> None:
+    (tmp_path / "state.json").write_text(text)
+    with pytest.raises(IntegrityError, match=r"state\.json.*fmnist down"):
+        load_state(tmp_path)
+
+
+def test_a_version_takes_its_own_place() -> None:
+    state = State(None, (_served(1), _served(3)))
+    assert [one.version for one in state.with_version(_served(2)).served] == [1, 2, 3]
+    again = state.with_version(_served(3, session=11))
+    assert [(one.version, one.session) for one in again.served] == [(1, 10), (3, 11)]
+    assert state.without_version(1).served == (_served(3),)
+    assert state.version(3) == _served(3)
+    assert state.version(2) is None
+
+
+def test_versions_that_are_not_named_get_no_traffic() -> None:
+    state = State(None, (_served(1, 100), _served(2)))
+    assert [one.weight for one in state.with_weights({2: 100}).served] == [0, 100]
+
+
+def test_the_url_is_on_this_machine() -> None:
+    assert GATEWAY.url == "http://127.0.0.1:8080/seldon/default/m"

@@ -1,0 +1,80 @@
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from fmnist.errors import ConfigError
+from fmnist.files.documents import read_document, yaml_text
+
+
+class _Inner(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    low: int
+    high: int
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "_Inner":
+        if self.low > self.high:
+            raise ValueError("low is above high")
+        return self
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    bounds: _Inner
+
+
+def _read(folder: Path, text: str) -> _Form:
+    path = folder / "form.yaml"
+    path.write_text(text)
+    return read_document(path, _Form, "a form")
+
+
+def test_a_good_file_becomes_its_form(tmp_path: Path) -> None:
+    form = _read(tmp_path, "name: a\nbounds: {low: 1, high: 2}\n")
+    assert (form.name, form.bounds.low, form.bounds.high) == ("a", 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("bounds: {low: 1, high: 2}", r"form\.yaml: name: Field required$"),
+        ("name: a\nbounds: {low: x, high: 2}", r"form\.yaml: bounds\.low: .*, got 'x'$"),
+        ("name: a\nbounds: {low: 1, high: 2, hihg: 3}", r"form\.yaml: bounds\.hihg: Extra inputs.*, got 3$"),
+        ("name: a\nbounds: {low: 3, high: 2}", r"form\.yaml: bounds: low is above high, got"),
+        ("- 1", r"form\.yaml: the whole file: "),
+        ("", r"form\.yaml: the whole file: "),
+        ("a: [", r"form\.yaml: cannot be read as a form"),
+    ],
+)
+def test_a_mistake_is_told_with_file_and_field(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        _read(tmp_path, text)
+
+
+def test_every_mistake_has_a_line_and_a_long_value_is_cut(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        _read(tmp_path, f"nmae: {'x' * 500}\nbounds: 3\n")
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith(f"{tmp_path / 'form.yaml'}: ") and len(line) < 300 for line in lines)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"absent\.yaml: cannot be read as a form"):
+        read_document(tmp_path / "absent.yaml", _Form, "a form")
+
+
+def test_threads_may_write_at_once() -> None:
+    documents = [
+        {"name": f"n{number}", "hyperparameters": {"b": [1, 2.5], "a": "on"}} for number in range(400)
+    ]
+    with ThreadPoolExecutor(8) as threads:
+        texts = list(threads.map(yaml_text, documents))
+    assert [yaml.safe_load(text) for text in texts] == documents
+    assert texts[0].index("b:") < texts[0].index("a:")

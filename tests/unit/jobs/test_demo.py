@@ -1,0 +1,75 @@
+"""What the demo does about the gate's answer."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from fmnist import settings
+from fmnist.catalogue.history import Entry, Event, Takeover
+from fmnist.catalogue.promotion_log import PromotionLog
+from fmnist.deployment.promote import By
+from fmnist.errors import GateRefused
+from fmnist.gate.result import GateResult
+from fmnist.gate.verdict import Outcome
+from fmnist.jobs import demo
+from fmnist.registry.base import ModelVersion
+from tests.support.bundles import make_bundle
+from tests.support.results import make_result, make_rule
+
+
+@dataclass
+class Promotions:
+    """A promoter that only notes whom it is told to promote."""
+
+    log: PromotionLog
+    promoted: tuple[int, ...] = ()
+
+    def promote(self, number: int, by: By) -> SimpleNamespace:
+        self.promoted += (number,)
+        return SimpleNamespace(champion=number)
+
+
+@pytest.fixture
+def promotions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Promotions:
+    found = Promotions(PromotionLog(tmp_path / "promotions", "m"))
+    monkeypatch.setattr(demo, "promoter", lambda own: found)
+    return found
+
+
+@pytest.fixture
+def version(tmp_path: Path) -> ModelVersion:
+    bundle = make_bundle(tmp_path / "bundle")
+    return ModelVersion("m", 2, "2026-01-01", bundle.sha256, bundle.metadata, {})
+
+
+def _promote(version: ModelVersion, result: GateResult) -> None:
+    demo._promoted(settings.from_environment({}), version, result)
+
+
+def _refused(version: ModelVersion) -> GateResult:
+    return make_result(version, make_rule("champion", outcome=Outcome.FAIL))
+
+
+def _with_champion(log: PromotionLog, number: int) -> None:
+    with log.held() as writer:
+        writer.append(Entry("2026-01-01", Event.SERVES, Takeover(number, "a" * 64, "ada", None, None)))
+
+
+def test_a_version_that_passed_is_promoted(promotions: Promotions, version: ModelVersion) -> None:
+    _with_champion(promotions.log, 1)
+    _promote(version, make_result(version))
+    assert promotions.promoted == (2,)
+
+
+def test_a_refused_version_leaves_the_champion_serving(promotions: Promotions, version: ModelVersion) -> None:
+    _with_champion(promotions.log, 1)
+    _promote(version, _refused(version))
+    assert promotions.promoted == (1,)
+
+
+def test_refused_without_a_champion_is_the_end(promotions: Promotions, version: ModelVersion) -> None:
+    with pytest.raises(GateRefused, match=r"version 2 of m is refused: champion"):
+        _promote(version, _refused(version))
+    assert promotions.promoted == ()
