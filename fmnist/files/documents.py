@@ -1,14 +1,24 @@
-"""YAML: files with a typed form, each mistake told with its file and field; and text for others to read."""
+"""Typed documents: YAML that people write, and JSON records that programs write.
 
+A document's form is a pydantic model, a record's a frozen dataclass. Each mistake is told with its file
+and field: in a document as ConfigError, since a person mends it; in a record as IntegrityError, since
+nobody should have touched it.
+"""
+
+import json
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
-from fmnist.errors import ConfigError
+from fmnist.errors import ConfigError, IntegrityError
 
 Form = TypeVar("Form", bound=BaseModel)
+Record = TypeVar("Record")
+
+_VERSION = "schema_version"
 
 
 def read_document(path: Path, form: type[Form], what: str) -> Form:
@@ -53,3 +63,61 @@ def _mistakes(error: ValidationError) -> list[str]:
         given = f", got {problem['input']!r:.80}" if problem["loc"] and problem["type"] != "missing" else ""
         lines.append(f"{field}: {problem['msg'].removeprefix('Value error, ')}{given}")
     return lines
+
+
+def record_text(record: object, version: int | None = None) -> str:
+    """A frozen dataclass as JSON, indented and in the order of its fields, with a line end.
+
+    ``version`` is written as ``schema_version``, for records that do not hold it themselves.
+    """
+    content: dict[str, Any] = _adapter(type(record)).dump_python(record, mode="json")
+    if version is not None:
+        content = {_VERSION: version, **content}
+    return json.dumps(content, indent=2) + "\n"
+
+
+def parse_record(text: str | bytes, form: type[Record], where: str, version: int | None = None) -> Record:
+    """The record that ``record_text`` wrote; ``where`` names its place in messages.
+
+    Nothing is converted: a number in quotes is a text, and a key that the form lacks is an error.
+
+    Args:
+        version: the ``schema_version`` that the text must carry beside the form's own fields; None where
+            the form has that field itself, or the record has no version.
+
+    Raises:
+        IntegrityError: the text is no JSON, of another version, or not of this form.
+    """
+    try:
+        content = json.loads(text)
+        if version is not None:
+            _check_version(content, version, where)
+            del content[_VERSION]
+        hashable: type[Any] = form
+        checked: Any = _strict(hashable).model_validate_json(json.dumps({"record": content}))
+        record: Record = checked.record
+    except ValidationError as error:
+        mistakes = "; ".join(line.removeprefix("record.") for line in _mistakes(error))
+        raise IntegrityError(f"{where}: not a {form.__name__} of this fmnist: {mistakes}") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise IntegrityError(f"{where}: not a {form.__name__} of this fmnist ({error!r})") from error
+    return record
+
+
+def _check_version(content: Any, version: int, where: str) -> None:
+    if content[_VERSION] != version:
+        raise IntegrityError(
+            f"{where}: {_VERSION} is {content[_VERSION]!r}, this fmnist reads {version}; "
+            "use the fmnist that wrote it"
+        )
+
+
+@cache
+def _adapter(form: type[Any]) -> TypeAdapter[Any]:
+    return TypeAdapter(form)
+
+
+@cache
+def _strict(form: type[Any]) -> type[BaseModel]:
+    """A model around the form: a dataclass takes its configuration from the model that holds it."""
+    return create_model(form.__name__, __config__=ConfigDict(extra="forbid", strict=True), record=(form, ...))

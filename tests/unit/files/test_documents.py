@@ -1,12 +1,16 @@
+import json
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from fmnist.errors import ConfigError
-from fmnist.files.documents import read_document, yaml_text
+from fmnist.errors import ConfigError, IntegrityError
+from fmnist.files.documents import parse_record, read_document, record_text, yaml_text
 
 
 class _Inner(BaseModel):
@@ -78,3 +82,49 @@ def test_threads_may_write_at_once() -> None:
         texts = list(threads.map(yaml_text, documents))
     assert [yaml.safe_load(text) for text in texts] == documents
     assert texts[0].index("b:") < texts[0].index("a:")
+
+
+@dataclass(frozen=True)
+class Part:
+    share: float
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Whole:
+    count: int
+    parts: Mapping[str, Part]
+    note: str | None = None
+
+
+WHOLE = Whole(2, {"a": Part(0.5, ("x", "ä"))})
+
+
+def test_a_record_is_read_as_it_was_written() -> None:
+    text = record_text(WHOLE, version=3)
+    assert json.loads(text)["schema_version"] == 3
+    assert parse_record(text, Whole, "here", version=3) == WHOLE
+    assert parse_record(record_text(WHOLE), Whole, "here") == WHOLE
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"count": "2"}, "count: "),
+        ({"count": 2.5}, "count: "),
+        ({"more": 1}, "more: "),
+        ({"parts": {"a": {"share": 0.5, "names": ["x"], "more": 1}}}, "parts.a.more: "),
+        ({"parts": {"a": {"share": 0.5}}}, "parts.a.names: "),
+        ({"schema_version": 2}, "schema_version is 2, this fmnist reads 3"),
+    ],
+)
+def test_a_record_of_another_form_is_refused_with_its_field(change: dict[str, Any], said: str) -> None:
+    content = json.loads(record_text(WHOLE, version=3))
+    with pytest.raises(IntegrityError, match=rf"^file\.json: .*{said}"):
+        parse_record(json.dumps({**content, **change}), Whole, "file.json", version=3)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "1", '"text"', "{}", "\ud800", b"\xff"])
+def test_what_is_no_record_is_refused(text: str | bytes) -> None:
+    with pytest.raises(IntegrityError, match=r"^file\.json: "):
+        parse_record(text, Whole, "file.json", version=3)
