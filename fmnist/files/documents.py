@@ -70,7 +70,8 @@ def record_text(record: object, version: int | None = None) -> str:
 
     ``version`` is written as ``schema_version``, for records that do not hold it themselves.
     """
-    content: dict[str, Any] = _adapter(type(record)).dump_python(record, mode="json")
+    form: Any = type(record)
+    content: dict[str, Any] = _adapter(form).dump_python(record, mode="json")
     if version is not None:
         content = {_VERSION: version, **content}
     return json.dumps(content, indent=2) + "\n"
@@ -93,7 +94,7 @@ def parse_record(text: str | bytes, form: type[Record], where: str, version: int
         if version is not None:
             _check_version(content, version, where)
             del content[_VERSION]
-        hashable: type[Any] = form
+        hashable: Any = form
         checked: Any = _strict(hashable).model_validate_json(json.dumps({"record": content}))
         record: Record = checked.record
     except ValidationError as error:
@@ -113,11 +114,11 @@ def _check_version(content: Any, version: int, where: str) -> None:
 
 
 @cache
-def _adapter(form: type[Any]) -> TypeAdapter[Any]:
+def _adapter(form: Any) -> TypeAdapter[Any]:
     return TypeAdapter(form)
 
 
 @cache
-def _strict(form: type[Any]) -> type[BaseModel]:
+def _strict(form: Any) -> type[BaseModel]:
     """A model around the form: a dataclass takes its configuration from the model that holds it."""
     return create_model(form.__name__, __config__=ConfigDict(extra="forbid", strict=True), record=(form, ...))
