@@ -9,8 +9,7 @@ import click
 from fmnist.cli.console import as_json, print_json, print_table
 
 if TYPE_CHECKING:
-    from fmnist.deployment.base import Deployment
-    from fmnist.deployment.local.overview import Server
+    from fmnist.deployment.base import Deployment, Server
 
 
 @click.command()

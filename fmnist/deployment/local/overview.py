@@ -1,25 +1,15 @@
 """What runs on this machine, as processes: for people who look, and to end all of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from fmnist.deployment.base import Server
 from fmnist.deployment.local import microservice, processes
 from fmnist.deployment.local.state import forget_state, load_state
 from fmnist.files.lock import only_writer
 
 _LOCK_SECONDS = 90.0
 _STOP_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Server:
-    """A server's processes; ``memory`` is the sum of their proportional set sizes in bytes."""
-
-    name: str
-    pids: tuple[int, ...]
-    memory: int
-    log: str
 
 
 def servers(folder: Path) -> Sequence[Server]:

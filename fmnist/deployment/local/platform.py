@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from fmnist.core.bundle import Bundle
-from fmnist.deployment.base import Deployment
-from fmnist.deployment.local import gateway, microservice, processes
+from fmnist.deployment.base import Deployment, Server
+from fmnist.deployment.local import gateway, microservice, overview, processes
 from fmnist.deployment.local.envoy import Address, Backend
 from fmnist.deployment.local.state import (
     RunningGateway,
@@ -34,10 +34,15 @@ class LocalPlatform:
 
     def __init__(self, settings: Settings) -> None:
         self._folder = settings.serving
+        self._gateway = settings.gateway
         self._port = settings.gateway_port
         self._manifest = load_manifest(PROJECT / "deploy" / "deploy.yaml")
         names = self._manifest.metadata
         self._address = Address(names.namespace, names.name, self._manifest.timeout_seconds)
+
+    @property
+    def url(self) -> str:
+        return self._gateway + self._address.path
 
     def apply(self, version: int, bundle: Bundle) -> Deployment:
         """Start a version; one that died, or of which there is another bundle, is replaced.
@@ -107,6 +112,12 @@ class LocalPlatform:
             after = state.without_version(version)
             self._retire(self._gateway_of(state), served, after)
             self._saved(after)
+
+    def servers(self) -> Sequence[Server]:
+        return overview.servers(self._folder)
+
+    def stop(self) -> int:
+        return len(overview.stop_all(self._folder))
 
     def _with_gateway(self, state: State) -> tuple[State, RunningGateway]:
         """Start the gateway unless it runs; servers that nobody remembers are stopped first."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fmnist.catalogue.history import End, Event
 from fmnist.catalogue.promotion_log import PromotionLog
 from fmnist.core.bundle import Bundle
-from fmnist.deployment.base import Deployment
+from fmnist.deployment.base import Deployment, Server
 from fmnist.deployment.promote import By, Promoter
 from fmnist.errors import FmnistError, GateRefused, IntegrityError, NotFoundError, UnavailableError
 from fmnist.gate.keys import Keys
@@ -31,6 +31,10 @@ class Machine:
         self.dead: set[int] = set()
         self.fault = self.killed = ""
         self.answers: int | None = None
+
+    @property
+    def url(self) -> str:
+        return "http://here"
 
     def apply(self, version: int, bundle: Bundle) -> Deployment:
         self._step("apply")
@@ -62,6 +66,12 @@ class Machine:
             raise KeyboardInterrupt
         if name == self.fault:
             raise UnavailableError(f"{name} fails")
+
+    def servers(self) -> list[Server]:
+        return []
+
+    def stop(self) -> int:
+        raise NotImplementedError
 
     def _deployment(self, version: int) -> Deployment:
         return Deployment("m", version, self.weights[version], version not in self.dead, "http://here")

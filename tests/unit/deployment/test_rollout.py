@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fmnist.core.bundle import Bundle
-from fmnist.deployment.base import Deployment
+from fmnist.deployment.base import Deployment, Server
 from fmnist.deployment.rollout import fetch, serve_alone
 from fmnist.errors import IntegrityError, UnavailableError
 from fmnist.registry.base import ModelVersion
@@ -19,6 +19,10 @@ class Machine:
     def __init__(self, **weights: int) -> None:
         self.weights = {int(name[1:]): weight for name, weight in weights.items()}
         self.steps: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return "http://here"
 
     def apply(self, version: int, bundle: Bundle) -> Deployment:
         self.steps.append(f"apply {version}")
@@ -37,6 +41,12 @@ class Machine:
     def remove(self, version: int) -> None:
         self.steps.append(f"remove {version}")
         del self.weights[version]
+
+    def servers(self) -> list[Server]:
+        return []
+
+    def stop(self) -> int:
+        raise NotImplementedError
 
     def _deployment(self, version: int) -> Deployment:
         return Deployment("m", version, self.weights[version], ready=True, url="http://here")
