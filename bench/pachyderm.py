@@ -16,7 +16,6 @@ from fmnist import settings
 from fmnist.clients.pachyderm.connection import Connection
 from fmnist.data.pachyderm.store import PachydermStore
 from fmnist.data.sources import find, places
-from fmnist.settings import pachd as address
 
 ROUNDS = 3
 
@@ -24,8 +23,9 @@ ROUNDS = 3
 @contextlib.contextmanager
 def server() -> Iterator[Connection]:
     """The server to measure."""
-    if os.environ.get("PACHD_ADDRESS"):
-        yield Connection(address.from_environment(os.environ))
+    pachd = settings.from_environment().pachd
+    if pachd:
+        yield Connection(pachd)
         return
     from tests.support.pachd.server import serving
 

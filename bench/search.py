@@ -22,7 +22,6 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 
 from fmnist.core.dataset import Dataset
 from fmnist.core.fashion_mnist import TRAIN
@@ -84,7 +83,7 @@ def experiments(trials: int, epochs: int, as_shipped: bool) -> tuple[Experiment,
 def recorded(experiment: Experiment, images: int) -> list[Curve]:
     """The validation accuracy of each trial by epoch; trained now unless it was before."""
     own = from_environment()
-    settings = replace(own, home=own.cache / f"bench-search-{images}")
+    settings = own.model_copy(update={"home": own.cache / f"bench-search-{images}"})
     curves = kept(settings, experiment)
     if len(curves) < plan_of(experiment).trials:
         record(own, settings, experiment, images)

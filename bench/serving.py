@@ -7,7 +7,6 @@ Times come as ratios to ONNX Runtime alone, taken in the same run, because machi
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -44,7 +43,7 @@ def main() -> None:
     version = registry.get(MODEL_NAME)
     with TemporaryDirectory(prefix="fmnist-bench-") as folder:
         bundle = fetch(registry, version, Path(folder) / "bundle")
-        bench = replace(own, home=Path(folder), gateway_port=PORT)
+        bench = own.model_copy(update={"home": Path(folder), "gateway_port": PORT})
         try:
             start = time.perf_counter()
             deployment = serve_alone(platform(bench), version.number, bundle)

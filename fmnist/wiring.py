@@ -13,7 +13,7 @@ from fmnist.data.watch import CommitFeed, PolledFeed
 from fmnist.deployment.base import Platform
 from fmnist.errors import ConfigError
 from fmnist.registry.base import ModelRegistry
-from fmnist.settings import PROJECT, Settings
+from fmnist.settings import PROJECT, Registry, Settings, Tracker
 from fmnist.tracking.base import Run, StudyLabel
 
 if TYPE_CHECKING:
@@ -107,12 +107,12 @@ def open_run(
     ``study`` is the search that it belongs to, for trackers where an experiment's name does not join
     its runs. One that raises inside the block ends as failed.
     """
-    if settings.tracker == "determined" and settings.determined:
+    if settings.tracker == Tracker.DETERMINED and settings.determined:
         from fmnist.tracking.determined.unmanaged import open_unmanaged
 
         login, storage = settings.determined, settings.checkpoint_storage
         return open_unmanaged(login, storage, experiment, name, job, study)
-    if settings.tracker == "wandb":
+    if settings.tracker == Tracker.WANDB:
         from fmnist.tracking.wandb import WandbRun
 
         return WandbRun.open(settings, experiment, name, job)
@@ -150,7 +150,7 @@ def for_each_slot(settings: Settings) -> None:
 
 def model_registry(settings: Settings) -> ModelRegistry:
     """The engine that keeps model versions."""
-    if settings.registry == "determined":
+    if settings.registry == Registry.DETERMINED:
         from fmnist.registry.determined import DeterminedRegistry
 
         return DeterminedRegistry(settings)
@@ -167,7 +167,7 @@ def champion(settings: Settings, model: str) -> int | None:
     from fmnist.catalogue.promotion_log import PromotionLog
 
     serving = PromotionLog(settings.promotions, model).read().champion
-    if serving or not settings.determined or settings.registry != "determined":
+    if serving or not settings.determined or settings.registry != Registry.DETERMINED:
         return serving.version if serving else None
     from fmnist.registry.determined.champion import mirrored_champion
 

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -198,8 +198,8 @@ def copy(source: str, target: str, model: str, as_json: bool) -> None:
     from fmnist.registry.transfer import copy_versions
 
     own = settings.from_environment()
-    old = engines.model_registry(replace(own, registry=source))
-    new = engines.model_registry(replace(own, registry=target))
+    old = engines.model_registry(own.model_copy(update={"registry": source}))
+    new = engines.model_registry(own.model_copy(update={"registry": target}))
     done = copy_versions(old, new, model, _evidence_of, say)
     if as_json:
         print_json([asdict(one) for one in done])

@@ -1,53 +1,244 @@
-"""Settings, read once from the environment at the edge."""
+"""Settings, read from the environment once, at the edge."""
 
 import getpass
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    AliasGenerator,
+    BeforeValidator,
+    Field,
+    Json,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from fmnist.errors import ConfigError
-from fmnist.settings import pachd as address
+from fmnist.settings import pachd as pachyderm
 from fmnist.settings.pachd import Pachd
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 """The checkout: where the experiment files, ``deploy/`` and ``.venv-serve`` are."""
 
 
+class DataEngine(StrEnum):
+    """Engines that version data."""
+
+    DVC = "dvc"
+    PACHYDERM = "pachyderm"
+
+
+class Tracker(StrEnum):
+    """Engines that record runs."""
+
+    MLFLOW = "mlflow"
+    WANDB = "wandb"
+    DETERMINED = "determined"
+
+
+class Registry(StrEnum):
+    """Engines that keep model versions."""
+
+    MLFLOW = "mlflow"
+    DETERMINED = "determined"
+
+
 @dataclass(frozen=True)
 class DeterminedLogin:
-    """A Determined master's address and who asks there."""
+    """Address of a Determined master, and the user who logs in there."""
 
     master: str
     user: str
     password: str = field(repr=False)
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Where state lives and where the gateway listens.
+def _absolute(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as error:
+        raise ValueError("expected a path, found a user without a home folder") from error
 
-    ``home`` holds all state of the embedded stack. ``source`` is a folder with the raw files, or
-    None to look in the usual places. ``tracking_uri`` is MLflow's, a SQLite file in ``home``
-    unless ``FMNIST_TRACKING_URI`` names a Postgres. ``gateway_port`` is 1-65535 on 127.0.0.1.
-    ``pachd`` is the Pachyderm server that versions data, or None where DVC does.
-    ``determined`` is None without a master. ``tracker`` and ``registry`` name the engines behind
-    ``Run`` and ``ModelRegistry``: mlflow or determined, for runs also wandb. ``in_trial`` says that
-    this process is a trial that Determined started. ``checkpoint_storage`` is where Determined keeps
-    what is trained or registered from here, a folder or an s3:// or gs:// address.
+
+def _folder(path: Path) -> Path:
+    nearest = next(folder for folder in (path, *path.parents) if folder.exists())
+    if not nearest.is_dir():
+        raise ValueError(f"expected a folder, but {nearest} is a file")
+    return path
+
+
+def _port(value: Any) -> int:
+    text = str(value)
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise ValueError("expected a port number, 1-65535")
+    return int(text)
+
+
+def _database(address: str) -> str:
+    """Postgres's own form of address, which SQLAlchemy 2.1 would take for a driver that is not locked."""
+    for scheme in ("postgresql://", "postgres://"):
+        if address.startswith(scheme):
+            return f"postgresql+psycopg2://{address.removeprefix(scheme)}"
+    return address
+
+
+def _of_experiment(config: dict[str, Any] | None) -> str | None:
+    """Address of the Pachyderm server that a trial's experiment file names."""
+    server = ((config or {}).get("integrations") or {}).get("pachyderm")
+    return f"grpc://{server['pachd']['host']}:{server['pachd']['port']}" if server else None
+
+
+_AnyPath = Annotated[Path, AfterValidator(_absolute)]
+_Folder = Annotated[_AnyPath, AfterValidator(_folder)]
+_Port = Annotated[int, BeforeValidator(_port)]
+_Database = Annotated[str, AfterValidator(_database)]
+
+
+class Settings(BaseSettings):
+    """All that the environment decides, each field by the variable of its name after ``FMNIST_``.
+
+    Those that belong to Determined, Pachyderm or Kubernetes keep the names that they have there. A
+    variable that is set and empty counts as unset.
     """
 
-    home: Path
-    source: Path | None
-    tracking_uri: str
-    gateway_port: int
-    determined: DeterminedLogin | None
-    tracker: str
-    registry: str
-    in_trial: bool
-    checkpoint_storage: str
-    pachd: Pachd | None = None
+    model_config = SettingsConfigDict(
+        alias_generator=AliasGenerator(validation_alias=lambda name: f"FMNIST_{name.upper()}"),
+        case_sensitive=True,
+        env_ignore_empty=True,
+        frozen=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+    )
+
+    home: _Folder = PROJECT / ".fmnist"
+    """Folder with all state of the embedded engines."""
+
+    source: _AnyPath | None = None
+    """Folder with the raw files of Fashion-MNIST; unset, the usual places are searched."""
+
+    tracking_uri: _Database = Field(
+        default_factory=lambda given: f"sqlite:///{given['home'] / 'mlflow.db'}", repr=False
+    )
+    """MLflow's database, SQLite or Postgres; by default ``mlflow.db`` in FMNIST_HOME."""
+
+    gateway_port: _Port = 8080
+    """Port of the gateway on 127.0.0.1, 1-65535."""
+
+    det_master: str | None = Field(None, validation_alias="DET_MASTER")
+    """Address of a Determined master."""
+
+    det_user: str = Field("determined", validation_alias="DET_USER")
+    """User who logs in at DET_MASTER."""
+
+    det_pass: SecretStr = Field(SecretStr(""), validation_alias="DET_PASS")
+    """Password of DET_USER."""
+
+    det_trial_id: str | None = Field(None, validation_alias="DET_TRIAL_ID")
+    """Number of the trial that Determined started this process for; set by Determined."""
+
+    det_experiment_config: Json[dict[str, Any]] | None = Field(
+        None, validation_alias="DET_EXPERIMENT_CONFIG", repr=False
+    )
+    """The trial's experiment file as JSON, which may name a Pachyderm server; set by Determined."""
+
+    tracker: Tracker = Field(
+        default_factory=lambda given: Tracker.DETERMINED if given["det_master"] else Tracker.MLFLOW
+    )
+    """Engine that records runs: mlflow, wandb or determined; by default determined if DET_MASTER is set."""
+
+    registry: Registry = Field(
+        default_factory=lambda given: Registry.DETERMINED if given["det_master"] else Registry.MLFLOW
+    )
+    """Engine that keeps model versions: mlflow or determined; by default determined if DET_MASTER is set."""
+
+    checkpoint_storage: str = Field(default_factory=lambda given: str(given["home"] / "artifacts/determined"))
+    """Where Determined keeps what is trained or registered from here: a folder, s3:// or gs://."""
+
+    pachd_address: str | None = Field(
+        default_factory=lambda given: _of_experiment(given["det_experiment_config"]),
+        validation_alias="PACHD_ADDRESS",
+        repr=False,
+    )
+    """Pachyderm server, grpc://HOST:PORT or with TLS grpcs://HOST:PORT."""
+
+    pachd_ca_file: str | None = Field(None, validation_alias="PACHD_CA_FILE")
+    """Certificate authorities (PEM) that the server's certificate is checked against."""
+
+    pach_python_auth_token: SecretStr | None = Field(None, validation_alias="PACH_PYTHON_AUTH_TOKEN")
+    """Token for a Pachyderm server with authentication."""
+
+    pachd_peer_service_host: str | None = Field(None, validation_alias="PACHD_PEER_SERVICE_HOST")
+    """Pachyderm server of the cluster that this pod runs in; set by Kubernetes."""
+
+    pachd_peer_service_port: str | None = Field(None, validation_alias="PACHD_PEER_SERVICE_PORT")
+    """Port of that server; set by Kubernetes."""
+
+    socks_proxy: str | None = Field(None, validation_alias=AliasChoices(*pachyderm.PROXIES), repr=False)
+    """SOCKS proxy that other clients use; gRPC, and so Pachyderm, cannot."""
+
+    data_store: DataEngine = Field(
+        default_factory=lambda given: DataEngine.PACHYDERM if given["pachd_address"] else DataEngine.DVC
+    )
+    """Engine that versions data: dvc or pachyderm; by default pachyderm if PACHD_ADDRESS is set."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_others: PydanticBaseSettingsSource,
+        **_named: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments alone: ``from_environment`` is where the environment is read."""
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _check(self) -> "Settings":
+        for variable, engine in (("FMNIST_TRACKER", self.tracker), ("FMNIST_REGISTRY", self.registry)):
+            if engine == "determined" and not self.det_master:
+                raise ConfigError(f"{variable}=determined: set DET_MASTER to the address of a master as well")
+        _ = self.pachd
+        return self
+
+    @property
+    def determined(self) -> DeterminedLogin | None:
+        """Login at the Determined master; None without one."""
+        if not self.det_master:
+            return None
+        return DeterminedLogin(self.det_master, self.det_user, self.det_pass.get_secret_value())
+
+    @property
+    def pachd(self) -> Pachd | None:
+        """Pachyderm server that versions data; None where DVC does.
+
+        Without PACHD_ADDRESS it is that of a pod's own cluster, else a forwarded port of this machine.
+        """
+        if self.data_store is not DataEngine.PACHYDERM:
+            return None
+        host, port = self.pachd_peer_service_host, self.pachd_peer_service_port
+        in_cluster = f"grpc://{host}:{port}" if host and port else None
+        token = self.pach_python_auth_token
+        return pachyderm.server(
+            self.pachd_address or in_cluster,
+            self.pachd_ca_file,
+            token.get_secret_value() if token else None,
+            self.socks_proxy,
+        )
+
+    @property
+    def in_trial(self) -> bool:
+        """Whether Determined started this process as a trial."""
+        return self.det_trial_id is not None
 
     @property
     def data(self) -> Path:
@@ -91,79 +282,46 @@ class Settings:
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read FMNIST_HOME, FMNIST_SOURCE, FMNIST_TRACKING_URI, FMNIST_GATEWAY_PORT, and for Determined
-    DET_MASTER, DET_USER, DET_PASS, FMNIST_TRACKER, FMNIST_REGISTRY and FMNIST_CHECKPOINT_STORAGE.
-
-    FMNIST_DATA_STORE chooses between dvc and pachyderm, the default where PACHD_ADDRESS is set; see
-    ``fmnist.settings.pachd`` for the variables that Pachyderm has.
+    """Read the settings.
 
     Raises:
         ConfigError: a variable has a value that cannot be used.
     """
-    home = Path(environ.get("FMNIST_HOME") or PROJECT / ".fmnist").absolute()
-    source = environ.get("FMNIST_SOURCE")
-    return Settings(
-        home=home,
-        source=Path(source).absolute() if source else None,
-        tracking_uri=_database(environ.get("FMNIST_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}"),
-        gateway_port=_port(environ.get("FMNIST_GATEWAY_PORT") or "8080"),
-        determined=_determined(environ),
-        tracker=_engine(environ, "FMNIST_TRACKER", "mlflow", "wandb"),
-        registry=_engine(environ, "FMNIST_REGISTRY", "mlflow"),
-        in_trial="DET_TRIAL_ID" in environ,
-        checkpoint_storage=environ.get("FMNIST_CHECKPOINT_STORAGE") or str(home / "artifacts" / "determined"),
-        pachd=_pachd(environ),
-    )
+    source = EnvSettingsSource(Settings)
+    source.env_vars = {
+        name: value for name, value in environ.items() if value and name not in pachyderm.PROXIES
+    }
+    try:
+        return Settings(**{**source(), "socks_proxy": pachyderm.socks_proxy(environ)})
+    except ValidationError as error:
+        mistakes = [_mistake(each) for each in error.errors() if each["type"] != "default_factory_not_called"]
+        raise ConfigError("\n".join(mistakes)) from None
 
 
-def _pachd(environ: Mapping[str, str]) -> Pachd | None:
-    environ = {**_of_experiment(environ), **environ}
-    name = environ.get("FMNIST_DATA_STORE") or ("pachyderm" if environ.get("PACHD_ADDRESS") else "dvc")
-    if name not in ("dvc", "pachyderm"):
-        raise ConfigError(f"FMNIST_DATA_STORE={name}: expected dvc or pachyderm")
-    return address.from_environment(environ) if name == "pachyderm" else None
+def variables() -> dict[str, str]:
+    """Every variable that ``Settings`` reads, with what it means."""
+    return {
+        variable: fact.description or ""
+        for fact in Settings.model_fields.values()
+        for variable in _variables(fact)
+    }
+
+
+def _variables(fact: FieldInfo) -> tuple[str, ...]:
+    alias = fact.validation_alias
+    return tuple(map(str, alias.choices)) if isinstance(alias, AliasChoices) else (str(alias),)
+
+
+def _mistake(error: ErrorDetails) -> str:
+    """One line: variable, value, what is expected instead."""
+    variable, expected = error["loc"][0], error["msg"].removeprefix("Value error, ")
+    if error["type"] == "enum":
+        expected = f"expected {error['ctx']['expected'].replace(chr(39), '')}"
+    if error["type"] == "json_invalid":
+        return f"{variable}: {expected}"
+    return f"{variable}={error['input']}: {expected}"
 
 
 def user(environ: Mapping[str, str] = os.environ) -> str:
-    """Who acts: the one who started GitLab's pipeline, else this machine's user."""
+    """Who acts: the user who started GitLab's pipeline, else this machine's user."""
     return environ.get("GITLAB_USER_LOGIN") or getpass.getuser()
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise ConfigError(f"FMNIST_GATEWAY_PORT={text}: expected a port number, 1-65535")
-    return int(text)
-
-
-def _of_experiment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Where a trial's experiment file says that Pachyderm is; Determined hands the file on as JSON."""
-    config = json.loads(environ.get("DET_EXPERIMENT_CONFIG") or "{}")
-    pachyderm = (config.get("integrations") or {}).get("pachyderm")
-    if not pachyderm:
-        return {}
-    return {"PACHD_ADDRESS": f"grpc://{pachyderm['pachd']['host']}:{pachyderm['pachd']['port']}"}
-
-
-def _determined(environ: Mapping[str, str]) -> DeterminedLogin | None:
-    master = environ.get("DET_MASTER")
-    if not master:
-        return None
-    return DeterminedLogin(master, environ.get("DET_USER") or "determined", environ.get("DET_PASS") or "")
-
-
-def _engine(environ: Mapping[str, str], variable: str, *own: str) -> str:
-    """Determined where there is a master, else the first of ``own``, unless the variable says otherwise."""
-    name = environ.get(variable) or ("determined" if environ.get("DET_MASTER") else own[0])
-    if name not in (*own, "determined"):
-        raise ConfigError(f"{variable}={name}: expected {', '.join(own)} or determined")
-    if name == "determined" and not environ.get("DET_MASTER"):
-        raise ConfigError(f"{variable}=determined: set DET_MASTER to the address of a master, too")
-    return name
-
-
-def _database(address: str) -> str:
-    """Postgres's own form of address, which SQLAlchemy 2.1 would take for a driver that is not locked."""
-    for scheme in ("postgresql://", "postgres://"):
-        if address.startswith(scheme):
-            return f"postgresql+psycopg2://{address.removeprefix(scheme)}"
-    return address

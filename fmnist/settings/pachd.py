@@ -1,4 +1,4 @@
-"""Where pachd is and how one gets in, as the environment says."""
+"""Address of a Pachyderm server, and what a client needs to get in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,26 +8,30 @@ from urllib.parse import urlsplit
 from fmnist.errors import ConfigError
 
 DEFAULT_PORT = 30650
+PROXIES = ("grpc_proxy", "https_proxy", "http_proxy", "HTTPS_PROXY", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 _SCHEMES = {"grpc": False, "http": False, "grpcs": True, "https": True}
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_PROXIES = ("grpc_proxy", "https_proxy", "http_proxy", "HTTPS_PROXY", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 
 
 @dataclass(frozen=True)
 class Pachd:
-    """A Pachyderm server.
-
-    With ``tls`` the server's certificate is checked against the authorities in ``authorities`` (PEM),
-    or against the public ones if that is None. ``token`` is shown nowhere. ``socks_proxy`` is how the
-    rest of the cluster is reached, such as ``http_proxy=socks5://127.0.0.1:9999``, which carries no gRPC.
-    """
+    """A Pachyderm server."""
 
     host: str
+
     port: int
+    """1-65535."""
+
     tls: bool = False
+
     authorities: Path | None = None
+    """PEM file of the authorities that the server's certificate is checked against; None: the public ones."""
+
     token: str | None = field(default=None, repr=False)
+    """Authentication token; it appears in no message."""
+
     socks_proxy: str | None = None
+    """How others reach the cluster, such as ``http_proxy=socks5://127.0.0.1:9999``; it carries no gRPC."""
 
     @property
     def url(self) -> str:
@@ -39,30 +43,27 @@ class Pachd:
         return self.host in _LOOPBACK
 
 
-def from_environment(environ: Mapping[str, str]) -> Pachd:
-    """The server that PACHD_ADDRESS names; else a pod's own cluster; else a forwarded port of this machine.
-
-    The token comes from PACH_PYTHON_AUTH_TOKEN, the authorities from PACHD_CA_FILE.
+def server(
+    address: str | None,
+    ca_file: str | None = None,
+    token: str | None = None,
+    socks_proxy: str | None = None,
+) -> Pachd:
+    """The server at ``address``, by default a forwarded port of this machine.
 
     Raises:
-        ConfigError: a variable has a value that cannot be used.
+        ConfigError: a value cannot be used; the message names its variable.
     """
-    address = environ.get("PACHD_ADDRESS") or _in_cluster(environ) or f"grpc://127.0.0.1:{DEFAULT_PORT}"
-    host, port, tls = _parse(address)
-    return Pachd(
-        host=host,
-        port=port,
-        tls=tls,
-        authorities=_authorities(environ.get("PACHD_CA_FILE"), tls),
-        token=_token(environ.get("PACH_PYTHON_AUTH_TOKEN")),
-        socks_proxy=_socks_proxy(environ),
-    )
+    host, port, tls = _parse(address or f"grpc://127.0.0.1:{DEFAULT_PORT}")
+    return Pachd(host, port, tls, _authorities(ca_file, tls), _token(token), socks_proxy)
 
 
-def _in_cluster(environ: Mapping[str, str]) -> str | None:
-    """The address that Kubernetes gives to the pods of Pachyderm's namespace."""
-    host, port = environ.get("PACHD_PEER_SERVICE_HOST"), environ.get("PACHD_PEER_SERVICE_PORT")
-    return f"grpc://{host}:{port}" if host and port else None
+def socks_proxy(environ: Mapping[str, str]) -> str | None:
+    """The first variable that names a SOCKS proxy, as ``NAME=ADDRESS`` without a password."""
+    for name in PROXIES:
+        if environ.get(name, "").startswith("socks"):
+            return f"{name}={_without_user(environ[name])}"
+    return None
 
 
 def _parse(address: str) -> tuple[str, int, bool]:
@@ -106,10 +107,3 @@ def _token(text: str | None) -> str | None:
     if not (token.isascii() and token.isprintable()):
         raise ConfigError("PACH_PYTHON_AUTH_TOKEN: holds characters that no token has; copy it again")
     return token or None
-
-
-def _socks_proxy(environ: Mapping[str, str]) -> str | None:
-    for name in _PROXIES:
-        if environ.get(name, "").startswith("socks"):
-            return f"{name}={_without_user(environ[name])}"
-    return None

@@ -1,7 +1,7 @@
 """``fmnist data``: raw files into commits, and commits into files."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ def fetch(source: Path | None, as_json: bool) -> None:
     """
     settings = from_environment()
     if source:
-        settings = replace(settings, source=source.absolute())
+        settings = settings.model_copy(update={"source": source.absolute()})
     store = data_store(settings)
     before = [newest(store, split.repo) for split in SPLITS]
     commits = list(fetch_both(settings, store, say))

@@ -5,7 +5,6 @@ The port's own contract is in tests/contract/test_registry.py.
 
 import json
 import uuid
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -195,7 +194,7 @@ def test_all_versions_move_to_mlflow_with_their_verdicts(
     def attached(version: ModelVersion) -> list[str]:
         return [evidence] if version.number == 1 else []
 
-    target = engines.model_registry(replace(own, registry="mlflow"))
+    target = engines.model_registry(own.model_copy(update={"registry": "mlflow"}))
     done = copy_versions(registry, target, MODEL, attached, said.append)
     assert [(one.number, one.becomes, one.annotations) for one in done] == [
         (1, 1, ("fmnist.gate",)),
@@ -217,7 +216,7 @@ def test_a_version_that_gets_another_number_leaves_its_verdict_behind(
     own: Settings, registry: ModelRegistry, tmp_path: Path
 ) -> None:
     said: list[str] = []
-    target = engines.model_registry(replace(own, registry="mlflow"))
+    target = engines.model_registry(own.model_copy(update={"registry": "mlflow"}))
     target.register(MODEL, make_bundle(tmp_path / "other", seed=9))
     version = registry.register(MODEL, make_bundle(tmp_path / "a"))
     registry.annotate(version, "fmnist.gate", "{}")

@@ -11,7 +11,7 @@ import pytest
 
 from fmnist.clients.pachyderm.connection import Connection, Deadlines
 from fmnist.data.pachyderm.store import PachydermStore
-from fmnist.settings import pachd as address
+from fmnist.settings import from_environment
 from fmnist.settings.pachd import Pachd
 from tests.support.pachd.server import MESSAGE_BYTES, PachdServer, serving
 
@@ -87,7 +87,9 @@ def target_of(kind: str, folder: Path) -> Iterator[Target]:
         with serving() as server:
             yield Target(server.pachd, server, folder)
         return
-    target = Target(address.from_environment(_environment), None, folder)
+    pachd = from_environment({**_environment, "FMNIST_DATA_STORE": "pachyderm"}).pachd
+    assert pachd
+    target = Target(pachd, None, folder)
     try:
         yield target
     finally:

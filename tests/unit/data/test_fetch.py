@@ -1,4 +1,3 @@
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,7 +38,7 @@ def test_drawn_garments_are_marked_in_the_commit(
     monkeypatch.setattr(synthetic, "TEST_IMAGES", 20)
     synthetic.write(tmp_path / "drawn")
     store = DvcStore(settings.data)
-    train, test = fetch(replace(settings, source=tmp_path / "drawn"), store, lambda _: None)
+    train, test = fetch(settings.model_copy(update={"source": tmp_path / "drawn"}), store, lambda _: None)
     assert (train.origin, test.origin) == ("synthetic", "synthetic")
     assert "synthetic" in train.message
     assert (len(load(store, train)), len(load(store, test))) == (40, 20)

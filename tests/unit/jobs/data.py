@@ -36,5 +36,5 @@ def joined(*parts: Dataset) -> Dataset:
 
 
 def store_on(server: PachdServer, folder: Path) -> PachydermStore:
-    pachd = address.from_environment({"PACHD_ADDRESS": server.address})
+    pachd = address.server(server.address)
     return PachydermStore(Connection(pachd), folder / "sums")

@@ -75,7 +75,7 @@ def test_the_adaptive_searcher_stops_trials_at_once_and_keeps_their_checkpoints(
 
 def test_one_search_at_a_time_gives_the_same_again(settings: Settings, tmp_path: Path) -> None:
     made = experiment({**ASHA, "divisor": 2})
-    other = replace(settings, home=tmp_path / "other")
+    other = settings.model_copy(update={"home": tmp_path / "other"})
     first, second = searched(settings, made, jobs=1), searched(other, made, jobs=1)
     assert [(t.state, t.epochs, t.metric, t.hyperparameters) for t in first.trials] == [
         (t.state, t.epochs, t.metric, t.hyperparameters) for t in second.trials

@@ -2,8 +2,15 @@ from pathlib import Path
 
 import pytest
 
+from fmnist import settings
 from fmnist.errors import ConfigError
-from fmnist.settings.pachd import Pachd, from_environment
+from fmnist.settings.pachd import Pachd
+
+
+def from_environment(environ: dict[str, str]) -> Pachd:
+    found = settings.from_environment({**environ, "FMNIST_DATA_STORE": "pachyderm"}).pachd
+    assert found
+    return found
 
 
 @pytest.mark.parametrize(

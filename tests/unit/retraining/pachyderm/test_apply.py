@@ -39,9 +39,7 @@ def pachd() -> Iterator[PachdServer]:
 
 
 def connected(pachd: PachdServer, deadlines: Deadlines | None = None) -> PachydermPipelines:
-    return PachydermPipelines(
-        Connection(address.from_environment({"PACHD_ADDRESS": pachd.address}), deadlines)
-    )
+    return PachydermPipelines(Connection(address.server(pachd.address), deadlines))
 
 
 def apply(pachd: PachdServer, *paths: Path, image: str = IMAGE) -> list[Applied]:
