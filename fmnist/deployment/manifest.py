@@ -9,22 +9,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from fmnist.errors import ConfigError
-from fmnist.files.documents import read_document
+from fmnist.files.documents import Document, read_document
 
 _NAME = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
 _REST_TIMEOUT = "seldon.io/rest-timeout"
 
 
-class _Read(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True, alias_generator=to_camel)
+class _Strict(Document):
+    model_config = ConfigDict(alias_generator=to_camel)
 
 
-class _Strict(_Read):
-    model_config = ConfigDict(extra="forbid")
+class _Read(_Strict):
+    model_config = ConfigDict(extra="ignore")
 
 
 class Variable(_Strict):

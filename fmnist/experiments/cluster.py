@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StrictBool, StrictFloat, StrictInt, field_validator, model_validator
 
-from fmnist.experiments.section import Flag, Number, Section, Whole
+from fmnist.experiments.section import Section
+from fmnist.files.documents import chosen_by
 
 Free = Mapping[str, Any]
 """A mapping that Determined hands on, or one that has no place in this project's files."""
@@ -22,9 +23,9 @@ class Environment(Section):
     image: str | Free | None = None
     environment_variables: tuple[str, ...] | Free = ()
     proxy_ports: tuple[Free, ...] = ()
-    ports: Mapping[str, Whole] = {}
-    force_pull_image: Flag = False
-    registry_auth: Free | None = None
+    ports: Mapping[str, StrictInt] = {}
+    force_pull_image: StrictBool = False
+    registry_auth: Free | None = Field(default=None, repr=False)
     add_capabilities: tuple[str, ...] = ()
     drop_capabilities: tuple[str, ...] = ()
     pod_spec: Free | None = None
@@ -53,7 +54,7 @@ class BindMount(Section):
 
     host_path: str
     container_path: str
-    read_only: Flag = False
+    read_only: StrictBool = False
     propagation: str = "rprivate"
 
     @model_validator(mode="after")
@@ -66,9 +67,9 @@ class BindMount(Section):
 
 
 class _Storage(Section):
-    save_experiment_best: Whole = Field(default=0, ge=0)
-    save_trial_best: Whole = Field(default=1, ge=0)
-    save_trial_latest: Whole = Field(default=1, ge=0)
+    save_experiment_best: StrictInt = Field(default=0, ge=0)
+    save_trial_best: StrictInt = Field(default=1, ge=0)
+    save_trial_latest: StrictInt = Field(default=1, ge=0)
 
 
 class SharedFolder(_Storage):
@@ -132,14 +133,16 @@ class Azure(_Storage):
         return self
 
 
-CheckpointStorage = Annotated[SharedFolder | Directory | S3 | Gcs | Azure, Field(discriminator="type")]
+CheckpointStorage = Annotated[
+    SharedFolder | Directory | S3 | Gcs | Azure, chosen_by("type", SharedFolder, Directory, S3, Gcs, Azure)
+]
 
 
 class Pachd(Section):
     """Where Pachyderm is."""
 
     host: str
-    port: Whole
+    port: StrictInt
 
 
 class Proxy(Section):
@@ -147,7 +150,7 @@ class Proxy(Section):
 
     scheme: str
     host: str
-    port: Whole
+    port: StrictInt
 
 
 class PachydermDataset(Section):
@@ -178,16 +181,16 @@ class Integrations(Section):
 class Resources(Section):
     """What a trial gets on the cluster."""
 
-    slots_per_trial: Whole = Field(default=1, ge=0)
-    slots: Whole | None = None
-    max_slots: Whole | None = None
-    weight: Number = 1
-    priority: Whole | None = Field(default=None, ge=1, le=99)
+    slots_per_trial: StrictInt = Field(default=1, ge=0)
+    slots: StrictInt | None = None
+    max_slots: StrictInt | None = None
+    weight: StrictFloat = 1
+    priority: StrictInt | None = Field(default=None, ge=1, le=99)
     resource_pool: str = ""
     shm_size: int | str | None = None
-    is_single_node: Flag | None = None
+    is_single_node: StrictBool | None = None
     devices: tuple[Free, ...] = ()
-    native_parallel: Flag = False
+    native_parallel: StrictBool = False
     agent_label: str | None = None
 
     @field_validator("shm_size", mode="before")
@@ -201,13 +204,13 @@ class Resources(Section):
 class Profiling(Section):
     """Determined's profiler."""
 
-    enabled: Flag = False
-    begin_on_batch: Whole = Field(default=0, ge=0)
-    end_after_batch: Whole | None = Field(default=None, ge=0)
-    sync_timings: Flag = True
+    enabled: StrictBool = False
+    begin_on_batch: StrictInt = Field(default=0, ge=0)
+    end_after_batch: StrictInt | None = Field(default=None, ge=0)
+    sync_timings: StrictBool = True
 
 
 class RetentionPolicy(Section):
     """How long the master keeps logs."""
 
-    log_retention_days: Whole = Field(ge=-1, le=32767)
+    log_retention_days: StrictInt = Field(ge=-1, le=32767)

@@ -7,18 +7,15 @@ that a search can vary the name. Fields that may be left out are off unless they
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from fmnist.errors import ConfigError
+from fmnist.files.documents import Document, validation_errors
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Optimizer(_Section):
+class Optimizer(Document):
     """What turns gradients into steps.
 
     ``learning_rate`` is the schedule's highest. ``weight_decay`` is decoupled, for weights only, and
@@ -32,7 +29,7 @@ class Optimizer(_Section):
     momentum: float = Field(default=0.9, ge=0, lt=1)
 
 
-class Schedule(_Section):
+class Schedule(Document):
     """The learning rate over a training's steps.
 
     ``cosine`` rises from a tenth for the share ``warm_up`` of the steps, then falls along a cosine
@@ -43,19 +40,20 @@ class Schedule(_Section):
     name: Literal["cosine", "multi_step"]
     warm_up: float = Field(default=0, ge=0, lt=1)
     final: Probability = 0
-    milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(default=(), validate_default=True)
     gamma: float = Field(default=0.1, gt=0, lt=1)
 
-    @model_validator(mode="after")
-    def _steps_are_in_order(self) -> "Schedule":
-        if list(self.milestones) != sorted(set(self.milestones)):
-            raise ValueError(f"milestones: {list(self.milestones)} are not ascending")
-        if self.name == "multi_step" and not self.milestones:
-            raise ValueError("milestones: multi_step needs at least one, such as [0.5, 0.75]")
-        return self
+    @field_validator("milestones")
+    @classmethod
+    def _steps_are_in_order(cls, milestones: tuple[float, ...], others: ValidationInfo) -> tuple[float, ...]:
+        if list(milestones) != sorted(set(milestones)):
+            raise ValueError(f"{list(milestones)} are not ascending")
+        if others.data.get("name") == "multi_step" and not milestones:
+            raise ValueError("multi_step needs at least one, such as [0.5, 0.75]")
+        return milestones
 
 
-class Loss(_Section):
+class Loss(Document):
     """What is minimised; ``gamma`` is the focal loss's (Lin et al., arXiv 1708.02002): 0 is cross-entropy."""
 
     name: Literal["cross_entropy", "focal"]
@@ -63,7 +61,7 @@ class Loss(_Section):
     gamma: float = Field(default=2, ge=0)
 
 
-class Augmentation(_Section):
+class Augmentation(Document):
     """The probability of each random variation of a training image, in the order of application."""
 
     flip: Probability = 0
@@ -78,7 +76,7 @@ class Augmentation(_Section):
     erase: Probability = 0
 
 
-class Hyperparameters(_Section):
+class Hyperparameters(Document):
     """One point of the search space.
 
     ``width`` and ``dropout`` are the network's own, which the baseline does not have. ``val_size``
@@ -109,12 +107,5 @@ class Hyperparameters(_Section):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            problems = (_problem(e["loc"], e["msg"]) for e in error.errors())
-            raise ConfigError("; ".join(problems)) from error
-
-
-def _problem(place: tuple[int | str, ...], message: str) -> str:
-    field = ".".join(map(str, ("hyperparameters", *place)))
-    text = message.removeprefix("Value error, ")
-    # A section's own check names its field first.
-    return f"{field}.{text}" if text != message else f"{field}: {text}"
+            problems = (f"hyperparameters.{line}" for line in validation_errors(error))
+            raise ConfigError("\n".join(problems)) from error

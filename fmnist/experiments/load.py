@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from fmnist.errors import ConfigError
 from fmnist.experiments.model import Experiment
-from fmnist.experiments.validation_errors import complaints
+from fmnist.files.documents import validated
 
 
 def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
@@ -22,11 +21,7 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
     Raises:
         ConfigError: the file or an override cannot be read, or a field is wrong; names file and field.
     """
-    content = read_document(path, overrides)
-    try:
-        return Experiment.model_validate(content)
-    except ValidationError as error:
-        raise ConfigError("\n".join(f"{path}: {line}" for line in complaints(error))) from error
+    return validated(path, read_document(path, overrides), Experiment)
 
 
 def read_document(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:

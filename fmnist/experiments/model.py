@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StrictBool, StrictInt, field_validator, model_validator
 
 from fmnist.errors import ConfigError
 from fmnist.experiments.cluster import (
@@ -25,7 +25,7 @@ from fmnist.experiments.ranges import (
     specifications,
 )
 from fmnist.experiments.searchers import AdaptiveAsha, Grid, Searcher
-from fmnist.experiments.section import Flag, Section, Whole
+from fmnist.experiments.section import Section
 
 METRIC = "accuracy"
 TIME_METRIC = "epochs"
@@ -34,7 +34,7 @@ TIME_METRIC = "epochs"
 class Reproducibility(Section):
     """``experiment_seed`` decides the sampled hyperparameters and each trial's seed."""
 
-    experiment_seed: Whole = Field(default=0, ge=0, lt=2**31)
+    experiment_seed: StrictInt = Field(default=0, ge=0, lt=2**31)
 
 
 class Experiment(Section):
@@ -50,30 +50,34 @@ class Experiment(Section):
     project: str | None = None
     data: Free | None = None
     integrations: Integrations | None = None
-    entrypoint: str | tuple[str, ...]
+    entrypoint: str | tuple[str, ...] = Field(
+        description="a managed experiment needs one: python3 -m fmnist.jobs.train"
+    )
     environment: Environment | None = None
     bind_mounts: tuple[BindMount, ...] = ()
     checkpoint_storage: CheckpointStorage | None = None
     checkpoint_policy: Literal["best", "all", "none"] = "best"
     hyperparameters: Mapping[str, Hyperparameter]
-    searcher: Searcher
+    searcher: Searcher = Field(
+        description="{name: single, metric: accuracy, smaller_is_better: false} is one training"
+    )
     resources: Resources = Resources()
-    max_restarts: Whole = Field(default=5, ge=0)
+    max_restarts: StrictInt = Field(default=5, ge=0)
     reproducibility: Reproducibility = Reproducibility()
     profiling: Profiling | None = None
     retention_policy: RetentionPolicy | None = None
     log_policies: tuple[Free, ...] = ()
-    preemption_timeout: Whole | None = None
+    preemption_timeout: StrictInt | None = None
     # Without meaning for this project's trainings; accepted as the master does.
     data_layer: Free | None = None
-    debug: Flag = False
+    debug: StrictBool = False
     min_checkpoint_period: Free | None = None
     min_validation_period: Free | None = None
     optimizations: Free | None = None
     pbs: Free | None = None
-    perform_initial_validation: Flag = False
-    records_per_epoch: Whole | None = None
-    scheduling_unit: Whole = Field(default=100, ge=1)
+    perform_initial_validation: StrictBool = False
+    records_per_epoch: StrictInt | None = None
+    scheduling_unit: StrictInt = Field(default=100, ge=1)
     security: Free | None = None
     slurm: Free | None = None
     tensorboard_storage: Free | None = None

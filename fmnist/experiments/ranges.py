@@ -4,15 +4,14 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, StrictFloat, StrictInt, model_validator
 
-from fmnist.experiments.section import Number, Section, Whole
+from fmnist.experiments.section import Section
+from fmnist.files.documents import Document, chosen_by
 
 
-class Const(BaseModel):
+class Const(Document):
     """One value, which may be null."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     type: Literal["const"]
     val: Any
@@ -23,7 +22,7 @@ class Range(Section):
 
     minval: float
     maxval: float
-    count: Whole | None = Field(default=None, ge=1)
+    count: StrictInt | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -36,25 +35,25 @@ class Int(Range):
     """A whole number, both bounds included."""
 
     type: Literal["int"]
-    minval: Whole
-    maxval: Whole
+    minval: StrictInt
+    maxval: StrictInt
 
 
 class Double(Range):
     """A number, uniform between the bounds."""
 
     type: Literal["double"]
-    minval: Number
-    maxval: Number
+    minval: StrictFloat
+    maxval: StrictFloat
 
 
 class Log(Range):
     """``base`` to a power that is uniform between the bounds: they are exponents."""
 
     type: Literal["log"]
-    base: Number = Field(gt=0)
-    minval: Number
-    maxval: Number
+    base: StrictFloat = Field(gt=0)
+    minval: StrictFloat
+    maxval: StrictFloat
 
     @model_validator(mode="after")
     def _in_range(self) -> Self:
@@ -74,7 +73,9 @@ class Categorical(Section):
     vals: tuple[Any, ...] = Field(min_length=1)
 
 
-Hyperparameter = Annotated[Const | Int | Double | Log | Categorical, Field(discriminator="type")]
+Hyperparameter = Annotated[
+    Const | Int | Double | Log | Categorical, chosen_by("type", Const, Int, Double, Log, Categorical)
+]
 
 
 def specifications(tree: Mapping[str, Any], group: str = "") -> Iterator[tuple[str, Any]]:

@@ -2,19 +2,22 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StrictFloat, StrictInt
 
-from fmnist.experiments.section import Number, Section, Whole
+from fmnist.experiments.section import Section
+from fmnist.files.documents import chosen_by
 
-Concurrent = Annotated[Whole, Field(ge=0)]
+Concurrent = Annotated[StrictInt, Field(ge=0)]
 """Trials at once at most; 0 leaves it to the searcher."""
 
 
 class _Searcher(Section):
     """``max_length`` is what ``max_time`` was called before; the master ignores it, and so do we."""
 
-    metric: Literal["accuracy"]
-    smaller_is_better: Literal[False]
+    metric: Literal["accuracy"] = Field(description="write accuracy, the validation accuracy")
+    smaller_is_better: Literal[False] = Field(
+        description="write false, or Determined takes the smallest accuracy for the best"
+    )
     max_length: Any = None
 
 
@@ -28,7 +31,7 @@ class Random(_Searcher):
     """``max_trials`` trials, each to its end."""
 
     name: Literal["random"]
-    max_trials: Whole = Field(ge=1)
+    max_trials: StrictInt = Field(ge=1)
     max_concurrent_trials: Concurrent = 16
 
 
@@ -39,6 +42,9 @@ class Grid(_Searcher):
     max_concurrent_trials: Concurrent = 16
 
 
+_TIMES = "adaptive_asha needs max_time and time_metric"
+
+
 class AdaptiveAsha(_Searcher):
     """Asynchronous successive halving, stopping variant (Li et al., arXiv 1810.05934).
 
@@ -47,15 +53,17 @@ class AdaptiveAsha(_Searcher):
     """
 
     name: Literal["adaptive_asha"]
-    time_metric: Literal["epochs"]
-    max_time: Whole = Field(ge=1)
-    max_trials: Whole = Field(ge=1)
+    time_metric: Literal["epochs"] = Field(description=f"{_TIMES}: write time_metric: epochs")
+    max_time: StrictInt = Field(ge=1, description=f"{_TIMES}: max_time is the epochs of a trial")
+    max_trials: StrictInt = Field(ge=1)
     max_concurrent_trials: Concurrent = 16
-    divisor: Number = Field(default=4, gt=1)
-    max_rungs: Whole = Field(default=5, ge=1)
+    divisor: StrictFloat = Field(default=4, gt=1)
+    max_rungs: StrictInt = Field(default=5, ge=1)
     mode: Literal["aggressive", "standard", "conservative"] = "standard"
-    bracket_rungs: tuple[Annotated[Whole, Field(ge=1)], ...] = ()
+    bracket_rungs: tuple[Annotated[StrictInt, Field(ge=1)], ...] = ()
     stop_once: Any = None
 
 
-Searcher = Annotated[Single | Random | Grid | AdaptiveAsha, Field(discriminator="name")]
+Searcher = Annotated[
+    Single | Random | Grid | AdaptiveAsha, chosen_by("name", Single, Random, Grid, AdaptiveAsha)
+]

@@ -1,17 +1,30 @@
 """Typed documents: YAML that people write, and JSON records that programs write.
 
-A document's form is a pydantic model, a record's a frozen dataclass. Each mistake is told with its file
-and field: in a document as ConfigError, since a person mends it; in a record as IntegrityError, since
-nobody should have touched it.
+A document's form is a ``Document`` (a pydantic model), a record's a frozen dataclass. Every mistake is
+reported with its file and field: in a document as ConfigError, since a person corrects it; in a record as
+IntegrityError, since nobody should have changed it.
 """
 
 import json
+from collections.abc import Mapping
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    PlainValidator,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from fmnist.errors import ConfigError, IntegrityError
 
@@ -19,10 +32,76 @@ Form = TypeVar("Form", bound=BaseModel)
 Record = TypeVar("Record")
 
 _VERSION = "schema_version"
+_LONGEST = 80
+"""Characters of a wrong value that a message shows."""
+
+_PHRASED = "phrased"
+"""Type of the errors whose message is complete."""
+
+_BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+
+_EXPECTED = {
+    "string": "a string",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "tuple": "a list",
+    "list": "a list",
+    "dict": "a mapping",
+    "mapping": "a mapping",
+    "model": "a mapping",
+    "dataclass": "a mapping",
+    "finite": "a finite number",
+}
+"""Expected type by the first word of pydantic's error types, such as int_type and int_from_float."""
+
+_WRONG_TYPE = ("type", "parsing", "from_float", "number")
+"""Last words of those of pydantic's error types that are about the type."""
+
+
+class Document(BaseModel):
+    """Base of the sections of a file that people write; an unknown key is an error.
+
+    A field's ``description`` is shown when the field is missing; the value of a field with ``repr=False``
+    is a secret, which no message shows.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _phrase_errors(cls, content: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(content)
+        except ValidationError as error:
+            fields = {field.alias or name: field for name, field in cls.model_fields.items()}
+            problems = [_phrased(problem, fields) for problem in error.errors()]
+            raise ValidationError.from_exception_data(cls.__name__, problems) from None
+
+
+def chosen_by(key: str, *forms: type[Document]) -> PlainValidator:
+    """Read a section of several forms, of which ``key`` names one; it is a ``Literal`` in each.
+
+    Pydantic's own discriminated unions put the form's name into the field's path.
+    """
+    by_name = {get_args(form.model_fields[key].annotation)[0]: form for form in forms}
+
+    def read(content: Any) -> Document:
+        if isinstance(content, forms):
+            return content
+        chosen = content.get(key) if isinstance(content, Mapping) else next(iter(by_name))
+        if isinstance(chosen, str) and chosen in by_name:
+            return by_name[chosen].model_validate(content)
+        expected = f"expected one of {', '.join(map(repr, by_name))}"
+        message = f"is missing; {expected}" if chosen is None else f"{expected}, found {_shown(chosen)}"
+        problem = InitErrorDetails(type=PydanticCustomError(_PHRASED, message), loc=(key,), input=chosen)
+        raise ValidationError.from_exception_data(key, [problem])
+
+    return PlainValidator(read)
 
 
 def read_document(path: Path, form: type[Form], what: str) -> Form:
-    """Read a file that is to have ``form``; ``what`` says of what kind it is, for people.
+    """Read a file that is to have ``form``; ``what`` names its kind for people.
 
     Raises:
         ConfigError: the file is missing or no YAML, or a field is missing, unknown or out of range.
@@ -39,10 +118,10 @@ def read_yaml(path: Path, what: str) -> Any:
 
 
 def yaml_text(content: Any) -> str:
-    """Plain content as YAML, in its own order.
+    """Plain content as YAML, its keys in their order.
 
-    Threads may write at once, as they may not by determined's own function (0.38.1): it shares one
-    writer among all callers, which stays unusable for good after two have met in it.
+    Safe in threads, unlike determined's own function (0.38.1), which shares one writer among all callers:
+    it stays unusable for good after two of them have used it at once.
     """
     text: str = yaml.safe_dump(content, sort_keys=False)
     return text
@@ -53,16 +132,60 @@ def validated(path: Path, content: Any, form: type[Form]) -> Form:
     try:
         return form.model_validate(content)
     except ValidationError as error:
-        raise ConfigError("\n".join(f"{path}: {line}" for line in _mistakes(error))) from error
+        raise ConfigError("\n".join(f"{path}: {line}" for line in validation_errors(error))) from error
 
 
-def _mistakes(error: ValidationError) -> list[str]:
-    lines = []
-    for problem in error.errors():
-        field = ".".join(map(str, problem["loc"])) or "the whole file"
-        given = f", got {problem['input']!r:.80}" if problem["loc"] and problem["type"] != "missing" else ""
-        lines.append(f"{field}: {problem['msg'].removeprefix('Value error, ')}{given}")
-    return lines
+def validation_errors(error: ValidationError) -> list[str]:
+    """A line for each mistake: the dotted field, and what was expected and found there."""
+    problems = [(".".join(map(str, problem["loc"])), _message(problem)) for problem in error.errors()]
+    return [f"{field}: {message}" if field else message for field, message in problems]
+
+
+def _phrased(problem: ErrorDetails, fields: Mapping[str, FieldInfo]) -> InitErrorDetails:
+    """The same problem with its complete message, for which the fields of its section are needed."""
+    loc = problem["loc"]
+    name = str(loc[0]) if loc else ""
+    field = fields.get(name)
+    message = _message(problem, is_secret=field is not None and not field.repr)
+    if len(loc) == 1 and problem["type"] == "extra_forbidden":
+        close = get_close_matches(name, fields, n=1)
+        advice = f"did you mean {close[0]}?" if close else f"the keys here are {', '.join(sorted(fields))}"
+        message = f"{message}; {advice}"
+    if len(loc) == 1 and problem["type"] == "missing" and field and field.description:
+        message = f"{message}; {field.description}"
+    return InitErrorDetails(type=PydanticCustomError(_PHRASED, message), loc=loc, input=None)
+
+
+def _message(problem: ErrorDetails, *, is_secret: bool = False) -> str:
+    kind, context = problem["type"], problem.get("ctx", {})
+    if kind == _PHRASED:
+        return problem["msg"]
+    if kind == "missing":
+        return "is missing"
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
+        return "there is no such key"
+    given = problem["input"]
+    found = "" if kind == "value_error" and isinstance(given, Mapping | list) else f", found {_shown(given)}"
+    if is_secret and not isinstance(given, Mapping | list):
+        found = ", found something else"
+    if kind == "value_error":
+        return f"{context['error']}{found}"
+    if kind == "literal_error":
+        return f"expected {context['expected']}{found}"
+    for bound, words in _BOUNDS.items():
+        if bound in context:
+            return f"must be {words} {context[bound]:g}{found}"
+    subject, _, trouble = kind.partition("_")
+    expected = _EXPECTED.get(subject) if trouble.endswith(_WRONG_TYPE) else None
+    return f"expected {expected}{found}" if expected else f"{problem['msg']}{found}"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return "a list"
+    return "null" if value is None else f"{value!r:.{_LONGEST}}" + ", a string" * isinstance(value, str)
 
 
 def record_text(record: object, version: int | None = None) -> str:
@@ -80,10 +203,10 @@ def record_text(record: object, version: int | None = None) -> str:
 def parse_record(text: str | bytes, form: type[Record], where: str, version: int | None = None) -> Record:
     """The record that ``record_text`` wrote; ``where`` names its place in messages.
 
-    Nothing is converted: a number in quotes is a text, and a key that the form lacks is an error.
+    Nothing is converted: a number in quotes is a string, and a key that the form lacks is an error.
 
     Args:
-        version: the ``schema_version`` that the text must carry beside the form's own fields; None where
+        version: the ``schema_version`` that the text must carry in addition to the form's fields; None where
             the form has that field itself, or the record has no version.
 
     Raises:
@@ -98,8 +221,8 @@ def parse_record(text: str | bytes, form: type[Record], where: str, version: int
         checked: Any = _strict(hashable).model_validate_json(json.dumps({"record": content}))
         record: Record = checked.record
     except ValidationError as error:
-        mistakes = "; ".join(line.removeprefix("record.") for line in _mistakes(error))
-        raise IntegrityError(f"{where}: not a {form.__name__} of this fmnist: {mistakes}") from error
+        problems = "; ".join(line.removeprefix("record.") for line in validation_errors(error))
+        raise IntegrityError(f"{where}: not a {form.__name__} of this fmnist: {problems}") from error
     except (ValueError, TypeError, KeyError) as error:
         raise IntegrityError(f"{where}: not a {form.__name__} of this fmnist ({error!r})") from error
     return record

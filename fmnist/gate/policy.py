@@ -4,10 +4,10 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from fmnist.core.fashion_mnist import CLASSES
-from fmnist.files.documents import read_document
+from fmnist.files.documents import Document, read_document
 
 ACCURACY_FLOOR = 0.70
 """No policy may ask for less."""
@@ -28,11 +28,7 @@ def _known_class(name: str) -> str:
 ClassName = Annotated[str, AfterValidator(_known_class)]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class RecallPolicy(_Frozen):
+class RecallPolicy(Document):
     """The least recall of a class, and of those classes that are given their own."""
 
     every_class: Share
@@ -42,20 +38,20 @@ class RecallPolicy(_Frozen):
         return self.exceptions.get(name, self.every_class)
 
 
-class ChampionPolicy(_Frozen):
+class ChampionPolicy(Document):
     """How surely worse than the champion a version must be to be refused."""
 
     significance: Significance
 
 
-class BestPolicy(_Frozen):
+class BestPolicy(Document):
     """By how much, and how surely, worse than the best version ever promoted."""
 
     margin: Share
     significance: Significance
 
 
-class DropPolicy(_Frozen):
+class DropPolicy(Document):
     """The accuracy that each corruption may take at most."""
 
     noise: Share
@@ -69,7 +65,7 @@ class DropPolicy(_Frozen):
         return bound
 
 
-class Policy(_Frozen):
+class Policy(Document):
     """The whole file; shares are 0-1, bounds may just be met."""
 
     schema_version: Literal[2]

@@ -3,19 +3,17 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
 import yaml
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import Field, model_validator
 
 from fmnist.errors import ConfigError, IntegrityError
-from fmnist.files.documents import parse_record, read_document, record_text, yaml_text
+from fmnist.files.documents import Document, chosen_by, parse_record, read_document, record_text, yaml_text
 
 
-class _Inner(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _Inner(Document):
     low: int
     high: int
 
@@ -26,11 +24,25 @@ class _Inner(BaseModel):
         return self
 
 
-class _Form(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class _Round(Document):
+    kind: Literal["round"]
+    radius: float = Field(gt=0)
 
-    name: str
+
+class _Square(Document):
+    kind: Literal["square"]
+    side: float
+
+
+class _Form(Document):
+    name: str = Field(description="write what it is called")
     bounds: _Inner
+    token: str = Field(default="", repr=False)
+    note: str | None = Field(default=None, alias="aNote")
+    shapes: tuple[Annotated[_Round | _Square, chosen_by("kind", _Round, _Square)], ...] = ()
+
+
+BOUNDS = "bounds: {low: 1, high: 2}\n"
 
 
 def _read(folder: Path, text: str) -> _Form:
@@ -47,12 +59,28 @@ def test_a_good_file_becomes_its_form(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("bounds: {low: 1, high: 2}", r"form\.yaml: name: Field required$"),
-        ("name: a\nbounds: {low: x, high: 2}", r"form\.yaml: bounds\.low: .*, got 'x'$"),
-        ("name: a\nbounds: {low: 1, high: 2, hihg: 3}", r"form\.yaml: bounds\.hihg: Extra inputs.*, got 3$"),
-        ("name: a\nbounds: {low: 3, high: 2}", r"form\.yaml: bounds: low is above high, got"),
-        ("- 1", r"form\.yaml: the whole file: "),
-        ("", r"form\.yaml: the whole file: "),
+        (BOUNDS, r"form\.yaml: name: is missing; write what it is called$"),
+        (
+            "name: a\nbounds: {low: x, high: 2}",
+            r"form\.yaml: bounds\.low: expected a whole number, found 'x', a string$",
+        ),
+        (
+            "name: a\nbounds: {low: 1, high: 2, hihg: 3}",
+            r"form\.yaml: bounds\.hihg: there is no such key; did you mean high\?$",
+        ),
+        (f"name: a\n{BOUNDS}zzz: 3", r"zzz: there is no such key; the keys here are aNote, bounds, name, sh"),
+        (f"name: a\n{BOUNDS}note: 3", r"note: there is no such key; did you mean aNote\?$"),
+        ("name: a\nbounds: {low: 3, high: 2}", r"form\.yaml: bounds: low is above high$"),
+        (f"name: a\n{BOUNDS}token: 1234", r"form\.yaml: token: expected a string, found something else$"),
+        (
+            f"name: a\n{BOUNDS}shapes: [{{kind: round, radius: 0}}]",
+            r"form\.yaml: shapes\.0\.radius: must be more than 0, found 0$",
+        ),
+        (f"name: a\n{BOUNDS}shapes: [{{kind: x}}]", r"shapes\.0\.kind: expected one of 'round', 'square', f"),
+        (f"name: a\n{BOUNDS}shapes: [{{}}]", r"shapes\.0\.kind: is missing; expected one of 'round', 'sq"),
+        (f"name: a\n{BOUNDS}shapes: [1]", r"form\.yaml: shapes\.0: expected a mapping, found 1$"),
+        ("- 1", r"form\.yaml: expected a mapping, found a list$"),
+        ("", r"form\.yaml: expected a mapping, found null$"),
         ("a: [", r"form\.yaml: cannot be read as a form"),
     ],
 )

@@ -303,7 +303,7 @@ def test_the_command_checks_before_it_starts(tmp_path: Path, monkeypatch: pytest
     const = str(PROJECT / "const.yaml")
     with pytest.raises(ConfigError, match="are ranges; use `fmnist search`"):
         command(str(PROJECT / "adaptive.yaml"))
-    with pytest.raises(ConfigError, match=r"hyperparameters\.colour: Extra inputs"):
+    with pytest.raises(ConfigError, match=r"hyperparameters\.colour: there is no such key"):
         command(const, "--config", "hyperparameters.colour=red")
     with pytest.raises(InputError, match="is there already"):
         command(const, "--out", str(tmp_path))
