@@ -17,6 +17,7 @@ from fmnist.settings import PROJECT, Registry, Settings, Tracker
 from fmnist.tracking.base import Run, StudyLabel
 
 if TYPE_CHECKING:
+    from fmnist.catalogue.promotion_log import PromotionLog
     from fmnist.data.pachyderm.doctor import Doctor
     from fmnist.deployment.promote import Promoter
     from fmnist.experiments.base import Experiments
@@ -159,14 +160,20 @@ def model_registry(settings: Settings) -> ModelRegistry:
     return MlflowRegistry(settings)
 
 
+def promotion_log(settings: Settings, model: str) -> "PromotionLog":
+    """The model's promotion history."""
+    from fmnist.catalogue.database import Database
+    from fmnist.catalogue.promotion_log import PromotionLog
+
+    return PromotionLog(Database(settings.catalogue_uri), model, settings.promotions)
+
+
 def champion(settings: Settings, model: str) -> int | None:
     """The number of the version that serves; None before the first promotion.
 
     Where the promotion log is not at hand, as in a cluster's pod, its mirror in Determined's registry says.
     """
-    from fmnist.catalogue.promotion_log import PromotionLog
-
-    serving = PromotionLog(settings.promotions, model).read().champion
+    serving = promotion_log(settings, model).read().champion
     if serving or not settings.determined or settings.registry != Registry.DETERMINED:
         return serving.version if serving else None
     from fmnist.registry.determined.champion import mirrored_champion
@@ -197,14 +204,13 @@ def platform(settings: Settings) -> Platform:
 
 def promoter(settings: Settings, model: str = MODEL_NAME) -> "Promoter":
     """What changes the version that serves on this platform."""
-    from fmnist.catalogue.promotion_log import PromotionLog
     from fmnist.deployment.promote import Promoter
     from fmnist.gate.keys import Keys
 
     return Promoter(
         registry=model_registry(settings),
         platform=platform(settings),
-        log=PromotionLog(settings.promotions, model),
+        log=promotion_log(settings, model),
         keys=Keys.at(settings.home),
         bundles=settings.serving / "bundles",
     )

@@ -1,14 +1,14 @@
-"""What a promotion log tells: who serves, who did, and whom to return to."""
+"""History of a model's promotions: the champion, earlier tenures, the version to roll back to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
-class Event(StrEnum):
-    """A takeover is written down before traffic moves (``begun``) and once it is known how it went.
+class EventType(StrEnum):
+    """Progress of a takeover, recorded before traffic moves (``begun``) and once the outcome is known.
 
-    ``serves``: the version was seen to have all traffic. ``failed``: it was not.
+    ``serves``: the version was seen to serve. ``failed``: it was not, and the traffic was given back.
     """
 
     BEGUN = "begun"
@@ -16,8 +16,15 @@ class Event(StrEnum):
     FAILED = "failed"
 
 
-class End(StrEnum):
-    """How a version's time ended: only one that was replaced served well to its end."""
+class TakeoverKind(StrEnum):
+    """Purpose of a takeover: a promotion makes a champion; a deployment serves and changes no champion."""
+
+    PROMOTION = "promotion"
+    DEPLOYMENT = "deployment"
+
+
+class TenureOutcome(StrEnum):
+    """How a champion's tenure ended: one that was replaced is known good."""
 
     REPLACED = "replaced"
     ROLLED_BACK = "rolled back"
@@ -26,33 +33,52 @@ class End(StrEnum):
 
 @dataclass(frozen=True)
 class Takeover:
-    """A version that is to have all traffic, the SHA-256 of its bundle, and who wants that and why.
+    """A version that is to take over the traffic.
 
-    ``ends`` is how the champion before ends by it, None where there is none.
+    Attributes:
+        version: number in the registry.
+        bundle_sha256: digest of its bundle, 64 hexadecimal digits.
+        who: user who asked for it.
+        reason: why, in that user's words; None if none was given.
+        previous_outcome: how the previous champion's tenure ended; None for the first promotion, and for a
+            deployment.
+        kind: whether the version becomes champion.
     """
 
     version: int
     bundle_sha256: str
     who: str
     reason: str | None
-    ends: End | None
+    previous_outcome: TenureOutcome | None
+    kind: TakeoverKind = TakeoverKind.PROMOTION
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One line of the log. ``time`` is ISO 8601 in UTC; ``note`` says why a takeover failed."""
+class PromotionEvent:
+    """One row of a model's history.
+
+    Attributes:
+        time: ISO 8601 in UTC.
+        note: why a takeover failed; None otherwise.
+    """
 
     time: str
-    event: Event
+    event: EventType
     takeover: Takeover
     note: str | None = None
 
 
 @dataclass(frozen=True)
 class Tenure:
-    """A time in which a version served; ``until`` and ``ended`` are None while it does.
+    """A period in which a version was champion.
 
-    ``reason`` is why it came to serve, ``ended_reason`` why whoever came after it did.
+    Attributes:
+        since: ISO 8601 in UTC.
+        until: the same; None while it is champion.
+        who: user who promoted it, or rolled back to it.
+        reason: why it was promoted.
+        ended: how the tenure ended; None while it is champion.
+        ended_reason: why the next version was promoted.
     """
 
     version: int
@@ -61,73 +87,81 @@ class Tenure:
     until: str | None
     who: str
     reason: str | None
-    ended: End | None
+    ended: TenureOutcome | None
     ended_reason: str | None = None
 
 
 @dataclass(frozen=True)
 class History:
-    """The entries of a log, oldest first."""
+    """All events of a model, oldest first."""
 
-    entries: tuple[Entry, ...] = ()
+    events: tuple[PromotionEvent, ...] = ()
 
     @property
     def tenures(self) -> tuple[Tenure, ...]:
-        """All times served, oldest first; each ends when the next begins."""
-        found: list[Tenure] = []
-        for entry in self.entries:
-            if entry.event is Event.SERVES:
-                if found:
-                    by = entry.takeover
-                    found[-1] = replace(found[-1], until=entry.time, ended=by.ends, ended_reason=by.reason)
-                found.append(_begun(entry))
-        return tuple(found)
+        """All tenures, oldest first; each ends when the next begins."""
+        tenures: list[Tenure] = []
+        for event in self.events:
+            takeover = event.takeover
+            if event.event is EventType.SERVES and takeover.kind is TakeoverKind.PROMOTION:
+                if tenures:
+                    tenures[-1] = replace(
+                        tenures[-1],
+                        until=event.time,
+                        ended=takeover.previous_outcome,
+                        ended_reason=takeover.reason,
+                    )
+                tenures.append(_begun(event))
+        return tuple(tenures)
 
     @property
     def champion(self) -> Tenure | None:
-        """The version that serves, None before the first promotion."""
+        """The current tenure; None before the first promotion."""
         return self.tenures[-1] if self.tenures else None
 
     @property
-    def pending(self) -> Takeover | None:
-        """The takeover of which nobody wrote down how it went: whoever began it died."""
-        last = self.entries[-1] if self.entries else None
-        return last.takeover if last and last.event is Event.BEGUN else None
+    def serving(self) -> Takeover | None:
+        """The takeover that was last seen to serve, of the champion or not."""
+        served = (event.takeover for event in reversed(self.events) if event.event is EventType.SERVES)
+        return next(served, None)
 
     @property
-    def served_well(self) -> tuple[int, ...]:
-        """The versions to return to, latest first: not the champion, and last ended by being replaced."""
-        seen: dict[int, End | None] = {}
+    def pending(self) -> Takeover | None:
+        """The promotion in progress when the process was killed, if any."""
+        last = self.events[-1] if self.events else None
+        return last.takeover if last and last.event is EventType.BEGUN else None
+
+    @property
+    def known_good(self) -> tuple[int, ...]:
+        """Versions to roll back to, latest first: former champions whose last tenure ended by replacement."""
+        outcomes: dict[int, TenureOutcome | None] = {}
         for tenure in reversed(self.tenures):
-            seen.setdefault(tenure.version, tenure.ended)
-        return tuple(version for version, ended in seen.items() if ended is End.REPLACED)
+            outcomes.setdefault(tenure.version, tenure.ended)
+        return tuple(version for version, ended in outcomes.items() if ended is TenureOutcome.REPLACED)
 
     def of(self, version: int) -> tuple[Tenure, ...]:
-        """The times that this version served, oldest first."""
+        """The version's tenures, oldest first."""
         return tuple(tenure for tenure in self.tenures if tenure.version == version)
 
 
-def told(tenures: Sequence[Tenure]) -> str:
-    """One version's times on a line, latest first; empty if it never served."""
+def format_tenures(tenures: Sequence[Tenure]) -> str:
+    """One version's tenures on a line, latest first; empty if it was never champion."""
     return "; ".join(_line(tenure) for tenure in reversed(tenures))
 
 
-def standing(tenures: Sequence[Tenure]) -> str:
-    """How one version stands after its times: ``champion``, ``was champion``, ``rolled back``, ``failed``.
+def status(tenures: Sequence[Tenure]) -> str:
+    """A version's status by its tenures: ``champion``, ``replaced``, ``rolled back``, ``failed``.
 
-    Empty if it never served.
+    Empty if it was never champion.
     """
-    if not tenures:
-        return ""
-    ended = tenures[-1].ended
-    if ended is None:
-        return "champion"
-    return "was champion" if ended is End.REPLACED else str(ended)
+    return str(tenures[-1].ended or "champion") if tenures else ""
 
 
-def _begun(entry: Entry) -> Tenure:
-    by = entry.takeover
-    return Tenure(by.version, by.bundle_sha256, entry.time, None, by.who, by.reason, None)
+def _begun(event: PromotionEvent) -> Tenure:
+    takeover = event.takeover
+    return Tenure(
+        takeover.version, takeover.bundle_sha256, event.time, None, takeover.who, takeover.reason, None
+    )
 
 
 def _line(tenure: Tenure) -> str:

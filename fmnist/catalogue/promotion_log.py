@@ -1,119 +1,115 @@
-"""The file behind a promotion log: JSON lines that are only ever added.
+"""Promotion history of a model in the catalogue: read by everyone, added to by one process at a time."""
 
-A line counts once its end is on disk. What a killed writer left of one is no line: readers pass it
-over, and the next writer removes it.
-"""
-
-import json
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fmnist.catalogue.history import End, Entry, Event, History, Takeover
-from fmnist.core.names import check_model_name
-from fmnist.errors import IntegrityError, UnavailableError
-from fmnist.files.lock import only_writer
+from sqlalchemy import Connection, insert, select
 
-_SCHEMA = 1
+from fmnist.catalogue.database import Database
+from fmnist.catalogue.history import (
+    EventType,
+    History,
+    PromotionEvent,
+    Takeover,
+    TakeoverKind,
+    TenureOutcome,
+)
+from fmnist.catalogue.old_files import read_promotions
+from fmnist.catalogue.schema import PROMOTIONS
+from fmnist.core.names import check_model_name
+from fmnist.errors import IntegrityError
+
 _LOCK_SECONDS = 180.0
 
 
 class PromotionLog:
-    """The log of one model, in ``folder``; a model without a file was never promoted."""
+    """Promotion history of one model.
 
-    def __init__(self, folder: Path, model: str) -> None:
+    A model without rows has the history of its JSON lines in ``old_files``, where fmnist kept it before;
+    the first writer copies them into the table, and from then on the file is ignored.
+    """
+
+    def __init__(self, database: Database, model: str, old_files: Path) -> None:
         check_model_name(model)
         self.model = model
-        self.path = folder / f"{model}.jsonl"
+        self._database = database
+        self._old_file = old_files / f"{model}.jsonl"
 
     def read(self) -> History:
-        """All entries.
+        """All events.
 
         Raises:
-            IntegrityError: a line is none of this schema version's; the message names it.
+            IntegrityError: a row or a line of the old file is damaged; the message names it.
+            UnavailableError: the database cannot be reached.
         """
-        try:
-            content = self.path.read_bytes()
-        except FileNotFoundError:
-            return History()
-        *lines, _ = content.split(b"\n")
-        return History(tuple(self._entry(number, line) for number, line in enumerate(lines, start=1)))
+        with self._database.reading() as connection:
+            events = self._rows(connection) if connection else ()
+        return History(events or read_promotions(self._old_file))
 
     @contextmanager
     def held(self) -> Iterator["Writer"]:
-        """Be the only writer for the block; also what is written about happens in it.
+        """Be the only writer for the block, and so the only one who promotes.
 
         Raises:
-            TimedOut: another promotion goes on for three minutes.
+            TimedOut: another promotion has been running for three minutes.
             IntegrityError: see ``read``.
         """
-        lock = self.path.with_suffix(".lock")
-        with only_writer(lock, _LOCK_SECONDS, f"promotions of {self.model}"):
-            yield Writer(self.path, self.read())
+        with self._database.only_writer(f"promotions of {self.model}", _LOCK_SECONDS) as connection:
+            writer = Writer(self.model, self._database, connection)
+            with self._database.errors_mapped(), connection.begin():
+                events = self._rows(connection)
+                if not events:
+                    events = read_promotions(self._old_file)
+                    writer.insert(events)
+            writer.history = History(events)
+            yield writer
 
-    def _entry(self, number: int, line: bytes) -> Entry:
+    def _rows(self, connection: Connection) -> tuple[PromotionEvent, ...]:
+        query = select(PROMOTIONS).where(PROMOTIONS.c.model == self.model).order_by(PROMOTIONS.c.id)
+        return tuple(self._event(dict(row)) for row in connection.execute(query).mappings())
+
+    def _event(self, row: dict[str, Any]) -> PromotionEvent:
+        outcome = row["previous_outcome"]
         try:
-            return _from_document(json.loads(line))
-        except (ValueError, KeyError, TypeError) as error:
+            takeover = Takeover(
+                row["version"],
+                row["bundle_sha256"],
+                row["who"],
+                row["reason"],
+                None if outcome is None else TenureOutcome(outcome),
+                TakeoverKind(row["kind"]),
+            )
+            return PromotionEvent(row["time"], EventType(row["event"]), takeover, row["note"])
+        except ValueError as error:
             raise IntegrityError(
-                f"{self.path}, line {number}: not an entry of a promotion log ({error!r}); restore the file"
+                f"{self._database.name}, promotions, row {row['id']}: not an event of this fmnist ({error})"
             ) from error
 
 
 class Writer:
-    """Adds entries to a log that nobody else may write; ``history`` holds them all."""
+    """Adds events to a history that nobody else may write; ``history`` holds them all."""
 
-    def __init__(self, path: Path, history: History) -> None:
-        self._path = path
-        self.history = history
+    def __init__(self, model: str, database: Database, connection: Connection) -> None:
+        self.history = History()
+        self._model = model
+        self._database = database
+        self._connection = connection
 
-    def append(self, entry: Entry) -> None:
-        """Add an entry; it is on disk when this returns, and no part of it if this raises.
+    def append(self, event: PromotionEvent) -> None:
+        """Add an event; it is on disk when this returns, and not there at all if this raises.
 
         Raises:
-            UnavailableError: the file cannot be written.
+            UnavailableError: the database cannot be written.
         """
-        line = json.dumps({"schema_version": _SCHEMA, **asdict(entry)}).encode() + b"\n"
-        try:
-            _append(self._path, line)
-        except OSError as error:
-            raise UnavailableError(f"{self._path}: cannot be written: {error}") from error
-        self.history = History((*self.history.entries, entry))
+        with self._database.errors_mapped(), self._connection.begin():
+            self.insert([event])
+        self.history = History((*self.history.events, event))
 
-
-def _append(path: Path, line: bytes) -> None:
-    is_new = not path.exists()
-    handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        whole = path.read_bytes().rfind(b"\n") + 1
-        os.ftruncate(handle, whole)
-        try:
-            if os.write(handle, line) != len(line):
-                raise OSError("the disk took only a part of the line")
-            os.fsync(handle)
-        except BaseException:
-            os.ftruncate(handle, whole)
-            raise
-    finally:
-        os.close(handle)
-    if is_new:
-        _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _from_document(raw: Any) -> Entry:
-    if raw["schema_version"] != _SCHEMA:
-        raise ValueError(f"schema_version is {raw['schema_version']}, this fmnist reads {_SCHEMA}")
-    by = raw["takeover"]
-    takeover = Takeover(**{**by, "ends": None if by["ends"] is None else End(by["ends"])})
-    return Entry(raw["time"], Event(raw["event"]), takeover, raw["note"])
+    def insert(self, events: Sequence[PromotionEvent]) -> None:
+        """Add rows in the connection's transaction."""
+        for event in events:
+            values = {"time": event.time, "event": event.event, "note": event.note, **asdict(event.takeover)}
+            self._connection.execute(insert(PROMOTIONS).values(model=self._model, **values))

@@ -24,17 +24,16 @@ def lineage(version: int | None, model: str, as_json: bool) -> None:
       fmnist lineage 3
       fmnist lineage 3 --json
     """
-    from fmnist.catalogue.history import told
-    from fmnist.catalogue.promotion_log import PromotionLog
+    from fmnist.catalogue.history import format_tenures
     from fmnist.report.lineage import chain, lineage_of
 
     own = settings.from_environment()
     with working("Reading the registry"):
         found = lineage_of(engines.model_registry(own).get(model, version))
-    tenures = PromotionLog(own.promotions, model).read().of(found.version)
+    tenures = engines.promotion_log(own, model).read().of(found.version)
     if as_json:
         print_json({**asdict(found), "promotions": [asdict(tenure) for tenure in tenures]})
     else:
-        served = [("serving", told(tenures))] if tenures else []
+        served = [("serving", format_tenures(tenures))] if tenures else []
         for depth, (link, text) in enumerate([*served, *chain(found)]):
             click.echo(f"{'   ' * (depth - 1)}{'└─ ' if depth else ''}{link}: {text}")

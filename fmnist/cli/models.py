@@ -166,11 +166,12 @@ def watch(seconds: int, first: int | None, once: bool, model: str, as_json: bool
     Reads GITLAB_URL, GITLAB_PROJECT, GITLAB_TRIGGER_TOKEN and GITLAB_BRANCH (default: master) from the
     environment.
     """
-    from fmnist.gate.watch import Cursor, begin, poll
+    from fmnist.catalogue.cursors import version_cursor
+    from fmnist.gate.watch import begin, poll
     from fmnist.gate.watch import watch as watch_registry
 
     registry, pipelines = _registry(), _pipelines(_gitlab_project())
-    cursor = Cursor(_pipelines_folder(), model)
+    cursor = version_cursor(settings.from_environment().home, model)
     say(f"Watching {model} after version {begin(registry, model, cursor, first)}")
     if once:
         found = poll(registry, pipelines, model, cursor, say)

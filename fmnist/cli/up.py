@@ -16,12 +16,12 @@ def up(as_json: bool) -> None:
       fmnist up
       fmnist up --json
     """
-    from fmnist.catalogue.promotion_log import PromotionLog
     from fmnist.cli.serving import serve
     from fmnist.deployment.choice import champion_or_newest
     from fmnist.gate.keys import Keys
     from fmnist.settings import from_environment
+    from fmnist.wiring import promotion_log
 
     own = from_environment()
-    keys, history = Keys.at(own.home), PromotionLog(own.promotions, MODEL_NAME).read()
+    keys, history = Keys.at(own.home), promotion_log(own, MODEL_NAME).read()
     serve(lambda registry: champion_or_newest(registry, history, MODEL_NAME, "local", keys), as_json)

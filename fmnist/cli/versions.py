@@ -49,26 +49,21 @@ def version_document(version: "ModelVersion") -> dict[str, Any]:
 
 
 def _tenures(version: "ModelVersion") -> "tuple[Tenure, ...]":
-    from fmnist.catalogue.promotion_log import PromotionLog
+    from fmnist.wiring import promotion_log
 
-    return PromotionLog(settings.from_environment().promotions, version.model).read().of(version.number)
-
-
-def _serving(version: "ModelVersion") -> str:
-    """In a word: champion, how its last time as champion ended, or nothing."""
-    *_, last = (None, *_tenures(version))
-    return "" if last is None else last.ended or "champion"
+    return promotion_log(settings.from_environment(), version.model).read().of(version.number)
 
 
 def version_row(version: "ModelVersion") -> tuple[object, ...]:
     """Number, verdict, serving, accuracy, dataset, experiment and time, for a table."""
+    from fmnist.catalogue.history import status
     from fmnist.gate.result import gate_result
 
     result = gate_result(version)
     return (
         version.number,
         result.outcome if result else "untested",
-        _serving(version),
+        status(_tenures(version)),
         f"{result.accuracy:.4f}" if result else "",
         _origin(version),
         version.metadata.provenance.experiment,
@@ -78,7 +73,7 @@ def version_row(version: "ModelVersion") -> tuple[object, ...]:
 
 def version_description(version: "ModelVersion") -> list[tuple[str, object]]:
     """Everything, by name."""
-    from fmnist.catalogue.history import told
+    from fmnist.catalogue.history import format_tenures
     from fmnist.experiments import flat
     from fmnist.report.lineage import chain, lineage_of
 
@@ -86,6 +81,6 @@ def version_description(version: "ModelVersion") -> list[tuple[str, object]]:
     hyperparameters = list(flat(version.metadata.hyperparameters).items())
     pipeline = _pipeline(version)
     page = [("pipeline", pipeline.url)] if pipeline else []
-    served = told(_tenures(version))
+    served = format_tenures(_tenures(version))
     serving = [("serving", served)] if served else []
     return [*serving, *chain(lineage_of(version)), *page, *metrics, *hyperparameters]

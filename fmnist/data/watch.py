@@ -1,19 +1,18 @@
 """New data commits as they come, each once and in order, for whoever wants to act on them."""
 
-import json
 import time
 from collections.abc import Generator, Iterator, Sequence
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from fmnist.core.names import check_repo
 from fmnist.core.progress import Say
 from fmnist.data.base import DataStore
-from fmnist.errors import ConfigError, IntegrityError, NotFoundError, TimedOut, UnavailableError
-from fmnist.files.atomic import write_atomically
+from fmnist.errors import ConfigError, NotFoundError, TimedOut, UnavailableError
+
+if TYPE_CHECKING:
+    from fmnist.catalogue.cursors import CommitCursor
 
 _KEPT = 50
-"""So many of the last commits a cursor remembers: the newest of them may have been dropped since."""
+"""So many of the last commits are remembered: the newest of them may have been dropped since."""
 
 
 class CommitFeed(Protocol):
@@ -54,35 +53,6 @@ class PolledFeed:
             time.sleep(self._seconds)
 
 
-class Cursor:
-    """The last commits of a repo that were seen to, oldest first, in a file that outlives the watcher."""
-
-    def __init__(self, folder: Path, repo: str) -> None:
-        check_repo(repo)
-        self.path = folder / f"{repo}.json"
-
-    def read(self) -> list[str] | None:
-        """The ids; None if nobody has watched yet.
-
-        Raises:
-            IntegrityError: the file holds something else.
-        """
-        try:
-            document = json.loads(self.path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except ValueError:
-            document = None
-        match document:
-            case {"schema_version": 1, "seen": [*seen]} if all(isinstance(commit, str) for commit in seen):
-                return seen
-        raise IntegrityError(f"{self.path}: not a watcher's cursor; say where to begin: --from COMMIT")
-
-    def write(self, seen: Sequence[str]) -> None:
-        document = {"schema_version": 1, "seen": list(seen[-_KEPT:])}
-        write_atomically(self.path, json.dumps(document) + "\n")
-
-
 def newer(history: Sequence[str], seen: Sequence[str], repo: str) -> list[str]:
     """Of ``history``, newest first, what comes after the newest of ``seen``, oldest first."""
     known = set(seen)
@@ -97,7 +67,7 @@ def newer(history: Sequence[str], seen: Sequence[str], repo: str) -> list[str]:
     return list(reversed(history))
 
 
-def begin(feed: CommitFeed, repo: str, cursor: Cursor, first: str | None) -> None:
+def begin(feed: CommitFeed, repo: str, cursor: "CommitCursor", first: str | None) -> None:
     """Set the cursor for a watch: before the commit ``first``, else where the last watch stopped.
 
     The first watch ever begins with the newest commit.
@@ -109,24 +79,26 @@ def begin(feed: CommitFeed, repo: str, cursor: Cursor, first: str | None) -> Non
         return
     history = feed.after(repo, [])
     if first is None:
-        cursor.write(history[:-1])
+        cursor.write(_last(history[:-1]))
         return
     places = [place for place, commit in enumerate(history) if commit.startswith(first)]
     if len(places) != 1:
         raise NotFoundError(f"{repo}: {len(places)} commits begin with {first}; see fmnist data log {repo}")
-    cursor.write(history[: places[0]])
+    cursor.write(_last(history[: places[0]]))
 
 
-def poll(feed: CommitFeed, repo: str, cursor: Cursor) -> Generator[str]:
+def poll(feed: CommitFeed, repo: str, cursor: "CommitCursor") -> Generator[str]:
     """The commits after the cursor, oldest first; it moves past each once the next one is asked for."""
-    seen = cursor.read() or []
+    seen = cursor.read() or ()
     for commit in feed.after(repo, seen):
         yield commit
-        seen = [*seen, commit]
+        seen = _last([*seen, commit])
         cursor.write(seen)
 
 
-def watch(feed: CommitFeed, repo: str, cursor: Cursor, say: Say, seconds: float = 2.0) -> Iterator[str]:
+def watch(
+    feed: CommitFeed, repo: str, cursor: "CommitCursor", say: Say, seconds: float = 2.0
+) -> Iterator[str]:
     """Poll for ever; when the server is away ``say`` is told, and it is tried again after ``seconds``."""
     while True:
         try:
@@ -135,3 +107,7 @@ def watch(feed: CommitFeed, repo: str, cursor: Cursor, say: Say, seconds: float 
         except (UnavailableError, TimedOut) as error:
             say(f"{error}; listening again in {seconds:.0f} s")
         time.sleep(seconds)
+
+
+def _last(commits: Sequence[str]) -> tuple[str, ...]:
+    return tuple(commits[-_KEPT:])

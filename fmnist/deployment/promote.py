@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist.catalogue.history import End, Entry, Event, Takeover, Tenure
+from fmnist.catalogue.history import EventType, PromotionEvent, Takeover, Tenure, TenureOutcome
 from fmnist.catalogue.promotion_log import PromotionLog, Writer
 from fmnist.deployment.base import Deployment, Platform
 from fmnist.deployment.rollout import fetch
@@ -75,7 +75,7 @@ class Promoter:
         """
         with self.log.held() as writer:
             notes = self._noticed(writer)
-            return self._promoted(writer, number, by, End.REPLACED, notes)
+            return self._promoted(writer, number, by, TenureOutcome.REPLACED, notes)
 
     def rollback(self, by: By) -> Promotion:
         """Return to the last version that served well along the log.
@@ -86,10 +86,10 @@ class Promoter:
         with self.log.held() as writer:
             notes = self._noticed(writer)
             number = self._last_good(writer)
-            return self._promoted(writer, number, by, End.ROLLED_BACK, notes)
+            return self._promoted(writer, number, by, TenureOutcome.ROLLED_BACK, notes)
 
     def _last_good(self, writer: Writer) -> int:
-        champion, good = writer.history.champion, writer.history.served_well
+        champion, good = writer.history.champion, writer.history.known_good
         if champion is None:
             raise NotFoundError(f"no version of {self.log.model} was ever promoted; use fmnist promote")
         if not good:
@@ -107,7 +107,9 @@ class Promoter:
             ) from error
         return good[0]
 
-    def _promoted(self, writer: Writer, number: int, by: By, end: End, notes: tuple[str, ...]) -> Promotion:
+    def _promoted(
+        self, writer: Writer, number: int, by: By, end: TenureOutcome, notes: tuple[str, ...]
+    ) -> Promotion:
         version = self.registry.get(self.log.model, number)
         verify(version, self.target, self.keys)
         before = writer.history.champion
@@ -120,15 +122,17 @@ class Promoter:
         earlier = writer.history.tenures[-2] if champion != before and before else None
         return Promotion(self._serving(number), champion, earlier, notes)
 
-    def _take_over(self, writer: Writer, version: ModelVersion, by: By, ends: End | None) -> None:
-        takeover = Takeover(version.number, version.bundle_sha256, by.who, by.reason, ends)
-        writer.append(Entry(_now(), Event.BEGUN, takeover))
+    def _take_over(
+        self, writer: Writer, version: ModelVersion, by: By, previous_outcome: TenureOutcome | None
+    ) -> None:
+        takeover = Takeover(version.number, version.bundle_sha256, by.who, by.reason, previous_outcome)
+        writer.append(PromotionEvent(_now(), EventType.BEGUN, takeover))
         try:
             self._serve(version)
         except FmnistError as error:
             self._settle(writer, takeover, str(error))
             raise
-        writer.append(Entry(_now(), Event.SERVES, takeover))
+        writer.append(PromotionEvent(_now(), EventType.SERVES, takeover))
 
     def _serve(self, version: ModelVersion) -> None:
         """Those that served end only after the new one was seen to serve; else they get traffic back."""
@@ -161,13 +165,13 @@ class Promoter:
             raise UnavailableError(f"version {number} should serve, but version {answered} answers")
         return found[number]
 
-    def _settle(self, writer: Writer, takeover: Takeover, why: str) -> Event:
+    def _settle(self, writer: Writer, takeover: Takeover, why: str) -> EventType:
         """Write down how a takeover went, of which that is not known, by looking at what serves."""
         try:
             self._serving(takeover.version)
-            entry = Entry(_now(), Event.SERVES, takeover)
+            entry = PromotionEvent(_now(), EventType.SERVES, takeover)
         except FmnistError:
-            entry = Entry(_now(), Event.FAILED, takeover, why)
+            entry = PromotionEvent(_now(), EventType.FAILED, takeover, why)
         writer.append(entry)
         return entry.event
 
@@ -175,7 +179,7 @@ class Promoter:
         """Bring the log and what serves together; what had to be said about it."""
         if pending := writer.history.pending:
             event = self._settle(writer, pending, "it was interrupted before the version served")
-            if event is Event.FAILED:
+            if event is EventType.FAILED:
                 self._give_back(writer.history.champion)
             return (
                 f"{pending.who}'s promotion of version {pending.version} was interrupted; "
@@ -196,7 +200,7 @@ class Promoter:
             with suppress(FmnistError):
                 self.platform.set_weights({champion.version: 100})
 
-    def _end_of(self, before: Tenure | None, planned: End) -> End | None:
+    def _end_of(self, before: Tenure | None, planned: TenureOutcome) -> TenureOutcome | None:
         """How the champion ends: one that died did not serve well, whatever takes its place."""
         if before is None:
             return None
@@ -204,7 +208,7 @@ class Promoter:
             one.version == before.version and one.weight and not one.ready
             for one in self.platform.deployments()
         )
-        return End.FAILED if dead else planned
+        return TenureOutcome.FAILED if dead else planned
 
     def _mirrored(self, number: int) -> tuple[str, ...]:
         """Set the registry's own sign of the champion, which nothing here relies on."""

@@ -1,47 +1,19 @@
 """A look at the registry now and then, for versions that were registered by other hands."""
 
-import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fmnist.core.names import check_model_name
 from fmnist.core.progress import Say
 from fmnist.errors import ConfigError, IntegrityError, NotFoundError, TimedOut, UnavailableError
-from fmnist.files.atomic import write_atomically
 from fmnist.gate.gitlab import Pipelines, pipeline_of
 from fmnist.registry.base import ModelRegistry, ModelVersion
 
-
-class Cursor:
-    """The number of the last version of a model that was seen to, in a file that outlives the watcher."""
-
-    def __init__(self, folder: Path, model: str) -> None:
-        check_model_name(model)
-        self.path = folder / f"{model}.json"
-
-    def read(self) -> int | None:
-        """The number, 0 before the first version; None if nobody has watched yet.
-
-        Raises:
-            IntegrityError: the file holds something else.
-        """
-        try:
-            document = json.loads(self.path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except ValueError:
-            document = None
-        match document:
-            case {"schema_version": 1, "seen": int(seen)} if seen >= 0:
-                return seen
-        raise IntegrityError(f"{self.path}: not a watcher's cursor; say where to begin: --from VERSION")
-
-    def write(self, seen: int) -> None:
-        write_atomically(self.path, json.dumps({"schema_version": 1, "seen": seen}) + "\n")
+if TYPE_CHECKING:
+    from fmnist.catalogue.cursors import VersionCursor
 
 
-def begin(registry: ModelRegistry, model: str, cursor: Cursor, first: int | None) -> int:
+def begin(registry: ModelRegistry, model: str, cursor: "VersionCursor", first: int | None) -> int:
     """Set the cursor for a watch and give it: before ``first``, else where the last watch stopped.
 
     The first watch ever begins with the latest version.
@@ -55,7 +27,7 @@ def begin(registry: ModelRegistry, model: str, cursor: Cursor, first: int | None
         seen = max(newest - 1, 0)
     if not first and seen > newest:
         raise ConfigError(
-            f"{cursor.path}: has seen version {seen}, but the newest of {model} is {newest}: "
+            f"{cursor}: has seen version {seen}, but the newest of {model} is {newest}: "
             "another registry? Say where to begin: --from VERSION"
         )
     cursor.write(seen)
@@ -63,7 +35,7 @@ def begin(registry: ModelRegistry, model: str, cursor: Cursor, first: int | None
 
 
 def poll(
-    registry: ModelRegistry, pipelines: Pipelines, model: str, cursor: Cursor, say: Say
+    registry: ModelRegistry, pipelines: Pipelines, model: str, cursor: "VersionCursor", say: Say
 ) -> Iterator[ModelVersion]:
     """Start the pipelines of all versions after the cursor, oldest first; it moves on with each.
 
@@ -87,7 +59,12 @@ def poll(
 
 
 def watch(
-    registry: ModelRegistry, pipelines: Pipelines, model: str, cursor: Cursor, say: Say, seconds: float
+    registry: ModelRegistry,
+    pipelines: Pipelines,
+    model: str,
+    cursor: "VersionCursor",
+    say: Say,
+    seconds: float,
 ) -> Iterator[ModelVersion]:
     """Poll for ever; what cannot be reached is told to ``say`` and tried again after ``seconds``."""
     while True:

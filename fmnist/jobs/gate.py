@@ -8,7 +8,6 @@ from pathlib import Path
 
 from fmnist import settings
 from fmnist import wiring as engines
-from fmnist.catalogue.promotion_log import PromotionLog
 from fmnist.core.fashion_mnist import MODEL_NAME, TEST
 from fmnist.errors import InputError
 from fmnist.gate.examine import Examined, Occasion, examine, keep
@@ -60,7 +59,7 @@ def run(own: Settings, order: Order, environ: Mapping[str, str] = os.environ) ->
         environ.get("CI_PIPELINE_URL") or None,
     )
     test_data = store.get(TEST.repo, order.data)
-    incumbents = incumbents_of(PromotionLog(own.promotions, version.model).read())
+    incumbents = incumbents_of(engines.promotion_log(own, version.model).read())
     examined = examine(registry, store, version, test_data, policy, incumbents, occasion)
     return examined if of_merge_request(environ) else keep(registry, examined)
 

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 
 from fmnist import wiring as engines
-from fmnist.catalogue.promotion_log import PromotionLog
 from fmnist.gate.examine import Examined
 from fmnist.report.gather import gather
 from fmnist.report.model import Report
@@ -16,6 +15,6 @@ def collect(own: Settings, model: str, subject: int | None = None, tested: Exami
     Raises:
         IntegrityError: the promotion log is damaged.
     """
-    history = PromotionLog(own.promotions, model).read()
+    history = engines.promotion_log(own, model).read()
     registry, store = engines.model_registry(own), engines.data_store(own)
     return gather(registry, store, history, model, datetime.now(UTC), subject, tested)

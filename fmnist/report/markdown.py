@@ -2,7 +2,7 @@
 
 import re
 
-from fmnist.catalogue.history import told
+from fmnist.catalogue.history import format_tenures
 from fmnist.gate.verdict import Rule
 from fmnist.report.figures import NOTHING, bound, figure, interval, moment, names, points
 from fmnist.report.lineage import chain, lineage_of
@@ -117,7 +117,7 @@ def _told(entry: Entry) -> list[str]:
 def _chain(entry: Entry) -> list[str]:
     if entry.status == "unreadable":
         return []
-    served = [("serving", told(entry.tenures))] if entry.tenures else []
+    served = [("serving", format_tenures(entry.tenures))] if entry.tenures else []
     return [f"- {name}: {plain(text)}" for name, text in [*served, *chain(lineage_of(entry.version))]]
 
 

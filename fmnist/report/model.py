@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fmnist.catalogue.history import Tenure, standing
+from fmnist.catalogue.history import Tenure, status
 from fmnist.gate.evidence import Evidence, SampleError
 from fmnist.gate.result import GateResult
 from fmnist.registry.base import ModelVersion
@@ -42,8 +42,8 @@ class Entry:
 
     @property
     def serving(self) -> str:
-        """See ``fmnist.catalogue.history.standing``."""
-        return standing(self.tenures)
+        """See ``fmnist.catalogue.history.status``."""
+        return status(self.tenures)
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict
 from io import BytesIO
 
-from fmnist.catalogue.history import told
+from fmnist.catalogue.history import format_tenures
 from fmnist.core.bundle import Metadata
 from fmnist.core.fashion_mnist import IMAGE_SHAPE
 from fmnist.experiments import flat
@@ -245,7 +245,7 @@ def _png(pixels: bytes) -> str:
 
 def facts(entry: Entry) -> Html:
     """Lineage, who tested it on what and when, and what training left."""
-    served = [("serving", told(entry.tenures))] if entry.tenures else []
+    served = [("serving", format_tenures(entry.tenures))] if entry.tenures else []
     pairs = [*served, *_lineage(entry), *_test(entry)]
     return join(
         [

@@ -25,7 +25,7 @@ code{font:13px/1.4 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 .forced,.synthetic,.incomplete{color:var(--warn);background:var(--warn-bg)}
 .champion{color:var(--bg);background:var(--accent)}.rolled-back,.failed{color:var(--fail);
   background:var(--bg);box-shadow:inset 0 0 0 1px}
-.was-champion{color:var(--accent);background:var(--bg);box-shadow:inset 0 0 0 1px}
+.replaced{color:var(--accent);background:var(--bg);box-shadow:inset 0 0 0 1px}
 .not-tested,.not-applicable{color:var(--none);background:var(--none-bg)}
 .verdict{border-left:5px solid;border-radius:8px;padding:16px 20px;margin:16px 0}
 .verdict>*{color:var(--ink)}

@@ -131,6 +131,11 @@ class Settings(BaseSettings):
     )
     """MLflow's database, SQLite or Postgres; by default ``mlflow.db`` in FMNIST_HOME."""
 
+    catalogue_uri: _Database = Field(
+        default_factory=lambda given: f"sqlite:///{given['home'] / 'catalogue.db'}", repr=False
+    )
+    """Database of the promotions, SQLite or Postgres; by default ``catalogue.db`` in FMNIST_HOME."""
+
     gateway_port: _Port = 8080
     """Port of the gateway on 127.0.0.1, 1-65535."""
 

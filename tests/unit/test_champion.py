@@ -7,12 +7,11 @@ import pytest
 
 from fmnist import settings
 from fmnist import wiring as engines
-from fmnist.catalogue.history import Entry, Event, Takeover
-from fmnist.catalogue.promotion_log import PromotionLog
 from fmnist.core.fashion_mnist import MODEL_NAME
 from fmnist.settings import Settings
 from tests.support.bundles import make_bundle
 from tests.support.determined.server import serving
+from tests.support.promotions import served
 
 
 @pytest.fixture
@@ -37,10 +36,8 @@ def test_without_the_log_its_mirror_tells(own: Settings) -> None:
 
 
 def test_the_log_tells_where_it_is_at_hand(own: Settings) -> None:
-    log = PromotionLog(own.promotions, MODEL_NAME)
-    log.path.parent.mkdir(parents=True)
-    with log.held() as writer:
-        writer.append(Entry("2026-01-01T00:00:00+00:00", Event.SERVES, Takeover(1, "0", "me", None, None)))
+    with engines.promotion_log(own, MODEL_NAME).held() as writer:
+        writer.append(served(1))
     assert engines.champion(own, MODEL_NAME) == 1
 
 

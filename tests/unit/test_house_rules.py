@@ -33,6 +33,7 @@ OLD_ENTRY_POINTS = {
     "fmnist.pipelines.validate_data",
 }
 LIBRARIES = {
+    "alembic": "catalogue",
     "boto3": "",
     "determined": "determined",
     "dvc": "dvc",

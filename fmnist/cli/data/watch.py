@@ -32,11 +32,12 @@ def watch(repo: str, command: tuple[str, ...], first: str | None, once: bool, as
       fmnist data watch fmnist-train-raw --once --json
       fmnist data watch fmnist-train-raw -- fmnist train const.yaml
     """
-    from fmnist.data.watch import Cursor, begin, poll
+    from fmnist.catalogue.cursors import commit_cursor
+    from fmnist.data.watch import begin, poll
     from fmnist.data.watch import watch as watch_repo
 
     settings = from_environment()
-    feed, cursor = data_feed(settings), Cursor(settings.home / "watch", repo)
+    feed, cursor = data_feed(settings), commit_cursor(settings.home, repo)
     begin(feed, repo, cursor, first)
     say(f"Watching {repo}")
     for commit in poll(feed, repo, cursor) if once else watch_repo(feed, repo, cursor, say):

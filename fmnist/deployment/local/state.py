@@ -1,15 +1,16 @@
 """What runs on this machine, as it is remembered between commands."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from fmnist.catalogue.database import Database
+from fmnist.catalogue.local_records import LocalRecord
 from fmnist.errors import IntegrityError
-from fmnist.files.atomic import write_atomically
+from fmnist.files.documents import parse_record, record_text
 
 _SCHEMA = 1
+_OLD_FILE = "state.json"
 
 
 @dataclass(frozen=True)
@@ -76,36 +77,35 @@ class State:
 def load_state(folder: Path) -> State:
     """Read ``folder``'s state; an empty one if nothing was ever started.
 
+    It is in the catalogue of the home that the folder lies in. Until it is saved for the first time there,
+    the file counts where fmnist kept it before.
+
     Raises:
-        IntegrityError: the file is damaged.
+        IntegrityError: the record is damaged.
     """
-    path = _path(folder)
-    if not path.exists():
-        return State()
+    record, old_file = _record(folder), folder / _OLD_FILE
+    content: str | bytes | None = record.read()
+    name = str(record)
+    if content is None:
+        if not old_file.exists():
+            return State()
+        name, content = str(old_file), old_file.read_bytes()
     try:
-        return _from_document(json.loads(path.read_text()))
-    except (ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(
-            f"{path}: not a serving state of this fmnist ({error!r}); run fmnist down, which removes it"
-        ) from error
+        return parse_record(content, State, name, _SCHEMA)
+    except IntegrityError as error:
+        raise IntegrityError(f"{error}; run fmnist down, which removes it") from error
 
 
 def save_state(folder: Path, state: State) -> None:
     """Replace ``folder``'s state."""
-    write_atomically(_path(folder), json.dumps({"schema_version": _SCHEMA, **asdict(state)}, indent=2) + "\n")
+    _record(folder).write(record_text(state, _SCHEMA))
 
 
 def forget_state(folder: Path) -> None:
-    """Nothing runs any more."""
-    _path(folder).unlink(missing_ok=True)
+    """Remove ``folder``'s state: nothing runs any more."""
+    _record(folder).delete()
+    (folder / _OLD_FILE).unlink(missing_ok=True)
 
 
-def _from_document(raw: Any) -> State:
-    if raw["schema_version"] != _SCHEMA:
-        raise ValueError(f"schema_version is {raw['schema_version']}, expected {_SCHEMA}")
-    gateway = RunningGateway(**raw["gateway"]) if raw["gateway"] else None
-    return State(gateway, tuple(Served(**one) for one in raw["served"]))
-
-
-def _path(folder: Path) -> Path:
-    return folder / "state.json"
+def _record(folder: Path) -> LocalRecord:
+    return LocalRecord(Database.of_home(folder.parent), "serving", folder.name)

@@ -9,9 +9,10 @@ from pathlib import Path
 import grpc  # type: ignore[import-untyped, unused-ignore]
 import pytest
 
+from fmnist.catalogue.cursors import CommitCursor, commit_cursor
 from fmnist.clients.pachyderm.connection import Deadlines
 from fmnist.data.pachyderm.feed import PachydermFeed
-from fmnist.data.watch import Cursor, begin, poll, watch
+from fmnist.data.watch import begin, poll, watch
 from fmnist.errors import ConfigError, NotFoundError
 from tests.support.pachd.state import Refusal
 from tests.support.pachd.target import Target
@@ -26,7 +27,7 @@ class _Stopped(Exception):
 class Watcher:
     """A watch in a thread of its own; ``seen`` is what it told of."""
 
-    def __init__(self, feed: PachydermFeed, repo: str, cursor: Cursor) -> None:
+    def __init__(self, feed: PachydermFeed, repo: str, cursor: CommitCursor) -> None:
         self.seen: list[str] = []
         self.said: list[str] = []
         self._stopped = threading.Event()
@@ -58,12 +59,12 @@ class Watcher:
 
 
 @pytest.fixture
-def cursor(tmp_path: Path, repo: str) -> Cursor:
-    return Cursor(tmp_path / "watch", repo)
+def cursor(tmp_path: Path, repo: str) -> CommitCursor:
+    return commit_cursor(tmp_path, repo)
 
 
 @pytest.fixture
-def watching(target: Target, cursor: Cursor) -> Iterator[Callable[[], Watcher]]:
+def watching(target: Target, cursor: CommitCursor) -> Iterator[Callable[[], Watcher]]:
     watchers: list[Watcher] = []
 
     def start() -> Watcher:
@@ -77,7 +78,7 @@ def watching(target: Target, cursor: Cursor) -> Iterator[Callable[[], Watcher]]:
 
 
 def test_each_commit_comes_once_and_the_cursor_remembers(
-    target: Target, cursor: Cursor, watching: Callable[[], Watcher]
+    target: Target, cursor: CommitCursor, watching: Callable[[], Watcher]
 ) -> None:
     target.put_by_hand(a=b"0")
     first = target.put_by_hand(a=b"1")
@@ -86,7 +87,7 @@ def test_each_commit_comes_once_and_the_cursor_remembers(
     second, third = target.put_by_hand(a=b"2"), target.put_by_hand(a=b"3")
     watcher.waits_for(first, second, third)
     deadline = time.monotonic() + SECONDS
-    while (cursor.read() or [])[-1:] != [third] and time.monotonic() < deadline:
+    while (cursor.read() or ())[-1:] != (third,) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert list(poll(PachydermFeed(target.connection()), target.repo, cursor)) == []
 
@@ -130,7 +131,7 @@ def test_the_server_restarts(target: Target, watching: Callable[[], Watcher]) ->
     assert "listening again in 0 s" in watcher.said[0]
 
 
-def test_commits_that_came_while_nobody_watched(target: Target, cursor: Cursor) -> None:
+def test_commits_that_came_while_nobody_watched(target: Target, cursor: CommitCursor) -> None:
     feed = PachydermFeed(target.connection())
     first = target.put_by_hand(a=b"1")
     begin(feed, target.repo, cursor, None)
@@ -145,7 +146,7 @@ def test_commits_that_came_while_nobody_watched(target: Target, cursor: Cursor) 
     assert list(poll(feed, target.repo, cursor)) == [second, third]
 
 
-def test_a_seen_commit_may_be_dropped(target: Target, cursor: Cursor) -> None:
+def test_a_seen_commit_may_be_dropped(target: Target, cursor: CommitCursor) -> None:
     feed = PachydermFeed(target.connection())
     first = target.put_by_hand(a=b"1")
     begin(feed, target.repo, cursor, first)
@@ -167,7 +168,7 @@ def test_a_head_that_is_dropped_while_one_asks(target: Target) -> None:
         target.store().get(target.repo)
 
 
-def test_what_comes_after_an_unfinished_commit_waits(target: Target, cursor: Cursor) -> None:
+def test_what_comes_after_an_unfinished_commit_waits(target: Target, cursor: CommitCursor) -> None:
     state = target.server.state
     first = target.put_by_hand(a=b"1")
     feed = PachydermFeed(target.connection())
@@ -180,14 +181,14 @@ def test_what_comes_after_an_unfinished_commit_waits(target: Target, cursor: Cur
     assert feed.after(target.repo, [first]) == [client.inspect_branch(target.repo, "master").head.id]
 
 
-def test_what_does_not_pass_by_itself_ends_the_watch(target: Target, cursor: Cursor) -> None:
+def test_what_does_not_pass_by_itself_ends_the_watch(target: Target, cursor: CommitCursor) -> None:
     feed = PachydermFeed(target.connection())
     with pytest.raises(NotFoundError, match=f"{target.repo} not found"):
         begin(feed, target.repo, cursor, None)
     target.put_by_hand(a=b"1")
     with pytest.raises(NotFoundError, match="0 commits begin with ffff"):
         begin(feed, target.repo, cursor, "ffff")
-    cursor.write(["0" * 32])
+    cursor.write(("0" * 32,))
     with pytest.raises(ConfigError, match="another server"):
         list(poll(feed, target.repo, cursor))
     begin(feed, target.repo, cursor, target.client.inspect_branch(target.repo, "master").head.id)

@@ -1,117 +1,106 @@
 import json
-import multiprocessing
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from fmnist.catalogue.history import End, Entry, Event, History, Takeover
+from fmnist.catalogue.database import Database
+from fmnist.catalogue.history import EventType, History, PromotionEvent, Takeover, TenureOutcome
 from fmnist.catalogue.promotion_log import PromotionLog
-from fmnist.errors import InputError, IntegrityError, UnavailableError
+from fmnist.errors import InputError, IntegrityError
+from tests.support.promotions import make_log, served
 
-_TAKEOVERS = st.builds(
-    Takeover,
-    st.integers(1, 99),
-    st.just("a" * 64),
-    st.text(),
-    st.none() | st.text(),
-    st.none() | st.sampled_from(End),
+OLD = (
+    '{"schema_version": 1, "time": "2026-01-01T00:00:00+00:00", "event": "begun", "takeover": {"version": 1,'
+    ' "bundle_sha256": "aa", "who": "ada", "reason": "n\\u00e4her\\n", "ends": null}, "note": null}',
+    '{"schema_version": 1, "time": "2026-01-01T00:00:01+00:00", "event": "serves", "takeover": {"version": 1,'
+    ' "bundle_sha256": "aa", "who": "ada", "reason": "n\\u00e4her\\n", "ends": null}, "note": null}',
+    '{"schema_version": 1, "time": "2026-01-02T00:00:00+00:00", "event": "failed", "takeover": {"version": 2,'
+    ' "bundle_sha256": "bb", "who": "bob", "reason": null, "ends": "rolled back"}, "note": "it died"}',
 )
-_ENTRIES = st.builds(Entry, st.just("2026-01-01T00:00:00+00:00"), st.sampled_from(Event), _TAKEOVERS)
-
-
-def _entry(version: int, who: str = "ada") -> Entry:
-    return Entry("2026-01-01T00:00:00+00:00", Event.SERVES, Takeover(version, "a" * 64, who, "näher\n", None))
+"""Lines of schema version 1, before the catalogue."""
 
 
 @pytest.fixture
 def log(tmp_path: Path) -> PromotionLog:
-    return PromotionLog(tmp_path / "promotions", "m")
+    return make_log(tmp_path)
 
 
-def test_a_look_leaves_nothing_behind(log: PromotionLog, tmp_path: Path) -> None:
-    assert log.read() == History()
+@pytest.fixture
+def old_file(tmp_path: Path) -> Path:
+    path = tmp_path / "promotions" / "m.jsonl"
+    path.parent.mkdir()
+    path.write_text("".join(f"{line}\n" for line in OLD))
+    return path
+
+
+def test_a_look_leaves_nothing_behind(tmp_path: Path) -> None:
+    assert make_log(tmp_path / "home").read() == History()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_model_has_a_log_of_its_own_and_no_path_for_a_name(tmp_path: Path) -> None:
-    with PromotionLog(tmp_path, "m").held() as writer:
-        writer.append(_entry(1))
-    assert PromotionLog(tmp_path, "n").read() == History()
+def test_a_model_has_a_history_of_its_own_and_no_path_for_a_name(tmp_path: Path) -> None:
+    with make_log(tmp_path, "m").held() as writer:
+        writer.append(served(1))
+    assert make_log(tmp_path, "n").read() == History()
     with pytest.raises(InputError, match="model name"):
-        PromotionLog(tmp_path, "../m")
+        make_log(tmp_path, "../m")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(_ENTRIES, min_size=1, max_size=4), st.data())
-def test_whatever_a_kill_leaves_of_the_last_line_the_others_stay(
-    log: PromotionLog, entries: list[Entry], data: st.DataObject
+def test_the_file_of_earlier_versions_is_read_and_imported_by_the_first_writer(
+    log: PromotionLog, old_file: Path
 ) -> None:
-    log.path.unlink(missing_ok=True)
-    for entry in entries:
-        with log.held() as writer:
-            writer.append(entry)
-    assert log.read() == History(tuple(entries))
-    content = log.path.read_bytes()
-    start = content[:-1].rfind(b"\n") + 1
-    log.path.write_bytes(content[: data.draw(st.integers(start, len(content) - 1))])
-    assert log.read() == History(tuple(entries[:-1]))
+    before = log.read()
+    assert [event.event for event in before.events] == ["begun", "serves", "failed"]
+    takeover = Takeover(2, "bb", "bob", None, TenureOutcome.ROLLED_BACK)
+    assert before.events[2] == PromotionEvent(
+        "2026-01-02T00:00:00+00:00", EventType.FAILED, takeover, "it died"
+    )
+    assert before.champion is not None
+    assert (before.champion.version, before.champion.reason) == (1, "näher\n")
     with log.held() as writer:
-        writer.append(entries[0])
-        assert writer.history == log.read() == History((*entries[:-1], entries[0]))
-    assert log.path.read_bytes().startswith(content[:start])
+        assert writer.history == before
+    old_file.write_text("damaged\n")
+    for _ in range(2):
+        with log.held() as writer:
+            assert writer.history == log.read() == before
+
+
+def test_a_part_of_the_last_line_is_no_line(log: PromotionLog, old_file: Path) -> None:
+    whole = log.read().events
+    content = old_file.read_bytes()
+    for size in (len(content) - 1, len(content) - 90):
+        old_file.write_bytes(content[:size])
+        assert log.read().events == whole[:2]
 
 
 @pytest.mark.parametrize(
     "line", [b"{}", b"no json", b'{"schema_version": 2}', b'{"schema_version": 1, "event": "serves"}', b""]
 )
-def test_a_damaged_line_is_named(log: PromotionLog, line: bytes) -> None:
-    with log.held() as writer:
-        writer.append(_entry(1))
-    log.path.write_bytes(log.path.read_bytes() + line + b"\n")
-    with pytest.raises(IntegrityError, match=r"m\.jsonl, line 2"):
+def test_a_damaged_line_is_named_and_nothing_is_imported(
+    log: PromotionLog, old_file: Path, line: bytes
+) -> None:
+    old_file.write_bytes(old_file.read_bytes() + line + b"\n")
+    for read in (log.read, log.held().__enter__):
+        with pytest.raises(IntegrityError, match=r"m\.jsonl, line 4"):
+            read()
+    old_file.unlink()
+    assert log.read() == History()
+
+
+@pytest.mark.parametrize(
+    "field", [{"event": "danced"}, {"takeover": {**json.loads(OLD[0])["takeover"], "ends": "happily"}}]
+)
+def test_words_that_are_unknown_are_damage(log: PromotionLog, old_file: Path, field: dict[str, Any]) -> None:
+    old_file.write_text(json.dumps({**json.loads(OLD[0]), **field}) + "\n")
+    with pytest.raises(IntegrityError, match=r"m\.jsonl, line 1: not an entry of a promotion log"):
         log.read()
 
 
-def test_each_line_says_its_schema(log: PromotionLog) -> None:
+def test_a_row_of_another_fmnist_is_named(log: PromotionLog, tmp_path: Path) -> None:
     with log.held() as writer:
-        writer.append(_entry(1))
-    assert json.loads(log.path.read_text())["schema_version"] == 1
-
-
-def test_a_line_that_does_not_reach_the_disk_is_none(
-    log: PromotionLog, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with log.held() as writer:
-        writer.append(_entry(1))
-        before = log.path.read_bytes()
-        monkeypatch.setattr("os.fsync", _full)
-        with pytest.raises(UnavailableError, match="No space left"):
-            writer.append(_entry(2))
-        assert writer.history == log.read()
-    assert log.path.read_bytes() == before
-
-
-def _full(handle: int) -> None:
-    raise OSError(28, "No space left on device")
-
-
-def _append_many(folder: Path, who: str) -> None:
-    for number in range(1, 21):
-        with PromotionLog(folder, "m").held() as writer:
-            writer.append(_entry(number, who))
-
-
-def test_two_writers_keep_each_others_lines(tmp_path: Path) -> None:
-    spawn = multiprocessing.get_context("fork")
-    writers = [spawn.Process(target=_append_many, args=(tmp_path, who)) for who in ("ada", "bob")]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join(60)
-        assert writer.exitcode == 0
-    entries = PromotionLog(tmp_path, "m").read().entries
-    for who in ("ada", "bob"):
-        versions = [entry.takeover.version for entry in entries if entry.takeover.who == who]
-        assert versions == list(range(1, 21))
+        writer.append(served(1))
+    with Database.of_home(tmp_path).writing() as connection:
+        connection.exec_driver_sql("UPDATE promotions SET event = 'danced'")
+    with pytest.raises(IntegrityError, match=r"catalogue\.db, promotions, row 1: .*danced"):
+        log.read()

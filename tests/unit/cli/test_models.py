@@ -8,8 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from fmnist.catalogue.history import End, Entry, Event, Takeover
-from fmnist.catalogue.promotion_log import PromotionLog
+from fmnist.catalogue.history import TenureOutcome
 from fmnist.cli.lineage import lineage
 from fmnist.cli.models import models
 from fmnist.core.bundle import Bundle, open_bundle
@@ -17,6 +16,7 @@ from fmnist.core.fashion_mnist import MODEL_NAME
 from fmnist.errors import InputError, NotFoundError
 from tests.support.bundles import make_bundle
 from tests.support.homes import make_home
+from tests.support.promotions import make_log, served
 
 
 @dataclass(frozen=True)
@@ -123,10 +123,10 @@ def test_lineage_prints_the_chain_indented_link_by_link(registered: Registered) 
 
 
 def test_who_is_champion_and_who_was_is_shown(registered: Registered) -> None:
-    log = PromotionLog(registered.home / "promotions", MODEL_NAME)
+    log = make_log(registered.home, MODEL_NAME)
     with log.held() as writer:
-        writer.append(Entry("2026-01-01", Event.SERVES, Takeover(1, "a" * 64, "ada", "first", None)))
-        writer.append(Entry("2026-01-02", Event.SERVES, Takeover(2, "b" * 64, "bob", None, End.REPLACED)))
+        writer.append(served(1, "2026-01-01", reason="first"))
+        writer.append(served(2, "2026-01-02", "bob", previous_outcome=TenureOutcome.REPLACED))
     try:
         shown = _run(models, "list")
         assert "champion" in shown
@@ -143,4 +143,4 @@ def test_who_is_champion_and_who_was_is_shown(registered: Registered) -> None:
         (tenure,) = json.loads(_run(lineage, "2", "--json"))["promotions"]
         assert (tenure["version"], tenure["until"]) == (2, None)
     finally:
-        log.path.unlink()
+        (registered.home / "catalogue.db").unlink()

@@ -5,12 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fmnist.catalogue.cursors import CommitCursor, commit_cursor
 from fmnist.data.dvc import DvcStore
-from fmnist.data.watch import Cursor, PolledFeed, begin, newer, poll, watch
+from fmnist.data.watch import PolledFeed, begin, newer, poll, watch
 from fmnist.errors import (
     ConfigError,
-    InputError,
-    IntegrityError,
     NotFoundError,
     TimedOut,
     UnavailableError,
@@ -19,7 +18,7 @@ from tests.support.drawing import untimed
 
 
 class Feed:
-    """Commits that are there, newest last; ``wakes`` are what a subscription does, one after another."""
+    """CommitCursor that are there, newest last; ``wakes`` are what a subscription does, one after another."""
 
     def __init__(self, *commits: str) -> None:
         self.commits = list(commits)
@@ -39,8 +38,8 @@ class Feed:
 
 
 @pytest.fixture
-def cursor(tmp_path: Path) -> Cursor:
-    return Cursor(tmp_path / "watch", "garments")
+def cursor(tmp_path: Path) -> CommitCursor:
+    return commit_cursor(tmp_path, "garments")
 
 
 @untimed
@@ -51,14 +50,14 @@ def test_newer_gives_what_comes_after_the_newest_seen(commits: list[str], data: 
     assert newer(commits[::-1], seen, "garments") == commits[count:]
 
 
-def test_the_first_watch_begins_with_the_newest_commit(cursor: Cursor) -> None:
+def test_the_first_watch_begins_with_the_newest_commit(cursor: CommitCursor) -> None:
     feed = Feed("a", "b", "c")
     begin(feed, "garments", cursor, None)
     assert list(poll(feed, "garments", cursor)) == ["c"]
     assert list(poll(feed, "garments", cursor)) == []
 
 
-def test_a_watch_goes_on_where_the_last_one_stopped(cursor: Cursor) -> None:
+def test_a_watch_goes_on_where_the_last_one_stopped(cursor: CommitCursor) -> None:
     feed = Feed("a")
     begin(feed, "garments", cursor, None)
     assert list(poll(feed, "garments", cursor)) == ["a"]
@@ -70,14 +69,14 @@ def test_a_watch_goes_on_where_the_last_one_stopped(cursor: Cursor) -> None:
     assert list(poll(feed, "garments", cursor)) == ["c"]
 
 
-def test_before_the_first_commit_all_that_come_count(cursor: Cursor) -> None:
+def test_before_the_first_commit_all_that_come_count(cursor: CommitCursor) -> None:
     feed = Feed()
     begin(feed, "garments", cursor, None)
     feed.commits += ["a", "b"]
     assert list(poll(feed, "garments", cursor)) == ["a", "b"]
 
 
-def test_a_watch_can_begin_anywhere(cursor: Cursor) -> None:
+def test_a_watch_can_begin_anywhere(cursor: CommitCursor) -> None:
     feed = Feed("a1", "b2", "b3", "c4")
     begin(feed, "garments", cursor, "b2")
     assert list(poll(feed, "garments", cursor)) == ["b2", "b3", "c4"]
@@ -86,47 +85,32 @@ def test_a_watch_can_begin_anywhere(cursor: Cursor) -> None:
             begin(feed, "garments", cursor, first)
 
 
-def test_another_history_is_refused(cursor: Cursor) -> None:
-    cursor.write(["x", "y"])
+def test_another_history_is_refused(cursor: CommitCursor) -> None:
+    cursor.write(("x", "y"))
     with pytest.raises(ConfigError, match=r"none of the last 2 commits.*y.*--from"):
         list(poll(Feed("a", "b"), "garments", cursor))
 
 
-def test_a_watch_survives_what_passes_and_ends_with_what_does_not(cursor: Cursor) -> None:
+def test_a_watch_survives_what_passes_and_ends_with_what_does_not(cursor: CommitCursor) -> None:
     feed = Feed("a")
     feed.wakes = ["b", UnavailableError("away"), "c", TimedOut("an hour is over"), "d", ConfigError("no")]
     begin(feed, "garments", cursor, None)
     said: list[str] = []
     with pytest.raises(ConfigError, match="no"):
         list(watch(feed, "garments", cursor, said.append, seconds=0))
-    assert cursor.read() == ["a", "b", "c", "d"]
+    assert cursor.read() == ("a", "b", "c", "d")
     assert said == ["away; listening again in 0 s", "an hour is over; listening again in 0 s"]
 
 
-def test_a_cursor_keeps_a_few(cursor: Cursor) -> None:
+def test_a_cursor_keeps_a_few(cursor: CommitCursor) -> None:
     assert cursor.read() is None
-    cursor.write([str(number) for number in range(99)])
+    begin(Feed(*(str(number) for number in range(100))), "garments", cursor, None)
     kept = cursor.read()
     assert kept is not None
     assert (len(kept), kept[-1]) == (50, "98")
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"schema_version": 2, "seen": []}', '{"schema_version": 1, "seen": [1]}']
-)
-def test_a_broken_cursor_is_named(cursor: Cursor, text: str) -> None:
-    cursor.path.parent.mkdir()
-    cursor.path.write_text(text)
-    with pytest.raises(IntegrityError, match=r"garments\.json: not a watcher's cursor"):
-        cursor.read()
-
-
-def test_a_cursor_is_for_a_repo(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="data repo"):
-        Cursor(tmp_path, "../x")
-
-
-def test_repos_on_this_machine_are_looked_at(tmp_path: Path, cursor: Cursor) -> None:
+def test_repos_on_this_machine_are_looked_at(tmp_path: Path, cursor: CommitCursor) -> None:
     store = DvcStore(tmp_path / "data")
     feed = PolledFeed(store, seconds=0)
     with pytest.raises(NotFoundError, match="garments"):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fmnist.catalogue.history import Entry, Event, History, Takeover
+from fmnist.catalogue.history import History
 from fmnist.core.bundle import Metadata
 from fmnist.deployment.choice import champion_or_newest, newest_passed
 from fmnist.errors import GateRefused, IntegrityError, NotFoundError
@@ -14,6 +14,7 @@ from fmnist.gate.signature import Target, sign
 from fmnist.gate.verdict import Outcome
 from fmnist.registry.base import ModelVersion
 from tests.support.bundles import make_bundle
+from tests.support.promotions import served
 from tests.support.results import make_result, make_rule
 
 
@@ -98,7 +99,7 @@ def test_an_altered_verdict_is_an_alarm_not_a_miss(metadata: Metadata, keys: Key
 def _to_serve(keys: Keys, champion: int | None, *versions: ModelVersion) -> int:
     history = History()
     if champion:
-        history = History((Entry("t", Event.SERVES, Takeover(champion, "a" * 64, "ada", None, None)),))
+        history = History((served(champion),))
     registry = Versions(*versions)
     return champion_or_newest(registry, history, "m", "local", keys).number  # type: ignore[arg-type]
 

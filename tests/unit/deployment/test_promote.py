@@ -7,8 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fmnist.catalogue.history import End, Event
-from fmnist.catalogue.promotion_log import PromotionLog
+from fmnist.catalogue.history import EventType, TenureOutcome
 from fmnist.core.bundle import Bundle
 from fmnist.deployment.base import Deployment, Server
 from fmnist.deployment.promote import By, Promoter
@@ -18,6 +17,7 @@ from fmnist.gate.result import ANNOTATION
 from fmnist.gate.verdict import Outcome
 from fmnist.registry.base import ModelVersion
 from tests.support.bundles import make_bundle
+from tests.support.promotions import make_log
 from tests.support.results import make_rule, with_verdict
 
 BY = By("ada", "better")
@@ -122,7 +122,7 @@ class Site:
         text = text.replace('"fail"', '"pass"').replace('"passed": false', '"passed": true')
         versions[6] = replace(versions[6], annotations={ANNOTATION: text})
         self.machine, self.registry = Machine(), Registry(bundle, versions)
-        self.log = PromotionLog(folder / "promotions", "m")
+        self.log = make_log(folder)
         self.promoter = Promoter(
             self.registry,  # type: ignore[arg-type]
             self.machine,
@@ -142,8 +142,8 @@ class Site:
         return champion.version if champion else None
 
     @property
-    def events(self) -> list[tuple[int, Event]]:
-        return [(entry.takeover.version, entry.event) for entry in self.log.read().entries]
+    def events(self) -> list[tuple[int, EventType]]:
+        return [(entry.takeover.version, entry.event) for entry in self.log.read().events]
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +165,7 @@ def test_a_promoted_version_serves_alone_and_is_written_down(site: Site) -> None
     assert second.before is not None
     assert (second.before.version, second.before.ended, second.before.until) == (
         2,
-        End.REPLACED,
+        TenureOutcome.REPLACED,
         second.champion.since,
     )
     assert (second.champion.version, second.champion.who, second.champion.reason) == (1, "bob", None)
@@ -198,8 +198,8 @@ def test_a_version_that_does_not_take_over_failed_and_the_champion_stays(site: S
     with pytest.raises(UnavailableError, match=f"{fault} fails"):
         site.promote(2)
     assert (site.machine.serving, site.champion, site.registry.alias) == (1, 1, 1)
-    assert site.events[-1] == (2, Event.FAILED)
-    assert site.log.read().entries[-1].note == f"{fault} fails"
+    assert site.events[-1] == (2, EventType.FAILED)
+    assert site.log.read().events[-1].note == f"{fault} fails"
 
 
 def test_another_answer_than_the_new_versions_is_no_promotion(site: Site) -> None:
@@ -223,7 +223,7 @@ def test_a_rollback_returns_to_what_served_well(site: Site) -> None:
     done = site.promoter.rollback(By("bob", "coats"))
     assert (done.champion.version, done.champion.reason, site.machine.weights) == (4, "coats", {4: 100})
     assert done.before is not None
-    assert (done.before.version, done.before.ended) == (2, End.ROLLED_BACK)
+    assert (done.before.version, done.before.ended) == (2, TenureOutcome.ROLLED_BACK)
     site.promote(3)
     assert site.promoter.rollback(BY).champion.version == 4
     assert site.promoter.rollback(BY).champion.version == 1
@@ -241,7 +241,11 @@ def test_a_champion_that_died_is_not_returned_to(site: Site) -> None:
     site.promote(1, 2)
     site.machine.dead = {2}
     site.promote(3)
-    assert [tenure.ended for tenure in site.log.read().tenures] == [End.REPLACED, End.FAILED, None]
+    assert [tenure.ended for tenure in site.log.read().tenures] == [
+        TenureOutcome.REPLACED,
+        TenureOutcome.FAILED,
+        None,
+    ]
     assert site.promoter.rollback(BY).champion.version == 1
 
 
@@ -259,10 +263,10 @@ def test_after_a_kill_the_next_command_reads_back_what_serves(site: Site, step: 
     site.machine.killed = step
     with pytest.raises(KeyboardInterrupt):
         site.promote(2)
-    assert site.events[-1] == (2, Event.BEGUN)
+    assert site.events[-1] == (2, EventType.BEGUN)
     site.machine.killed = ""
     done = site.promoter.promote(3, BY)
-    outcome = Event.SERVES if served == 2 else Event.FAILED
+    outcome = EventType.SERVES if served == 2 else EventType.FAILED
     assert (2, outcome) in site.events
     assert done.notes == (f"ada's promotion of version 2 was interrupted; now written down: {outcome}",)
     assert done.before is not None
@@ -319,7 +323,7 @@ def test_whatever_happens_the_log_says_what_serves(
         with suppress(FmnistError, KeyboardInterrupt):
             site.promoter.promote(number, BY) if verb == "promote" else site.promoter.rollback(BY)
         after = site.log.read()
-        assert after.entries[: len(before.entries)] == before.entries
+        assert after.events[: len(before.events)] == before.events
     site.machine.killed = site.machine.fault = ""
     if site.log.read().pending:
         with pytest.raises(NotFoundError):

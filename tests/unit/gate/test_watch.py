@@ -6,12 +6,13 @@ from types import SimpleNamespace
 import pytest
 
 from fmnist import wiring as engines
+from fmnist.catalogue.cursors import version_cursor
 from fmnist.clients import gitlab as gitlab_module
 from fmnist.clients.gitlab import GitlabProject
-from fmnist.errors import ConfigError, InputError, IntegrityError, UnavailableError
+from fmnist.errors import ConfigError, IntegrityError, UnavailableError
 from fmnist.gate import watch as watch_module
 from fmnist.gate.gitlab import Pipelines
-from fmnist.gate.watch import Cursor, begin, poll, watch
+from fmnist.gate.watch import begin, poll, watch
 from fmnist.registry.base import ModelRegistry, ModelVersion
 from tests.support.bundles import make_bundle
 from tests.support.gitlab import Canned, Gitlab, serving
@@ -29,7 +30,7 @@ class Shop:
         self.registry: ModelRegistry = engines.model_registry(make_home(folder / "home"))
         project = GitlabProject.from_environment(gitlab.environment())
         self.pipelines = Pipelines(self.registry, project, folder / "pipelines")
-        self.cursor = Cursor(folder / "pipelines", MODEL)
+        self.cursor = version_cursor(folder / "home", MODEL)
         self.said: list[str] = []
 
     def register(self, *seeds: int) -> None:
@@ -116,24 +117,9 @@ def test_a_version_that_cannot_be_read_holds_up_no_other(shop: Shop, monkeypatch
 def test_a_cursor_of_another_registry_is_not_followed(shop: Shop) -> None:
     shop.register(1)
     shop.cursor.write(7)
-    with pytest.raises(ConfigError, match=r"shoes\.json: has seen version 7, but the newest of shoes is 1"):
+    with pytest.raises(ConfigError, match="model shoes: has seen version 7, but the newest of shoes is 1"):
         shop.begin()
     assert shop.begin(first=1) == 0
-
-
-@pytest.mark.parametrize(
-    "content", ["", "{", "[]", '{"schema_version": 1, "seen": -1}', '{"seen": 1}', "\udcff"]
-)
-def test_a_damaged_cursor_is_named(tmp_path: Path, content: str) -> None:
-    cursor = Cursor(tmp_path, MODEL)
-    cursor.path.write_bytes(content.encode(errors="surrogateescape"))
-    with pytest.raises(IntegrityError, match=r"shoes\.json: not a watcher's cursor.*--from"):
-        cursor.read()
-
-
-def test_a_model_name_is_no_path(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="model name"):
-        Cursor(tmp_path, "../shoes")
 
 
 def test_the_watch_outlives_a_gitlab_that_is_away(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import pytest
 
 from fmnist import settings
-from fmnist.catalogue.history import Entry, Event, Takeover
 from fmnist.catalogue.promotion_log import PromotionLog
 from fmnist.deployment.promote import By
 from fmnist.errors import GateRefused
@@ -16,6 +15,7 @@ from fmnist.gate.verdict import Outcome
 from fmnist.jobs import demo
 from fmnist.registry.base import ModelVersion
 from tests.support.bundles import make_bundle
+from tests.support.promotions import make_log, served
 from tests.support.results import make_result, make_rule
 
 
@@ -33,7 +33,7 @@ class Promotions:
 
 @pytest.fixture
 def promotions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Promotions:
-    found = Promotions(PromotionLog(tmp_path / "promotions", "m"))
+    found = Promotions(make_log(tmp_path))
     monkeypatch.setattr(demo, "promoter", lambda own: found)
     return found
 
@@ -54,7 +54,7 @@ def _refused(version: ModelVersion) -> GateResult:
 
 def _with_champion(log: PromotionLog, number: int) -> None:
     with log.held() as writer:
-        writer.append(Entry("2026-01-01", Event.SERVES, Takeover(number, "a" * 64, "ada", None, None)))
+        writer.append(served(number))
 
 
 def test_a_version_that_passed_is_promoted(promotions: Promotions, version: ModelVersion) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fmnist.catalogue.history import End, Tenure
+from fmnist.catalogue.history import Tenure, TenureOutcome
 from fmnist.gate.result import Override
 from fmnist.gate.verdict import Outcome
 from fmnist.registry.base import ModelVersion
@@ -71,13 +71,13 @@ def test_an_override_is_shown_in_every_file_for_people(version: ModelVersion) ->
     ("ended", "word"),
     [
         (None, "champion"),
-        (End.REPLACED, "was champion"),
-        (End.ROLLED_BACK, "rolled back"),
-        (End.FAILED, "failed"),
+        (TenureOutcome.REPLACED, "replaced"),
+        (TenureOutcome.ROLLED_BACK, "rolled back"),
+        (TenureOutcome.FAILED, "failed"),
     ],
 )
 def test_how_a_version_stands_as_champion_is_shown(
-    version: ModelVersion, ended: End | None, word: str
+    version: ModelVersion, ended: TenureOutcome | None, word: str
 ) -> None:
     until = None if ended is None else "2026-01-05T00:00:00+00:00"
     tenure = Tenure(1, "a" * 64, "2026-01-04T00:00:00+00:00", until, "ada", "coats", ended)

@@ -13,22 +13,62 @@ def _served(version: int, weight: int = 0, session: int = 10) -> Served:
 GATEWAY = RunningGateway(9, 8080, 9901, "/seldon/default/m", "/log")
 
 
-def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
+OLD = """{
+  "schema_version": 1,
+  "gateway": {"session": 9, "port": 8080, "admin_port": 9901, "path": "/seldon/default/m", "log": "/log"},
+  "served": [
+    {
+      "version": 1, "bundle": "/b", "bundle_sha256": "%s", "session": 10, "http_port": 1, "grpc_port": 2,
+      "metrics_port": 3, "scratch": "/tmp/x", "log": "/log", "weight": 100
+    }
+  ]
+}
+"""
+"""state.json of schema version 1, before the catalogue."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The serving folder of a home in which something was started before."""
+    folder = tmp_path / "home" / "serving"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_what_was_saved_is_loaded(folder: Path) -> None:
     state = State(GATEWAY, (_served(1, 100), _served(2)))
-    save_state(tmp_path, state)
-    assert load_state(tmp_path) == state
-    forget_state(tmp_path)
-    assert load_state(tmp_path) == State()
-    forget_state(tmp_path)
+    save_state(folder, state)
+    assert load_state(folder) == state
+    forget_state(folder)
+    assert load_state(folder) == State()
+    forget_state(folder)
+
+
+def test_a_look_leaves_nothing_behind(tmp_path: Path) -> None:
+    assert load_state(tmp_path / "home" / "serving") == State()
+    forget_state(tmp_path / "home" / "serving")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_file_of_earlier_versions_counts_until_the_state_is_saved(folder: Path) -> None:
+    old = State(GATEWAY, (_served(1, 100),))
+    (folder / "state.json").write_text(OLD % ("0" * 64))
+    assert load_state(folder) == old
+    save_state(folder, old.with_version(_served(2)))
+    assert load_state(folder) == old.with_version(_served(2))
+    forget_state(folder)
+    assert load_state(folder) == State()
 
 
 @pytest.mark.parametrize(
     "text", ["", "[]", "{", '{"schema_version": 2}', '{"schema_version": 1, "gateway": {"pid": 1}}']
 )
-def test_a_damaged_state_is_named_with_the_way_out(tmp_path: Path, text: str) -> None:
-    (tmp_path / "state.json").write_text(text)
+def test_a_damaged_state_is_named_with_the_way_out(folder: Path, text: str) -> None:
+    (folder / "state.json").write_text(text)
     with pytest.raises(IntegrityError, match=r"state\.json.*fmnist down"):
-        load_state(tmp_path)
+        load_state(folder)
+    forget_state(folder)
+    assert load_state(folder) == State()
 
 
 def test_a_version_takes_its_own_place() -> None:

@@ -1,0 +1,35 @@
+"""Tables of the catalogue, as the newest migration leaves them."""
+
+from sqlalchemy import Column, Index, Integer, MetaData, String, Table, Text
+
+REVISION = "1"
+"""Newest of ``migrations/versions``; a database that has it is not migrated."""
+
+METADATA = MetaData()
+
+PROMOTIONS = Table(
+    "promotions",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("model", String(255), nullable=False),
+    Column("time", String(40), nullable=False, comment="ISO 8601 in UTC"),
+    Column("event", String(20), nullable=False, comment="begun, serves or failed"),
+    Column("kind", String(20), nullable=False, comment="promotion or deployment"),
+    Column("version", Integer, nullable=False),
+    Column("bundle_sha256", String(64), nullable=False),
+    Column("who", Text, nullable=False),
+    Column("reason", Text),
+    Column("previous_outcome", String(20), comment="how the previous champion's tenure ended"),
+    Column("note", Text, comment="why a takeover failed"),
+    Index("promotions_of_model", "model", "id"),
+    comment="Takeovers, one row per event; rows are only ever added",
+)
+
+LOCAL_RECORDS = Table(
+    "local_records",
+    METADATA,
+    Column("kind", String(40), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("content", Text, nullable=False, comment="JSON with its schema_version"),
+    comment="What concerns this machine alone: its servers, its watchers' cursors",
+)
