@@ -1,21 +1,21 @@
 """The checkpoint bundle: the folder that training writes, the registry copies and serving loads.
 
-model.keras     the whole Keras model, optimizer included
-model.onnx      what the gate tests and what is served
-metadata.json   everything below, with the SHA-256 of the two others
+model.keras     the whole Keras model, including the optimizer's state
+model.onnx      the graph that the gate tests and that is served
+metadata.json   a ``Metadata`` record, with the SHA-256 of the two other files
 """
 
 import base64
 import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fmnist.core.provenance import DataReference, Provenance
+from fmnist.core.provenance import Provenance
 from fmnist.errors import IntegrityError, NotFoundError
 from fmnist.files.atomic import sha256_of, write_atomically
+from fmnist.files.documents import parse_record, record_text
 
 SCHEMA_VERSION = 1
 KERAS_FILE = "model.keras"
@@ -25,9 +25,11 @@ METADATA_FILE = "metadata.json"
 
 @dataclass(frozen=True)
 class KnownAnswer:
-    """A picture and the probabilities that this very ONNX file gave for it.
+    """Golden sample: an image and the probabilities that this very ONNX file gave for it.
 
-    ``image``: 784 bytes (28x28 uint8) in base64; ``probabilities``: ten numbers, 0-1.
+    Attributes:
+        image: 784 bytes (28x28 uint8) in base64.
+        probabilities: ten numbers, 0-1.
     """
 
     image: str
@@ -39,10 +41,12 @@ class KnownAnswer:
 
 @dataclass(frozen=True)
 class ReferenceStatistics:
-    """What the training images looked like; drift is measured against it.
+    """Statistics of the training images, against which drift is measured.
 
-    ``pixel_histogram``: share of pixels in 16 equal bins of 0-255; ``mean_intensity_quantiles``:
-    the 0, 5, …, 100 % quantiles of the images' mean pixel (0-255); ``class_share``: 0-1 per class.
+    Attributes:
+        pixel_histogram: share of the pixels in each of 16 equal bins of 0-255.
+        mean_intensity_quantiles: the 0, 5, …, 100 % quantiles of the images' mean pixel, 0-255.
+        class_share: share of the images in each class, 0-1.
     """
 
     images: int
@@ -55,9 +59,14 @@ class ReferenceStatistics:
 
 @dataclass(frozen=True)
 class Metadata:
-    """Content of ``metadata.json``. ``metrics`` are of the validation images, if any were held out."""
+    """Content of ``metadata.json``.
 
-    schema_version: int
+    Attributes:
+        metrics: of the validation images; empty if none were held out.
+        versions: of the libraries that trained and exported the model, by name.
+        files: SHA-256 by file name.
+    """
+
     model: str
     network: str
     classes: tuple[str, ...]
@@ -72,49 +81,29 @@ class Metadata:
     versions: Mapping[str, str]
     files: Mapping[str, str]
 
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
 
-    @classmethod
-    def from_json(cls, text: str, where: str) -> "Metadata":
-        """Raises IntegrityError if the text is not a bundle's metadata of this schema version."""
-        try:
-            raw = json.loads(text)
-            if raw["schema_version"] != SCHEMA_VERSION:
-                raise IntegrityError(
-                    f"{where}: schema_version is {raw['schema_version']}, this fmnist reads "
-                    f"{SCHEMA_VERSION}; train again or use the fmnist that wrote it"
-                )
-            provenance = raw["provenance"]
-            reference: dict[str, Any] = {
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in raw["reference"].items()
-            }
-            return cls(
-                **{
-                    **raw,
-                    "classes": tuple(raw["classes"]),
-                    "known_answer": KnownAnswer(
-                        raw["known_answer"]["image"], tuple(raw["known_answer"]["probabilities"])
-                    ),
-                    "reference": ReferenceStatistics(**reference),
-                    "provenance": Provenance(
-                        **{**provenance, "train_data": DataReference(**provenance["train_data"])}
-                    ),
-                }
-            )
-        except (ValueError, KeyError, TypeError) as error:
-            raise IntegrityError(f"{where}: not a bundle's metadata ({error!r})") from error
+def metadata_text(metadata: Metadata) -> str:
+    """Content of a new bundle's ``metadata.json``."""
+    return record_text(metadata, SCHEMA_VERSION)
+
+
+def parse_metadata(text: str, where: str) -> Metadata:
+    """Read the content of a ``metadata.json``, which ``where`` names in messages.
+
+    Raises:
+        IntegrityError: the text is not a bundle's metadata of this schema version.
+    """
+    return parse_record(text, Metadata, where, SCHEMA_VERSION)
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle on disk whose files were found to have the sums that its metadata names."""
+    """A bundle on disk whose files have the digests that its metadata names."""
 
     folder: Path
     metadata: Metadata
     sha256: str
-    """Sum of ``metadata.json``, which holds the sums of the other files: it names the whole bundle."""
+    """Digest of ``metadata.json``, which holds those of the other files: it identifies the whole bundle."""
 
     @property
     def keras(self) -> Path:
@@ -136,7 +125,7 @@ def open_bundle(folder: Path) -> Bundle:
     if not path.is_file():
         raise NotFoundError(f"{folder}: no checkpoint bundle here ({METADATA_FILE} is missing)")
     text = path.read_bytes()
-    metadata = Metadata.from_json(text.decode(errors="replace"), str(path))
+    metadata = parse_metadata(text.decode(errors="replace"), str(path))
     for name, expected in metadata.files.items():
         file = folder / name
         if not file.is_file():
@@ -148,5 +137,5 @@ def open_bundle(folder: Path) -> Bundle:
 
 
 def write_metadata(folder: Path, metadata: Metadata) -> None:
-    """Write ``metadata.json`` last: a folder without it is no bundle."""
-    write_atomically(folder / METADATA_FILE, metadata.to_json())
+    """Write ``metadata.json``, last of all: a folder without it is not a bundle."""
+    write_atomically(folder / METADATA_FILE, metadata_text(metadata))

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fmnist.core.bundle import METADATA_FILE, Bundle, Metadata
+from fmnist.core.bundle import METADATA_FILE, Bundle, parse_metadata
 from fmnist.core.names import check_model_name, is_model_name
 from fmnist.errors import InputError, IntegrityError, NotFoundError, UnavailableError
 from fmnist.files.atomic import write_atomically
@@ -199,7 +199,7 @@ class MlflowRegistry:
             number=int(entity.version),
             created=created.isoformat(timespec="seconds"),
             bundle_sha256=sha256,
-            metadata=Metadata.from_json(text, name),
+            metadata=parse_metadata(text, name),
             annotations={key: value for key, value in entity.tags.items() if _ANNOTATION.fullmatch(key)},
         )
 

@@ -5,6 +5,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+from fmnist.core.bundle import metadata_text
 from fmnist.report.model import Entry, Report
 
 _SCHEMA = 1
@@ -34,7 +35,7 @@ def _version(entry: Entry) -> dict[str, Any]:
         "promotions": [asdict(tenure) for tenure in entry.tenures],
         "kept": entry.kept,
         "troubles": entry.troubles,
-        "metadata": json.loads(version.metadata.to_json(), parse_constant=str),
+        "metadata": json.loads(metadata_text(version.metadata), parse_constant=str),
         "gate": entry.result.document() if entry.result else None,
         "evidence": entry.evidence.document() if entry.evidence else None,
     }

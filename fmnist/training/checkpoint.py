@@ -8,7 +8,6 @@ from typing import Any
 from fmnist.core.bundle import (
     KERAS_FILE,
     ONNX_FILE,
-    SCHEMA_VERSION,
     Bundle,
     KnownAnswer,
     Metadata,
@@ -52,7 +51,6 @@ def write_bundle(
         write_metadata(
             folder,
             Metadata(
-                schema_version=SCHEMA_VERSION,
                 model=MODEL_NAME,
                 network=job.hyperparameters.network,
                 classes=CLASSES,

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from fmnist.core.bundle import (
-    SCHEMA_VERSION,
     Bundle,
     KnownAnswer,
     Metadata,
@@ -70,7 +69,6 @@ def make_bundle(
     write_metadata(
         folder,
         Metadata(
-            schema_version=SCHEMA_VERSION,
             model=MODEL_NAME,
             network="linear",
             classes=CLASSES,

@@ -17,7 +17,7 @@ from typing import Any
 
 from determined.common.api import bindings
 
-from fmnist.core.bundle import METADATA_FILE, Bundle, Metadata
+from fmnist.core.bundle import METADATA_FILE, Bundle, parse_metadata
 from fmnist.errors import IntegrityError, NotFoundError
 from fmnist.registry.base import ModelVersion
 
@@ -70,7 +70,7 @@ class Record:
             number=self.number,
             created=self.created.isoformat(timespec="seconds"),
             bundle_sha256=sha256,
-            metadata=Metadata.from_json(text, self.name),
+            metadata=parse_metadata(text, self.name),
             annotations={key: value for key, value in self.values.items() if ANNOTATION.fullmatch(key)},
         )
 
