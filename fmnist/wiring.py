@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fmnist.data.pachyderm.doctor import Doctor
     from fmnist.deployment.promote import Promoter
     from fmnist.experiments.base import Experiments
-    from fmnist.retraining.pachyderm.base import PipelineServer
+    from fmnist.retraining.pachyderm.server import PachydermPipelines
     from fmnist.retraining.training import Cluster
     from fmnist.training.trial import Trial
 
@@ -181,7 +181,7 @@ def champion(settings: Settings, model: str) -> int | None:
     return mirrored_champion(settings.determined, model)
 
 
-def pipeline_server(settings: Settings) -> "PipelineServer":
+def pipeline_server(settings: Settings) -> "PachydermPipelines":
     """What runs pipelines.
 
     Raises:

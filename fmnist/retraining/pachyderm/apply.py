@@ -1,8 +1,8 @@
-"""From spec files to running pipelines: a new version where something changed, and nowhere else.
+"""Apply spec files to a server: a new version of a pipeline only where something changed.
 
-pachd makes a new version of a pipeline, and starts a job, whenever it is told to update it. So each
-version carries two annotations: the sum of the spec that it was made from, and the number that it was to
-get. If both are right, the pipeline is what the file says, and nobody has changed it since.
+pachd makes a new version of a pipeline, and starts a job, on every update. So each version carries two
+annotations: the digest of the spec that it was made from, and the number that it was to get. If both are
+right, the pipeline is what the file says, and nobody has changed it since.
 """
 
 import time
@@ -12,10 +12,9 @@ from typing import Literal
 
 from fmnist.core.progress import Say
 from fmnist.errors import ConfigError, NotFoundError, TimedOut, UnavailableError
-from fmnist.retraining.pachyderm.base import Change, Deployed, PipelineServer
-from fmnist.retraining.pachyderm.files import SpecFile
-from fmnist.retraining.pachyderm.spec import ANNOTATIONS
-from fmnist.retraining.pachyderm.transform import IMAGE
+from fmnist.retraining.pachyderm.files import SpecFile, sources
+from fmnist.retraining.pachyderm.rules import ANNOTATIONS, IMAGE
+from fmnist.retraining.pachyderm.server import Change, DeployedPipeline, PachydermPipelines
 
 SHA256 = f"{ANNOTATIONS}spec-sha256"
 VERSION = f"{ANNOTATIONS}version"
@@ -25,8 +24,8 @@ _PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Step:
-    """What is to be done with a spec: its pipeline is created, updated, or the same already."""
+class PlannedPipeline:
+    """A spec and what applying it does: create or update its pipeline, or leave it unchanged."""
 
     file: SpecFile
     action: Literal["create", "update", "unchanged"]
@@ -34,17 +33,20 @@ class Step:
 
     @property
     def change(self) -> Change:
-        """What the server gets."""
+        """The spec with the two annotations, for the server."""
         metadata = self.file.document.get("metadata") or {}
-        annotations = metadata.get("annotations") or {}
-        own = {SHA256: self.file.sha256, VERSION: str(self.version)}
-        document = {**self.file.document, "metadata": {**metadata, "annotations": {**annotations, **own}}}
+        annotations = {
+            **(metadata.get("annotations") or {}),
+            SHA256: self.file.sha256,
+            VERSION: str(self.version),
+        }
+        document = {**self.file.document, "metadata": {**metadata, "annotations": annotations}}
         return Change(str(self.file.path), document, update=self.action == "update")
 
 
 @dataclass(frozen=True)
 class Applied:
-    """A pipeline after it; ``state`` as in ``Deployed``, None if it was not waited for."""
+    """A pipeline after ``carry_out``; ``state`` as in ``DeployedPipeline``, None if it was not waited for."""
 
     name: str
     action: Literal["create", "update", "unchanged"]
@@ -52,15 +54,15 @@ class Applied:
     state: str | None
 
 
-def plan(server: PipelineServer, specs: Sequence[SpecFile]) -> list[Step]:
-    """What ``carry_out`` would do. Whatever can be asked before anything is changed is asked here.
+def plan(server: PachydermPipelines, specs: Sequence[SpecFile]) -> list[PlannedPipeline]:
+    """Compare specs with the server, and check there whatever can be checked before a change.
 
     Raises:
-        ConfigError: a spec has no image yet, or the server does not take one, or lacks secrets for it.
+        ConfigError: a spec has no image yet, or the server refuses it or lacks secrets for it.
         NotFoundError: a repo or branch that a pipeline is fed from does not exist.
     """
     for spec in specs:
-        if spec.spec.transform.image == IMAGE:
+        if spec.request.transform.image == IMAGE:
             raise ConfigError(f"{spec.path}: transform.image: is still {IMAGE}; render the spec first")
     _check_secrets(server, specs)
     _check_sources(server, specs)
@@ -71,16 +73,16 @@ def plan(server: PipelineServer, specs: Sequence[SpecFile]) -> list[Step]:
 
 
 def carry_out(
-    server: PipelineServer,
-    steps: Sequence[Step],
+    server: PachydermPipelines,
+    steps: Sequence[PlannedPipeline],
     say: Say,
     seconds: float,
     pause: Callable[[float], None] = time.sleep,
 ) -> list[Applied]:
-    """Create and update, all or none; then wait up to ``seconds`` for all to be ready, or with 0 for none.
+    """Create and update, all or none; then wait up to ``seconds`` for all to be ready, with 0 not at all.
 
     Raises:
-        ConfigError: the server does not take a spec.
+        ConfigError: the server refuses a spec.
         UnavailableError: a pipeline failed; the message has pachd's reason.
         TimedOut: one is not ready in time.
     """
@@ -96,25 +98,25 @@ def carry_out(
     ]
 
 
-def _step(file: SpecFile, now: Deployed | None) -> Step:
+def _step(file: SpecFile, now: DeployedPipeline | None) -> PlannedPipeline:
     if now is None:
-        return Step(file, "create", 1)
+        return PlannedPipeline(file, "create", 1)
     made_from = now.annotations.get(SHA256), now.annotations.get(VERSION)
     if made_from == (file.sha256, str(now.version)):
-        return Step(file, "unchanged", now.version)
-    return Step(file, "update", now.version + 1)
+        return PlannedPipeline(file, "unchanged", now.version)
+    return PlannedPipeline(file, "update", now.version + 1)
 
 
-def _changes(steps: Sequence[Step]) -> list[Change]:
+def _changes(steps: Sequence[PlannedPipeline]) -> list[Change]:
     return [step.change for step in steps if step.action != "unchanged"]
 
 
-def _check_secrets(server: PipelineServer, specs: Sequence[SpecFile]) -> None:
+def _check_secrets(server: PachydermPipelines, specs: Sequence[SpecFile]) -> None:
     used: dict[str, set[str]] = {}
     for spec in specs:
-        for secret in spec.spec.transform.secrets:
+        for secret in spec.request.transform.secrets:
             used.setdefault(secret.name, set()).update([secret.key] if secret.key else [])
-        for name in spec.spec.transform.image_pull_secrets:
+        for name in spec.request.transform.image_pull_secrets:
             used.setdefault(name, set())
     missing = server.missing_secrets(sorted(used))
     if missing:
@@ -129,26 +131,25 @@ def _check_secrets(server: PipelineServer, specs: Sequence[SpecFile]) -> None:
         )
 
 
-def _check_sources(server: PipelineServer, specs: Sequence[SpecFile]) -> None:
-    """pachd would create a missing branch, and then nothing would ever start a job."""
-    made = {spec.name for spec in specs}
-    for spec in specs:
-        for one in spec.spec.input.pfs_inputs() if spec.spec.input else ():
-            if one.repo in made:
-                continue
-            advice = f"put data first: fmnist data fetch, or pachctl put file -r {one.repo}@{one.branch}:/"
-            try:
-                branches = server.branches(one.repo)
-            except NotFoundError as error:
-                raise NotFoundError(f"{spec.path}: input {one.name}: {error}; {advice}") from error
-            if one.branch not in branches:
-                raise NotFoundError(
-                    f"{spec.path}: input {one.name}: {one.repo} has no branch {one.branch}, it has "
-                    f"{', '.join(branches) or 'none'}; {advice}"
-                )
+def _check_sources(server: PachydermPipelines, specs: Sequence[SpecFile]) -> None:
+    """Raise NotFoundError for a missing branch: pachd would create it, and nothing would ever start a job."""
+    outputs = {spec.name for spec in specs}
+    for spec, source in [(file, source) for file in specs for source in sources(file)]:
+        if source.repo in outputs:
+            continue
+        advice = f"put data first: fmnist data fetch, or pachctl put file -r {source.repo}@{source.branch}:/"
+        try:
+            branches = server.branches(source.repo)
+        except NotFoundError as error:
+            raise NotFoundError(f"{spec.path}: input {source.name}: {error}; {advice}") from error
+        if source.branch not in branches:
+            raise NotFoundError(
+                f"{spec.path}: input {source.name}: {source.repo} has no branch {source.branch}, it has "
+                f"{', '.join(branches) or 'none'}; {advice}"
+            )
 
 
-def _ready(server: PipelineServer, name: str, deadline: float, pause: Callable[[float], None]) -> str:
+def _ready(server: PachydermPipelines, name: str, deadline: float, pause: Callable[[float], None]) -> str:
     while True:
         now = server.find(name)
         state = now.state if now else "DELETED"

@@ -1,10 +1,10 @@
-"""Spec files: read, given an image, and checked alone and together."""
+"""Read spec files, check them alone and together, and give them an image."""
 
 import copy
 import hashlib
 import importlib.util
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,28 +13,33 @@ import yaml
 
 from fmnist.core.fashion_mnist import TEST
 from fmnist.errors import ConfigError
-from fmnist.files.documents import read_yaml, validated
-from fmnist.retraining.pachyderm.spec import PipelineSpec
-from fmnist.retraining.pachyderm.transform import IMAGE, check_image
+from fmnist.files.documents import read_yaml
+from fmnist.retraining.pachyderm.rules import IMAGE, check_image
+from fmnist.retraining.pachyderm.spec import parse_spec
 
 SUFFIXES = (".yaml", ".yml", ".json")
 
 
 @dataclass(frozen=True)
 class SpecFile:
-    """A spec that holds no mistakes: as its file has it (``document``), and with names and types."""
+    """A valid spec.
+
+    Attributes:
+        document: the file's content, as it was written.
+        request: the same as Pachyderm's CreatePipelineRequest.
+    """
 
     path: Path
     document: dict[str, Any]
-    spec: PipelineSpec
+    request: Any
 
     @property
     def name(self) -> str:
-        return self.spec.name
+        return str(self.request.pipeline.name)
 
     @property
     def sha256(self) -> str:
-        """The same for specs that say the same, in whatever order."""
+        """Digest of the content, whatever the order of its fields."""
         return hashlib.sha256(json.dumps(self.document, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -62,10 +67,10 @@ def read_specs(paths: Iterable[Path]) -> list[SpecFile]:
 
 
 def render(specs: Sequence[SpecFile], image: str) -> list[SpecFile]:
-    """The specs with ``image`` where they leave it open.
+    """The specs with ``image`` in place of the placeholder.
 
     Raises:
-        ConfigError: nobody could say later what that image was, or it is none.
+        ConfigError: the image's tag is mutable, or it is not the name of an image.
     """
     try:
         check_image(image)
@@ -74,21 +79,35 @@ def render(specs: Sequence[SpecFile], image: str) -> list[SpecFile]:
     return [_with_image(spec, image) for spec in specs]
 
 
+def sources(spec: SpecFile) -> list[Any]:
+    """The inputs that are data repos; their commits start the pipeline's jobs."""
+    return list(_pfs_inputs(spec.request.input))
+
+
+def _pfs_inputs(node: Any) -> Iterator[Any]:
+    if node.HasField("pfs"):
+        yield node.pfs
+    for inner in (*node.cross, *node.union, *node.join, *node.group):
+        yield from _pfs_inputs(inner)
+
+
 def _with_image(spec: SpecFile, image: str) -> SpecFile:
     document = copy.deepcopy(spec.document)
-    if spec.spec.transform.image == IMAGE:
+    if spec.request.transform.image == IMAGE:
         document["transform"]["image"] = image
     return _checked(spec.path, document)
 
 
 def _files(paths: Iterable[Path]) -> list[Path]:
-    found: list[Path] = []
+    files: list[Path] = []
     for path in paths:
-        own = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES) if path.is_dir() else [path]
-        if not own:
+        inside = (
+            sorted(file for file in path.iterdir() if file.suffix in SUFFIXES) if path.is_dir() else [path]
+        )
+        if not inside:
             raise ConfigError(f"{path}: holds no pipeline spec (*{', *'.join(SUFFIXES)})")
-        found += own
-    return found
+        files += inside
+    return files
 
 
 def _checked(path: Path, document: Any) -> SpecFile:
@@ -96,23 +115,20 @@ def _checked(path: Path, document: Any) -> SpecFile:
         raise ConfigError(
             f"{path}: expected one pipeline, got a list of {len(document)}; use a file for each"
         )
-    return SpecFile(path, document, validated(path, document, PipelineSpec))
+    return SpecFile(path, document, parse_spec(path, document))
 
 
-def _mistakes(file: SpecFile) -> list[str]:
-    """What is a mistake in this project only."""
-    found = []
-    for one in file.spec.input.pfs_inputs() if file.spec.input else ():
-        if one.repo == TEST.repo:
-            found.append(
-                f"{file.path}: input: {TEST.repo} as an input would start a training for each commit of test "
-                "images; read its head through the data store"
-            )
-    cmd = file.spec.transform.cmd
+def _mistakes(spec: SpecFile) -> Iterator[str]:
+    """Mistakes in this project only."""
+    if TEST.repo in {source.repo for source in sources(spec)}:
+        yield (
+            f"{spec.path}: input: {TEST.repo} as an input would start a training for each commit of test "
+            "images; read its head through the data store"
+        )
+    cmd = list(spec.request.transform.cmd)
     module = cmd[cmd.index("-m") + 1] if "-m" in cmd[:-1] else ""
     if module.startswith("fmnist.") and not _exists(module):
-        found.append(f"{file.path}: transform.cmd: there is no module {module}")
-    return found
+        yield f"{spec.path}: transform.cmd: there is no module {module}"
 
 
 def _exists(module: str) -> bool:
@@ -124,12 +140,12 @@ def _exists(module: str) -> bool:
 
 def _clashes(specs: Sequence[SpecFile]) -> list[str]:
     first: dict[str, Path] = {}
-    found = []
+    clashes = []
     for spec in specs:
         if spec.name in first:
-            found.append(f"{spec.path}: pipeline.name: {spec.name} is the name in {first[spec.name]}, too")
+            clashes.append(f"{spec.path}: pipeline.name: {spec.name} is also the name in {first[spec.name]}")
         first.setdefault(spec.name, spec.path)
-    return found
+    return clashes
 
 
 def _in_order(specs: Sequence[SpecFile]) -> list[SpecFile]:
@@ -137,7 +153,7 @@ def _in_order(specs: Sequence[SpecFile]) -> list[SpecFile]:
     left, ordered = list(specs), list[SpecFile]()
     while left:
         names = {spec.name for spec in left}
-        ready = [spec for spec in left if not names & sources(spec)]
+        ready = [spec for spec in left if not names & {source.repo for source in sources(spec)}]
         if not ready:
             raise ConfigError(
                 f"{left[0].path}: input: {', '.join(sorted(names))} wait for each other's output"
@@ -145,8 +161,3 @@ def _in_order(specs: Sequence[SpecFile]) -> list[SpecFile]:
         ordered += ready
         left = [spec for spec in left if spec not in ready]
     return ordered
-
-
-def sources(file: SpecFile) -> set[str]:
-    """The repos whose commits start the pipeline's jobs."""
-    return {one.repo for one in file.spec.input.pfs_inputs()} if file.spec.input else set()

@@ -13,9 +13,8 @@ from fmnist.cli.pipelines import pipelines
 from fmnist.clients.pachyderm.connection import Connection, Deadlines
 from fmnist.errors import ConfigError, FmnistError, NotFoundError, TimedOut, UnavailableError
 from fmnist.retraining.pachyderm.apply import Applied, carry_out, plan
-from fmnist.retraining.pachyderm.base import Change
 from fmnist.retraining.pachyderm.files import read_specs, render
-from fmnist.retraining.pachyderm.server import PachydermPipelines
+from fmnist.retraining.pachyderm.server import Change, PachydermPipelines
 from fmnist.settings import PROJECT
 from fmnist.settings import pachd as address
 from tests.support.pachd.server import PachdServer, serving
@@ -166,7 +165,7 @@ def test_a_pipeline_that_never_starts_is_not_waited_for_without_end(
 
 
 def test_a_field_that_only_this_client_does_not_know_is_told(pachd: PachdServer) -> None:
-    with pytest.raises(ConfigError, match="is no pipeline spec for Pachyderm"):
+    with pytest.raises(ConfigError, match="is not a pipeline spec for Pachyderm"):
         connected(pachd).put([Change("a.json", {"pipeline": {"name": "a"}, "unheard_of": 1}, update=False)])
     assert pachd.pps.pending == {}
 
@@ -261,7 +260,7 @@ def test_render_as_it_is_typed(command: Any, tmp_path: Path) -> None:
         "fmnist-train.yaml",
         "fmnist-validate.yaml",
     ]
-    assert [spec.spec.transform.image for spec in read_specs([tmp_path])] == [IMAGE] * 3
+    assert [spec.request.transform.image for spec in read_specs([tmp_path])] == [IMAGE] * 3
     assert len(json.loads(command("render", "--image", IMAGE, "--json").stdout)) == 3
     assert command("render").exit_code == 2
 

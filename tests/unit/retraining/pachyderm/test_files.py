@@ -5,7 +5,7 @@ import yaml
 
 from fmnist.errors import ConfigError
 from fmnist.retraining.pachyderm.files import SpecFile, read_specs, render
-from fmnist.retraining.pachyderm.transform import IMAGE
+from fmnist.retraining.pachyderm.rules import IMAGE, leaves
 from fmnist.settings import PROJECT
 from tests.unit.retraining.pachyderm.specs import changed, write
 
@@ -45,7 +45,7 @@ def test_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
 def test_two_pipelines_of_one_name_are_a_mistake(tmp_path: Path) -> None:
     write(tmp_path, changed(), "1.json")
     write(tmp_path, changed(), "2.json")
-    with pytest.raises(ConfigError, match=r"2\.json: pipeline\.name: garments is the name in .*1\.json, too"):
+    with pytest.raises(ConfigError, match=r"2\.json: pipeline\.name: garments is also the name in .*1\.json"):
         read_specs([tmp_path])
 
 
@@ -59,7 +59,7 @@ def test_an_image_takes_the_place_that_a_spec_leaves_open(tmp_path: Path, image:
     write(tmp_path, changed(transform__image=IMAGE), "1.json")
     write(tmp_path, changed(pipeline__name="others", transform__image="other:1"), "2.json")
     first, second = render(read_specs([tmp_path]), image)
-    assert first.document["transform"]["image"] == first.spec.transform.image == image
+    assert first.document["transform"]["image"] == first.request.transform.image == image
     assert second.document["transform"]["image"] == "other:1"
 
 
@@ -92,28 +92,24 @@ def test_our_specs_are_in_order_and_in_the_order_of_the_chain(ours: dict[str, Sp
 
 
 def test_nothing_in_our_specs_hides_a_failure_or_tries_twice(ours: dict[str, SpecFile]) -> None:
-    for spec in (file.spec for file in ours.values()):
-        assert spec.datum_tries == 1
-        assert not spec.transform.err_cmd
-        assert not spec.transform.accept_return_code
+    for request in (file.request for file in ours.values()):
+        assert request.datum_tries == 1
+        assert not request.transform.err_cmd
+        assert not request.transform.accept_return_code
 
 
 def test_our_specs_leave_their_programs_time_to_give_up_first(ours: dict[str, SpecFile]) -> None:
     from fmnist.jobs.program import SEARCH_SECONDS
 
     for name in ("fmnist-train", "fmnist-nightly"):
-        spec = ours[name].spec
-        assert spec.datum_timeout
-        assert spec.job_timeout
-        assert SEARCH_SECONDS < float(spec.datum_timeout[:-1]) < float(spec.job_timeout[:-1])
+        request = ours[name].request
+        assert SEARCH_SECONDS < request.datum_timeout.seconds < request.job_timeout.seconds
 
 
 def test_only_commits_of_training_images_and_the_clock_start_a_job(ours: dict[str, SpecFile]) -> None:
     starts = {
-        name: [leaf.name if leaf.name == "tick" else getattr(leaf, "repo", None) for leaf in leaves]
-        for name, spec in ours.items()
-        if spec.spec.input
-        for leaves in [list(spec.spec.input.leaves())]
+        name: [leaf.get("repo", leaf["name"]) for _, leaf in leaves(file.document["input"])]
+        for name, file in ours.items()
     }
     assert starts == {
         "fmnist-validate": ["fmnist-train-raw"],

@@ -1,4 +1,4 @@
-"""Each mistake that pachd refuses, and each that it accepts: /work/shared/facts is where they were seen."""
+"""Each mistake that a real pachd was seen to refuse or to accept, and those that its client refuses."""
 
 from pathlib import Path
 from typing import Any
