@@ -16,10 +16,11 @@ from fmnist.core.fashion_mnist import MODEL_NAME
 from fmnist.core.predictor import Predictor
 from fmnist.deployment.local.overview import servers, stop_all
 from fmnist.deployment.local.state import load_state
-from fmnist.deployment.rollout import fetch, serve_alone
+from fmnist.deployment.promote import fetch
 from fmnist.serving.client import Client
 from fmnist.settings import from_environment
 from fmnist.wiring import model_registry, platform
+from tests.support.rollouts import serve_alone
 
 ROUNDS = 500
 PORT = 8099

@@ -21,7 +21,7 @@ _VERBS = {
     "report": ("fmnist.cli.report", "Write a report on all versions and how they did."),
     "deploy": ("fmnist.cli.deploy", "Serve a version behind the gateway."),
     "promote": ("fmnist.cli.promote", "Make a version that passed the gate the champion."),
-    "rollback": ("fmnist.cli.promote", "Return to the last version that served well."),
+    "rollback": ("fmnist.cli.promote", "Roll back to the last known good version."),
     "up": ("fmnist.cli.up", "Serve the champion."),
     "status": ("fmnist.cli.status", "Show what runs."),
     "down": ("fmnist.cli.down", "Stop everything that runs."),

@@ -1,11 +1,10 @@
-"""``fmnist promote`` and ``fmnist rollback``: which version serves, and the log of it."""
+"""``fmnist promote`` and ``fmnist rollback``: change the champion."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
-from fmnist import settings
 from fmnist.cli.console import as_json, print_json, say, working
 from fmnist.core.fashion_mnist import MODEL_NAME
 
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from fmnist.deployment.promote import Promotion
 
 _model = click.option("--model", default=MODEL_NAME, show_default=True)
-_reason = click.option("--reason", metavar="TEXT", help="Why; kept in the promotion log with your name.")
+_reason = click.option("--reason", metavar="TEXT", help="Why; recorded in the history with your name.")
 
 
 @click.command()
@@ -22,20 +21,21 @@ _reason = click.option("--reason", metavar="TEXT", help="Why; kept in the promot
 @_model
 @as_json
 def promote(version: int, reason: str | None, model: str, as_json: bool) -> None:
-    """Make VERSION the champion: it gets all traffic, is seen to serve, and is written down as such.
+    """Make VERSION the champion: it gets all traffic, is verified to serve, and is recorded.
 
-    Only a version that passed the gate, by a verdict whose signature is checked again.
+    It must have passed the gate; the signature of its verdict is checked again.
 
     \b
     Examples:
       fmnist promote 3
       fmnist promote 3 --reason "knows the new shirts" --json
     """
-    from fmnist.deployment.promote import By
+    from fmnist.deployment.promote import Actor
+    from fmnist.settings import from_environment, user
     from fmnist.wiring import promoter
 
     with working(f"Promoting version {version}"):
-        done = promoter(settings.from_environment(), model).promote(version, By(settings.user(), reason))
+        done = promoter(from_environment(), model).promote(version, Actor(user(), reason))
     _show(done, as_json)
 
 
@@ -44,18 +44,19 @@ def promote(version: int, reason: str | None, model: str, as_json: bool) -> None
 @_model
 @as_json
 def rollback(reason: str | None, model: str, as_json: bool) -> None:
-    """Return to the last version that served well: one that was replaced, not rolled back or dead.
+    """Roll back to the last known good version: one that was replaced, and neither rolled back nor dead.
 
     \b
     Examples:
       fmnist rollback
       fmnist rollback --reason "takes coats for shirts" --json
     """
-    from fmnist.deployment.promote import By
+    from fmnist.deployment.promote import Actor
+    from fmnist.settings import from_environment, user
     from fmnist.wiring import promoter
 
     with working("Rolling back"):
-        done = promoter(settings.from_environment(), model).rollback(By(settings.user(), reason))
+        done = promoter(from_environment(), model).rollback(Actor(user(), reason))
     _show(done, as_json)
 
 

@@ -1,9 +1,8 @@
-"""``fmnist up``: the version that should serve, served."""
+"""``fmnist up``: serve the champion."""
 
 import click
 
-from fmnist.cli.console import as_json
-from fmnist.core.fashion_mnist import MODEL_NAME
+from fmnist.cli.console import as_json, working
 
 
 @click.command()
@@ -16,12 +15,11 @@ def up(as_json: bool) -> None:
       fmnist up
       fmnist up --json
     """
-    from fmnist.cli.serving import serve
-    from fmnist.deployment.choice import champion_or_newest
-    from fmnist.gate.keys import Keys
-    from fmnist.settings import from_environment
-    from fmnist.wiring import promotion_log
+    from fmnist.cli.serving import show
+    from fmnist.deployment.promote import Actor
+    from fmnist.settings import from_environment, user
+    from fmnist.wiring import promoter
 
-    own = from_environment()
-    keys, history = Keys.at(own.home), promotion_log(own, MODEL_NAME).read()
-    serve(lambda registry: champion_or_newest(registry, history, MODEL_NAME, "local", keys), as_json)
+    with working("Starting the champion"):
+        served = promoter(from_environment()).up(Actor(user(), "fmnist up"))
+    show(served, as_json)

@@ -1,4 +1,4 @@
-"""Which version may serve."""
+"""Versions that may serve."""
 
 from fmnist.catalogue.history import History
 from fmnist.errors import GateRefused, NotFoundError
@@ -10,7 +10,7 @@ from fmnist.registry.base import ModelRegistry, ModelVersion
 def chosen(
     registry: ModelRegistry, model: str, number: int | None, target: Target, keys: Keys
 ) -> ModelVersion:
-    """That version, or the latest, if the gate lets it go to ``target``.
+    """The version of that number, the latest if None, once its verdict lets it go to ``target``.
 
     Raises:
         NotFoundError: there is no such version.
@@ -38,7 +38,7 @@ def champion_or_newest(
         champion = registry.get(model, history.champion.version)
     except NotFoundError as error:
         raise NotFoundError(
-            f"the champion no longer exists: {error}; fmnist rollback returns to one that served well, "
+            f"the champion no longer exists: {error}; fmnist rollback returns to a known good one, "
             "fmnist promote VERSION serves another that passed the gate"
         ) from error
     verify(champion, target, keys)
@@ -46,10 +46,10 @@ def champion_or_newest(
 
 
 def newest_passed(registry: ModelRegistry, model: str, target: Target, keys: Keys) -> ModelVersion:
-    """The newest version that the gate lets go to ``target``.
+    """The newest version whose verdict lets it go to ``target``.
 
     Raises:
-        NotFoundError: there is none; the message says why not the newest, and how to get one.
+        NotFoundError: none does; the message says why not the newest, and how to get one.
         IntegrityError: a verdict, newer than any that passed, was altered.
     """
     refusals = []

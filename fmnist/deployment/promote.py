@@ -1,27 +1,35 @@
-"""Promotion and rollback: what serves changes, is seen to have changed, and is written down."""
+"""Commands that change what serves: promote, rollback, deploy and up, each a rollout that is recorded."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
-from fmnist.catalogue.history import EventType, PromotionEvent, Takeover, Tenure, TenureOutcome
+from fmnist.catalogue.history import (
+    History,
+    PromotionEvent,
+    Takeover,
+    TakeoverKind,
+    Tenure,
+    TenureOutcome,
+)
 from fmnist.catalogue.promotion_log import PromotionLog, Writer
+from fmnist.core.bundle import Bundle, open_bundle
 from fmnist.deployment.base import Deployment, Platform
-from fmnist.deployment.rollout import fetch
-from fmnist.errors import FmnistError, NotFoundError, UnavailableError
+from fmnist.deployment.choice import champion_or_newest, chosen
+from fmnist.deployment.rollout import RecordEvent, Rollout, interrupted, planned, run
+from fmnist.errors import FmnistError, NotFoundError
 from fmnist.gate.keys import Keys
-from fmnist.gate.signature import Target, verify
+from fmnist.gate.signature import Target
 from fmnist.registry.base import ModelRegistry, ModelVersion
 from fmnist.serving.client import Client
 
 
 @dataclass(frozen=True)
-class By:
-    """Who wants it, and why; both for people."""
+class Actor:
+    """User who gives a command, and the reason given; both for people."""
 
     who: str
     reason: str | None = None
@@ -29,9 +37,12 @@ class By:
 
 @dataclass(frozen=True)
 class Promotion:
-    """What serves now, and since when; ``before`` is who served before, None if nobody or the same.
+    """Outcome of a promotion or rollback.
 
-    ``notes`` say what else was noticed, each for people.
+    Attributes:
+        champion: the tenure that goes on now.
+        before: the tenure that ended by it; None if there was none, or the champion is still the same.
+        notes: other things that people should know.
     """
 
     deployment: Deployment
@@ -40,18 +51,41 @@ class Promotion:
     notes: tuple[str, ...]
 
 
-def answering(url: str) -> int:
-    """The number of the version that answers a request at ``url``."""
+@dataclass(frozen=True)
+class ServedVersion:
+    """Outcome of ``deploy`` or ``up``; ``notes`` are other things that people should know."""
+
+    deployment: Deployment
+    version: ModelVersion
+    notes: tuple[str, ...]
+
+
+def answering_version(url: str) -> int:
+    """Number of the version that answers a request at ``url``."""
     with Client(url) as client:
-        answer = client.predict(np.zeros((1, 28, 28), np.uint8))
-    return int(answer.tags["model_version"])
+        prediction = client.predict(np.zeros((1, 28, 28), np.uint8))
+    return int(prediction.tags["model_version"])
+
+
+def fetch(registry: ModelRegistry, version: ModelVersion, folder: Path) -> Bundle:
+    """The version's bundle in ``folder``, downloaded unless it is there already, whole and unchanged."""
+    try:
+        bundle = open_bundle(folder)
+        if bundle.sha256 == version.bundle_sha256:
+            return bundle
+    except FmnistError:
+        pass
+    return registry.download(version, folder)
 
 
 @dataclass(frozen=True)
 class Promoter:
-    """Changes what serves on ``platform``, one promotion of the log's model at a time.
+    """Changes what serves on ``platform``, one command of the model's at a time.
 
-    ``bundles`` is where served bundles lie; ``ask`` says which version answers at a URL.
+    Attributes:
+        bundles: folder of the bundles that are served.
+        target: where the platform is, which decides whose verdicts count.
+        ask: which version answers at a URL.
     """
 
     registry: ModelRegistry
@@ -60,167 +94,158 @@ class Promoter:
     keys: Keys
     bundles: Path
     target: Target = "local"
-    ask: Callable[[str], int] = answering
+    ask: Callable[[str], int] = answering_version
 
-    def promote(self, number: int, by: By) -> Promotion:
-        """Give a version all traffic, once its verdict's signature is checked.
+    def promote(self, number: int, actor: Actor) -> Promotion:
+        """Make a version champion, after its verdict's signature was checked.
 
-        The champion again is served again; the log then stays as it is.
+        Promoting the current champion redeploys it and does not start a new tenure.
 
         Raises:
             NotFoundError: there is no such version.
-            GateRefused: the gate did not let it pass, or was never asked.
-            IntegrityError: its verdict or bundle was altered, or the log is damaged.
-            UnavailableError: it does not start, or was not seen to serve; see the log's last entry.
+            GateRefused: the gate did not let it pass, or never tested it.
+            IntegrityError: its verdict or bundle was altered, or the history is damaged.
+            UnavailableError: it does not start, or was not seen to serve; see the history's last event.
         """
         with self.log.held() as writer:
-            notes = self._noticed(writer)
-            return self._promoted(writer, number, by, TenureOutcome.REPLACED, notes)
+            notes = self._settle(writer)
+            return self._promoted(writer, number, actor, TenureOutcome.REPLACED, notes)
 
-    def rollback(self, by: By) -> Promotion:
-        """Return to the last version that served well along the log.
+    def rollback(self, actor: Actor) -> Promotion:
+        """Make the last known good version champion; raises as ``promote`` does.
 
         Raises:
-            NotFoundError: nothing was promoted, no other version served well, or it is gone.
+            NotFoundError: nothing was promoted, no other version is known good, or it no longer exists.
         """
         with self.log.held() as writer:
-            notes = self._noticed(writer)
-            number = self._last_good(writer)
-            return self._promoted(writer, number, by, TenureOutcome.ROLLED_BACK, notes)
+            notes = self._settle(writer)
+            number = self._last_known_good(writer.history)
+            return self._promoted(writer, number, actor, TenureOutcome.ROLLED_BACK, notes)
 
-    def _last_good(self, writer: Writer) -> int:
-        champion, good = writer.history.champion, writer.history.known_good
+    def deploy(self, number: int | None, actor: Actor) -> ServedVersion:
+        """Serve a version, the latest if None; the champion stays champion. Raises as ``promote`` does."""
+        with self.log.held() as writer:
+            notes = self._settle(writer)
+            version = chosen(self.registry, self.log.model, number, self.target, self.keys)
+            return self._deployed(writer, version, actor, notes)
+
+    def up(self, actor: Actor) -> ServedVersion:
+        """Serve the champion, before the first promotion the newest version that passed the gate.
+
+        Raises:
+            NotFoundError: the champion no longer exists, or no version passed.
+        """
+        with self.log.held() as writer:
+            notes = self._settle(writer)
+            version = champion_or_newest(
+                self.registry, writer.history, self.log.model, self.target, self.keys
+            )
+            return self._deployed(writer, version, actor, notes)
+
+    def _last_known_good(self, history: History) -> int:
+        champion, good = history.champion, history.known_good
         if champion is None:
             raise NotFoundError(f"no version of {self.log.model} was ever promoted; use fmnist promote")
         if not good:
             raise NotFoundError(
                 f"version {champion.version} of {self.log.model} is the champion, and no other version "
-                "served well; fmnist promote VERSION serves one that passed the gate"
+                "is known good; fmnist promote VERSION serves one that passed the gate"
             )
         try:
             self.registry.get(self.log.model, good[0])
         except NotFoundError as error:
             others = ", ".join(map(str, good[1:])) or "none"
             raise NotFoundError(
-                f"version {good[0]} served well last, but no longer exists ({error}); "
-                f"others that served well: {others}; fmnist promote VERSION serves one"
+                f"version {good[0]}, the last known good, no longer exists ({error}); "
+                f"others that are known good: {others}; fmnist promote VERSION serves one"
             ) from error
         return good[0]
 
     def _promoted(
-        self, writer: Writer, number: int, by: By, end: TenureOutcome, notes: tuple[str, ...]
+        self, writer: Writer, number: int, actor: Actor, outcome: TenureOutcome, notes: tuple[str, ...]
     ) -> Promotion:
-        version = self.registry.get(self.log.model, number)
-        verify(version, self.target, self.keys)
+        version = chosen(self.registry, self.log.model, number, self.target, self.keys)
         before = writer.history.champion
+        takeover = Takeover(
+            version.number, version.bundle_sha256, actor.who, actor.reason, self._outcome(before, outcome)
+        )
         if before and before.bundle_sha256 == version.bundle_sha256:
-            self._serve(version)
+            deployment = self._deployed(writer, version, actor, ()).deployment
         else:
-            self._take_over(writer, version, by, self._end_of(before, end))
+            deployment = self._served(writer, version, takeover)
         notes += self._mirrored(number)
         champion = writer.history.tenures[-1]
-        earlier = writer.history.tenures[-2] if champion != before and before else None
-        return Promotion(self._serving(number), champion, earlier, notes)
+        ended = writer.history.tenures[-2] if champion != before and before else None
+        return Promotion(deployment, champion, ended, notes)
 
-    def _take_over(
-        self, writer: Writer, version: ModelVersion, by: By, previous_outcome: TenureOutcome | None
-    ) -> None:
-        takeover = Takeover(version.number, version.bundle_sha256, by.who, by.reason, previous_outcome)
-        writer.append(PromotionEvent(_now(), EventType.BEGUN, takeover))
-        try:
-            self._serve(version)
-        except FmnistError as error:
-            self._settle(writer, takeover, str(error))
-            raise
-        writer.append(PromotionEvent(_now(), EventType.SERVES, takeover))
-
-    def _serve(self, version: ModelVersion) -> None:
-        """Those that served end only after the new one was seen to serve; else they get traffic back."""
-        bundle = fetch(self.registry, version, self.bundles / f"v{version.number}")
-        before = {one.version: one.weight for one in self.platform.deployments() if one.weight}
-        self.platform.apply(version.number, bundle)
-        try:
-            self.platform.set_weights({version.number: 100})
-            self._serving(version.number)
-        except FmnistError:
-            with suppress(FmnistError):
-                self.platform.set_weights(before or {version.number: 100})
-            raise
-        for other in self.platform.deployments():
-            if other.version != version.number:
-                self.platform.remove(other.version)
-
-    def _serving(self, number: int) -> Deployment:
-        """What serves, if it is that version alone: by the platform's word, and by an answer.
-
-        Raises:
-            UnavailableError: it is not.
-        """
-        found = {one.version: one for one in self.platform.deployments() if one.weight}
-        if set(found) != {number} or not found[number].ready:
-            shares = ", ".join(f"version {one.version} at {one.weight} %" for one in found.values())
-            raise UnavailableError(f"version {number} should serve, but {shares or 'nothing'} does")
-        answered = self.ask(found[number].url)
-        if answered != number:
-            raise UnavailableError(f"version {number} should serve, but version {answered} answers")
-        return found[number]
-
-    def _settle(self, writer: Writer, takeover: Takeover, why: str) -> EventType:
-        """Write down how a takeover went, of which that is not known, by looking at what serves."""
-        try:
-            self._serving(takeover.version)
-            entry = PromotionEvent(_now(), EventType.SERVES, takeover)
-        except FmnistError:
-            entry = PromotionEvent(_now(), EventType.FAILED, takeover, why)
-        writer.append(entry)
-        return entry.event
-
-    def _noticed(self, writer: Writer) -> tuple[str, ...]:
-        """Bring the log and what serves together; what had to be said about it."""
-        if pending := writer.history.pending:
-            event = self._settle(writer, pending, "it was interrupted before the version served")
-            if event is EventType.FAILED:
-                self._give_back(writer.history.champion)
-            return (
-                f"{pending.who}'s promotion of version {pending.version} was interrupted; "
-                f"now written down: {event}",
+    def _deployed(
+        self, writer: Writer, version: ModelVersion, actor: Actor, notes: tuple[str, ...]
+    ) -> ServedVersion:
+        """Serve the version without a promotion; that is recorded unless it served last."""
+        serving = writer.history.serving
+        takeover: Takeover | None = None
+        if serving is None or serving.bundle_sha256 != version.bundle_sha256:
+            takeover = Takeover(
+                version.number,
+                version.bundle_sha256,
+                actor.who,
+                actor.reason,
+                None,
+                TakeoverKind.DEPLOYMENT,
             )
-        champion = writer.history.champion
-        others = [one for one in self.platform.deployments() if one.weight]
-        if champion and others and champion.version not in [one.version for one in others]:
-            return (
-                f"version {others[0].version} served, but not by promotion; "
-                f"the log's champion is version {champion.version}",
-            )
-        return ()
+        return ServedVersion(self._served(writer, version, takeover), version, notes)
 
-    def _give_back(self, champion: Tenure | None) -> None:
-        """Let the log's champion serve again, if it still runs, instead of one that was not seen to."""
-        if champion and champion.version in [one.version for one in self.platform.deployments()]:
-            with suppress(FmnistError):
-                self.platform.set_weights({champion.version: 100})
+    def _served(self, writer: Writer, version: ModelVersion, takeover: Takeover | None) -> Deployment:
+        rollout = planned(version.number, takeover, self.platform.deployments())
+        folder = self.bundles / f"v{version.number}"
+        self._run(writer, rollout, lambda _: fetch(self.registry, version, folder))
+        return next(each for each in self.platform.deployments() if each.version == version.number)
 
-    def _end_of(self, before: Tenure | None, planned: TenureOutcome) -> TenureOutcome | None:
-        """How the champion ends: one that died did not serve well, whatever takes its place."""
-        if before is None:
-            return None
-        dead = any(
-            one.version == before.version and one.weight and not one.ready
-            for one in self.platform.deployments()
+    def _settle(self, writer: Writer) -> tuple[str, ...]:
+        """See and record the outcome of a takeover that was interrupted; what people should know of it."""
+        pending = writer.history.pending
+        if pending is None:
+            return ()
+        serving = writer.history.serving
+        before = {serving.version: 100} if serving else {}
+        self._run(writer, interrupted(pending, before), _no_bundle)
+        return (
+            f"{pending.who}'s {pending.kind} of version {pending.version} was interrupted; "
+            f"now recorded: {writer.history.events[-1].event}",
         )
-        return TenureOutcome.FAILED if dead else planned
+
+    def _run(self, writer: Writer, rollout: Rollout, bundle_of: Callable[[int], Bundle]) -> None:
+        def record(action: RecordEvent) -> None:
+            assert rollout.takeover
+            writer.append(PromotionEvent(_now(), action.event, rollout.takeover, action.note))
+
+        run(rollout, self.platform, bundle_of, self.ask, record)
+
+    def _outcome(self, champion: Tenure | None, planned: TenureOutcome) -> TenureOutcome | None:
+        """How the champion's tenure ends: as failed if it died, whatever takes its place."""
+        if champion is None:
+            return None
+        is_dead = any(
+            each.version == champion.version and each.weight and not each.ready
+            for each in self.platform.deployments()
+        )
+        return TenureOutcome.FAILED if is_dead else planned
 
     def _mirrored(self, number: int) -> tuple[str, ...]:
-        """Set the registry's own sign of the champion, which nothing here relies on."""
+        """Set the registry's own mark of the champion, on which nothing here relies."""
         try:
-            found = self.registry.set_champion(self.log.model, number)
+            marked = self.registry.set_champion(self.log.model, number)
         except FmnistError as error:
             return (f"the registry's champion was not set: {error}; promote version {number} again",)
-        if found != number:
+        if marked != number:
             return (
-                f"the registry calls version {found} champion, not {number}: someone else set it in between",
+                f"the registry calls version {marked} champion, not {number}: someone else set it in between",
             )
         return ()
+
+
+def _no_bundle(version: int) -> Bundle:
+    raise NotFoundError(f"version {version} was to be started while its takeover is settled")
 
 
 def _now() -> str:

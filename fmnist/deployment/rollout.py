@@ -1,32 +1,317 @@
-"""A version takes over from whatever serves, without a gap."""
+"""Road to serving: every change of what serves, as one state machine and the loop that carries it out.
 
-from pathlib import Path
+``step`` decides and touches nothing; ``run`` acts and decides nothing. A canary is a rollout with more
+splits: each is set and verified before the next.
+"""
 
-from fmnist.core.bundle import Bundle, open_bundle
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+from fmnist.catalogue.history import EventType, Takeover
+from fmnist.core.bundle import Bundle
 from fmnist.deployment.base import Deployment, Platform
-from fmnist.errors import FmnistError
-from fmnist.registry.base import ModelRegistry, ModelVersion
+from fmnist.errors import FmnistError, UnavailableError
+
+Weights = Mapping[int, int]
+"""Traffic in percent, 1-100, by version; sums to 100, or is empty where nothing serves."""
 
 
-def fetch(registry: ModelRegistry, version: ModelVersion, folder: Path) -> Bundle:
-    """The version's bundle in ``folder``, downloaded unless it is there already, whole and unchanged."""
-    try:
-        bundle = open_bundle(folder)
-        if bundle.sha256 == version.bundle_sha256:
-            return bundle
-    except FmnistError:
-        pass
-    return registry.download(version, folder)
+class Phase(Enum):
+    """What a rollout waits for: the outcome of the action before."""
+
+    PLANNED = auto()
+    INTERRUPTED = auto()
+    BEGINNING = auto()
+    STARTING = auto()
+    SHIFTING = auto()
+    VERIFYING = auto()
+    RETIRING = auto()
+    RESTORING = auto()
+    SETTLING = auto()
+    RECORDING = auto()
+    DONE = auto()
 
 
-def serve_alone(platform: Platform, version: int, bundle: Bundle) -> Deployment:
-    """Give ``version`` all traffic once it is ready, then stop the others.
+@dataclass(frozen=True)
+class Rollout:
+    """State of a rollout.
 
-    If it does not get ready, those that serve go on as before.
+    Attributes:
+        target: version that is to have all traffic in the end.
+        takeover: what is recorded of it; None if the history says already that the target serves.
+        before: split that is restored if the rollout fails.
+        splits: still to be made, in order; the last gives all traffic to the target. The first of them is
+            the current one from when it is set until the next is.
+        retiring: versions still to be removed, once the target was seen to serve.
+        is_restored: whether ``before`` was restored, as far as it could be.
+        failure: the error that made it fail.
     """
-    platform.apply(version, bundle)
-    platform.set_weights({version: 100})
-    for other in platform.deployments():
-        if other.version != version:
-            platform.remove(other.version)
-    return platform.deployments()[0]
+
+    target: int
+    takeover: Takeover | None
+    before: Weights
+    splits: tuple[Weights, ...]
+    phase: Phase = Phase.PLANNED
+    retiring: tuple[int, ...] = ()
+    is_restored: bool = False
+    failure: FmnistError | None = None
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What is seen after an action.
+
+    Attributes:
+        answering: version that answered through the gateway; None if it was not asked.
+        failure: the action's error.
+    """
+
+    deployments: tuple[Deployment, ...]
+    answering: int | None = None
+    failure: FmnistError | None = None
+
+    @property
+    def split(self) -> Weights:
+        return {each.version: each.weight for each in self.deployments if each.weight}
+
+    def weight(self, version: int) -> int | None:
+        """The version's share in percent; None if it does not run."""
+        return next((each.weight for each in self.deployments if each.version == version), None)
+
+
+@dataclass(frozen=True)
+class RecordEvent:
+    """Add an event to the history."""
+
+    event: EventType
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Apply:
+    """Start a version and wait until it is ready."""
+
+    version: int
+
+
+@dataclass(frozen=True)
+class SetWeights:
+    """Weights the traffic."""
+
+    split: Weights
+
+
+@dataclass(frozen=True)
+class RestoreTraffic:
+    """Give the traffic back, if that is still possible."""
+
+    split: Weights
+
+
+@dataclass(frozen=True)
+class Verify:
+    """See which version answers through the gateway."""
+
+
+@dataclass(frozen=True)
+class Remove:
+    """Stop a version without traffic."""
+
+    version: int
+
+
+@dataclass(frozen=True)
+class Done:
+    """Nothing is left to do; the rollout's ``failure`` says whether it failed."""
+
+
+Action = RecordEvent | Apply | SetWeights | RestoreTraffic | Verify | Remove | Done
+
+
+def planned(target: int, takeover: Takeover | None, deployments: Sequence[Deployment]) -> Rollout:
+    """A rollout to ``target`` in one split, from whatever serves now."""
+    return Rollout(target, takeover, Observation(tuple(deployments)).split, ({target: 100},))
+
+
+def interrupted(takeover: Takeover, before: Weights) -> Rollout:
+    """A takeover of which only the beginning was recorded; its outcome is to be seen and recorded."""
+    target = takeover.version
+    return Rollout(target, takeover, before, ({target: 100},), Phase.INTERRUPTED)
+
+
+Step = tuple[Rollout, Action]
+
+
+def step(rollout: Rollout, seen: Observation) -> Step:
+    """The rollout's next state and action. It terminates whatever is observed."""
+    if seen.failure and rollout.phase in _AFTER_FAILURE:
+        failed = replace(rollout, failure=rollout.failure or seen.failure)
+        return _AFTER_FAILURE[rollout.phase](failed, seen)
+    return _AFTER[rollout.phase](rollout, seen)
+
+
+def _begin(rollout: Rollout, seen: Observation) -> Step:
+    if rollout.takeover is None:
+        return _start(rollout, seen)
+    return replace(rollout, phase=Phase.BEGINNING), RecordEvent(EventType.BEGUN)
+
+
+def _start(rollout: Rollout, seen: Observation) -> Step:
+    return replace(rollout, phase=Phase.STARTING), Apply(rollout.target)
+
+
+def _shift(rollout: Rollout, seen: Observation) -> Step:
+    return replace(rollout, phase=Phase.SHIFTING), SetWeights(rollout.splits[0])
+
+
+def _verify(rollout: Rollout, seen: Observation) -> Step:
+    return replace(rollout, phase=Phase.VERIFYING), Verify()
+
+
+def _verified(rollout: Rollout, seen: Observation) -> Step:
+    current, *later = rollout.splits
+    if problem := _problem(current, seen):
+        return _restore(replace(rollout, failure=problem), seen)
+    if later:
+        return _shift(replace(rollout, splits=tuple(later)), seen)
+    others = tuple(each.version for each in seen.deployments if each.version != rollout.target)
+    return _retire(replace(rollout, retiring=others), seen)
+
+
+def _retire(rollout: Rollout, seen: Observation) -> Step:
+    for place, version in enumerate(rollout.retiring):
+        weight = seen.weight(version)
+        if weight:
+            problem = UnavailableError(f"version {version} takes {weight} % of the traffic again")
+            return _settle(replace(rollout, failure=problem), seen)
+        if weight is not None:
+            left = rollout.retiring[place + 1 :]
+            return replace(rollout, phase=Phase.RETIRING, retiring=left), Remove(version)
+    return _record(rollout, seen, EventType.SERVES)
+
+
+def _restore(rollout: Rollout, seen: Observation) -> Step:
+    """Give the traffic back, or leave all of it with the target where nothing served before."""
+    split = rollout.before or {rollout.target: 100}
+    can_be = all(seen.weight(version) is not None for version in split)
+    rollout = replace(rollout, is_restored=True)
+    if not can_be or (seen.split == split and not seen.failure):
+        return _settle(rollout, seen)
+    return replace(rollout, phase=Phase.RESTORING), RestoreTraffic(split)
+
+
+def _settle(rollout: Rollout, seen: Observation) -> Step:
+    """See how a rollout went that did not go as planned."""
+    return replace(rollout, phase=Phase.SETTLING), Verify()
+
+
+def _settled(rollout: Rollout, seen: Observation) -> Step:
+    problem = _problem({rollout.target: 100}, seen)
+    if problem and not rollout.is_restored and rollout.before and seen.split != rollout.before:
+        return _restore(rollout, seen)
+    return _record(rollout, seen, EventType.FAILED if problem else EventType.SERVES)
+
+
+def _record(rollout: Rollout, seen: Observation, event: EventType) -> Step:
+    if rollout.takeover is None:
+        return _done(rollout, seen)
+    note = None
+    if event is EventType.FAILED:
+        note = str(rollout.failure or "it was interrupted before the version served")
+    return replace(rollout, phase=Phase.RECORDING), RecordEvent(event, note)
+
+
+def _done(rollout: Rollout, seen: Observation) -> Step:
+    return replace(rollout, phase=Phase.DONE), Done()
+
+
+_AFTER: Mapping[Phase, Callable[[Rollout, Observation], Step]] = {
+    Phase.PLANNED: _begin,
+    Phase.INTERRUPTED: _settle,
+    Phase.BEGINNING: _start,
+    Phase.STARTING: _shift,
+    Phase.SHIFTING: _verify,
+    Phase.VERIFYING: _verified,
+    Phase.RETIRING: _retire,
+    Phase.RESTORING: _settle,
+    Phase.SETTLING: _settled,
+    Phase.RECORDING: _done,
+    Phase.DONE: _done,
+}
+_AFTER_FAILURE: Mapping[Phase, Callable[[Rollout, Observation], Step]] = {
+    Phase.BEGINNING: _done,
+    Phase.STARTING: _settle,
+    Phase.SHIFTING: _restore,
+    Phase.RETIRING: _settle,
+    Phase.RECORDING: _done,
+}
+"""Where another way is taken if the action failed; verifying judges that itself, restoring goes on."""
+
+
+def _problem(expected: Weights, seen: Observation) -> FmnistError | None:
+    """Why the versions of ``expected`` were not seen to serve, each with its share."""
+    versions = " and ".join(f"version {version}" for version in expected)
+    if seen.split != expected or not all(each.ready for each in seen.deployments if each.weight):
+        shares = ", ".join(f"version {version} at {weight} %" for version, weight in seen.split.items())
+        return UnavailableError(f"{versions} should serve, but {shares or 'nothing'} does")
+    if seen.failure:
+        return seen.failure
+    if seen.answering not in expected:
+        return UnavailableError(f"{versions} should serve, but version {seen.answering} answers")
+    return None
+
+
+def run(
+    rollout: Rollout,
+    platform: Platform,
+    bundle_of: Callable[[int], Bundle],
+    ask: Callable[[str], int],
+    record: Callable[[RecordEvent], None],
+) -> None:
+    """Carry a rollout out to its end.
+
+    Args:
+        bundle_of: gives the bundle of a version that is to be started.
+        ask: which version answers at a URL.
+        record: adds an event about the rollout's takeover to the history.
+
+    Raises:
+        FmnistError: the rollout's failure, after the traffic was given back and that was recorded.
+    """
+    seen = Observation(tuple(platform.deployments()))
+    rollout, action = step(rollout, seen)
+    while not isinstance(action, Done):
+        answering, failure = None, None
+        try:
+            answering = _act(action, seen, platform, bundle_of, ask, record)
+        except FmnistError as error:
+            failure = error
+        seen = Observation(tuple(platform.deployments()), answering, failure)
+        rollout, action = step(rollout, seen)
+    if rollout.failure:
+        raise rollout.failure
+
+
+def _act(
+    action: Action,
+    seen: Observation,
+    platform: Platform,
+    bundle_of: Callable[[int], Bundle],
+    ask: Callable[[str], int],
+    record: Callable[[RecordEvent], None],
+) -> int | None:
+    match action:
+        case RecordEvent():
+            record(action)
+        case Apply(version):
+            platform.apply(version, bundle_of(version))
+        case SetWeights(split) | RestoreTraffic(split):
+            platform.set_weights(split)
+        case Remove(version):
+            platform.remove(version)
+        case Verify() if seen.split:
+            return ask(seen.deployments[0].url)
+        case _:
+            pass
+    return None

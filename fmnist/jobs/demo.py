@@ -20,7 +20,7 @@ from fmnist.core.progress import Say
 from fmnist.core.provenance import DataReference
 from fmnist.data.base import Commit
 from fmnist.data.fetch import fetch, load
-from fmnist.deployment.promote import By, Promotion
+from fmnist.deployment.promote import Actor, Promotion
 from fmnist.errors import GateRefused, IntegrityError
 from fmnist.experiments import Experiment, load_experiment
 from fmnist.experiments.hyperparameters import Hyperparameters
@@ -254,10 +254,10 @@ def _promoted(settings: Settings, version: ModelVersion, result: GateResult) -> 
     own = promoter(settings)
     champion = own.log.read().champion
     if result.passed:
-        return own.promote(version.number, By(user(), "make demo"))
+        return own.promote(version.number, Actor(user(), "make demo"))
     if champion is None:
         raise GateRefused(f"version {version.number} of {version.model} is refused: {result.reasons}")
-    return own.promote(champion.version, By(user(), "make demo"))
+    return own.promote(champion.version, Actor(user(), "make demo"))
 
 
 def _asked(client: Client, dataset: Dataset) -> Iterator[Answered]:

@@ -36,7 +36,6 @@ from fmnist.deployment.base import Platform
 from fmnist.deployment.local import processes
 from fmnist.deployment.local.overview import servers, stop_all
 from fmnist.deployment.local.state import load_state
-from fmnist.deployment.rollout import serve_alone
 from fmnist.errors import GateRefused, InputError, NotFoundError, UnavailableError
 from fmnist.gate.keys import Key, Keys
 from fmnist.gate.result import ANNOTATION
@@ -47,6 +46,7 @@ from tests.support.bundles import make_bundle
 from tests.support.homes import make_home
 from tests.support.pages import commands
 from tests.support.results import make_result
+from tests.support.rollouts import serve_alone
 
 BLANK = {"data": {"ndarray": [[0] * 784]}}
 PREFIX = "/seldon/default/fashion-classifier"

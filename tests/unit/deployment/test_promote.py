@@ -1,16 +1,18 @@
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fmnist.catalogue.history import EventType, TenureOutcome
+from fmnist.catalogue.history import EventType, TakeoverKind, TenureOutcome
+from fmnist.catalogue.promotion_log import PromotionLog
 from fmnist.core.bundle import Bundle
 from fmnist.deployment.base import Deployment, Server
-from fmnist.deployment.promote import By, Promoter
+from fmnist.deployment.promote import Actor, Promoter
 from fmnist.errors import FmnistError, GateRefused, IntegrityError, NotFoundError, UnavailableError
 from fmnist.gate.keys import Keys
 from fmnist.gate.result import ANNOTATION
@@ -20,7 +22,7 @@ from tests.support.bundles import make_bundle
 from tests.support.promotions import make_log
 from tests.support.results import make_rule, with_verdict
 
-BY = By("ada", "better")
+BY = Actor("ada", "better")
 
 
 class Machine:
@@ -87,10 +89,14 @@ class Registry:
         self.race: int | None = None
         self.gone = False
 
-    def get(self, model: str, number: int) -> ModelVersion:
+    def get(self, model: str, number: int | None) -> ModelVersion:
+        number = number or max(self.of)
         if number not in self.of:
             raise NotFoundError(f"no version {number}")
         return self.of[number]
+
+    def versions(self, model: str) -> list[ModelVersion]:
+        return [self.of[number] for number in sorted(self.of, reverse=True)]
 
     def download(self, version: ModelVersion, folder: Path) -> Bundle:
         return self.bundle
@@ -105,7 +111,7 @@ class Registry:
 class Site:
     """Versions 1-4 passed, 5 was refused, 6 never tested, 7 altered after it was refused."""
 
-    def __init__(self, folder: Path, bundle: Bundle) -> None:
+    def __init__(self, folder: Path, bundle: Bundle, log: PromotionLog | None = None) -> None:
         keys = Keys.at(folder, {})
         key = keys.signing()
         versions = [
@@ -122,7 +128,7 @@ class Site:
         text = text.replace('"fail"', '"pass"').replace('"passed": false', '"passed": true')
         versions[6] = replace(versions[6], annotations={ANNOTATION: text})
         self.machine, self.registry = Machine(), Registry(bundle, versions)
-        self.log = make_log(folder)
+        self.log = log or make_log(folder)
         self.promoter = Promoter(
             self.registry,  # type: ignore[arg-type]
             self.machine,
@@ -159,7 +165,7 @@ def site(tmp_path: Path, bundle: Bundle) -> Site:
 def test_a_promoted_version_serves_alone_and_is_written_down(site: Site) -> None:
     first = site.promoter.promote(2, BY)
     assert (first.before, first.notes, first.deployment.version) == (None, (), 2)
-    second = site.promoter.promote(1, By("bob"))
+    second = site.promoter.promote(1, Actor("bob"))
     assert site.machine.weights == {1: 100}
     assert site.registry.alias == 1
     assert second.before is not None
@@ -218,16 +224,16 @@ def test_the_champion_again_is_served_again_and_its_time_goes_on(site: Site) -> 
     assert (site.machine.weights, site.log.read()) == ({1: 100}, before)
 
 
-def test_a_rollback_returns_to_what_served_well(site: Site) -> None:
+def test_a_rollback_returns_to_the_last_known_good(site: Site) -> None:
     site.promote(1, 4, 2)
-    done = site.promoter.rollback(By("bob", "coats"))
+    done = site.promoter.rollback(Actor("bob", "coats"))
     assert (done.champion.version, done.champion.reason, site.machine.weights) == (4, "coats", {4: 100})
     assert done.before is not None
     assert (done.before.version, done.before.ended) == (2, TenureOutcome.ROLLED_BACK)
     site.promote(3)
     assert site.promoter.rollback(BY).champion.version == 4
     assert site.promoter.rollback(BY).champion.version == 1
-    with pytest.raises(NotFoundError, match="no other version served well"):
+    with pytest.raises(NotFoundError, match="no other version is known good"):
         site.promoter.rollback(BY)
     assert site.machine.weights == {1: 100}
 
@@ -252,7 +258,7 @@ def test_a_champion_that_died_is_not_returned_to(site: Site) -> None:
 def test_a_target_that_no_longer_exists_is_named_with_the_others(site: Site) -> None:
     site.promote(1, 2, 3)
     del site.registry.of[2]
-    with pytest.raises(NotFoundError, match=r"version 2 served well last, but no longer exists.*well: 1;"):
+    with pytest.raises(NotFoundError, match=r"version 2, the last known good, .*that are known good: 1;"):
         site.promoter.rollback(BY)
     assert site.champion == 3
 
@@ -268,7 +274,7 @@ def test_after_a_kill_the_next_command_reads_back_what_serves(site: Site, step: 
     done = site.promoter.promote(3, BY)
     outcome = EventType.SERVES if served == 2 else EventType.FAILED
     assert (2, outcome) in site.events
-    assert done.notes == (f"ada's promotion of version 2 was interrupted; now written down: {outcome}",)
+    assert done.notes == (f"ada's promotion of version 2 was interrupted; now recorded: {outcome}",)
     assert done.before is not None
     assert done.before.version == served
 
@@ -287,12 +293,61 @@ def test_a_killed_takeover_that_cannot_be_seen_gives_the_traffic_back(
     assert site.machine.weights[1] == 100
 
 
-def test_what_serves_without_a_promotion_is_noticed(site: Site) -> None:
+def test_a_deployment_is_recorded_as_one_and_the_champion_stays(site: Site) -> None:
     site.promote(1)
-    site.machine.weights = {6: 100}
-    assert site.promoter.promote(2, BY).notes == (
-        "version 6 served, but not by promotion; the log's champion is version 1",
-    )
+    done = site.promoter.deploy(2, BY)
+    assert (done.deployment.version, done.version.number, site.machine.weights) == (2, 2, {2: 100})
+    assert (site.champion, site.registry.alias) == (1, 1)
+    assert site.events[-2:] == [(2, EventType.BEGUN), (2, EventType.SERVES)]
+    event = site.log.read().events[-1]
+    assert (event.takeover.kind, event.takeover.previous_outcome) == (TakeoverKind.DEPLOYMENT, None)
+    again = site.log.read()
+    site.promoter.deploy(2, BY)
+    assert site.log.read() == again
+    promoted = site.promoter.promote(3, BY)
+    assert promoted.notes == ()
+    assert promoted.before is not None
+    assert (promoted.before.version, promoted.before.ended) == (1, TenureOutcome.REPLACED)
+
+
+def test_the_latest_is_deployed_unless_the_gate_refused_it(site: Site) -> None:
+    with pytest.raises(IntegrityError, match="altered"):
+        site.promoter.deploy(None, BY)
+    for number in (5, 6, 7):
+        del site.registry.of[number]
+    assert site.promoter.deploy(None, BY).deployment.version == 4
+
+
+def test_up_returns_to_the_champion_without_a_new_tenure(site: Site) -> None:
+    site.promote(1)
+    tenures = site.log.read().tenures
+    site.promoter.deploy(2, BY)
+    assert site.promoter.up(BY).deployment.version == 1
+    assert (site.machine.weights, site.log.read().tenures) == ({1: 100}, tenures)
+    again = site.log.read()
+    assert [event.takeover.version for event in again.events[-2:]] == [1, 1]
+    site.machine.weights = {}
+    assert site.promoter.up(BY).deployment.version == 1
+    assert (site.machine.weights, site.log.read()) == ({1: 100}, again)
+
+
+def test_up_before_the_first_promotion_serves_the_newest_that_passed(site: Site) -> None:
+    del site.registry.of[7]
+    assert site.promoter.up(BY).deployment.version == 4
+    assert (site.champion, site.events) == (None, [(4, EventType.BEGUN), (4, EventType.SERVES)])
+
+
+def test_an_interrupted_deployment_gives_the_traffic_back_to_what_served(site: Site) -> None:
+    site.promote(1)
+    site.promoter.deploy(2, BY)
+    site.machine.killed = "remove"
+    with pytest.raises(KeyboardInterrupt):
+        site.promoter.deploy(3, BY)
+    site.machine.killed, site.machine.fault = "", "ask"
+    with pytest.raises(UnavailableError):
+        site.promoter.deploy(3, BY)
+    assert site.machine.weights[2] == 100
+    assert site.log.read().pending is None
 
 
 def test_a_lost_race_for_the_registrys_champion_is_told(site: Site) -> None:
@@ -304,7 +359,7 @@ def test_a_lost_race_for_the_registrys_champion_is_told(site: Site) -> None:
 
 
 _STEPS = st.tuples(
-    st.sampled_from(["promote", "rollback"]),
+    st.sampled_from(["promote", "rollback", "deploy", "up"]),
     st.integers(1, 7),
     st.sampled_from(["", "", "apply", "weights", "remove", "ask"]),
     st.booleans(),
@@ -316,12 +371,20 @@ _STEPS = st.tuples(
 def test_whatever_happens_the_log_says_what_serves(
     steps: list[tuple[str, int, str, bool]], bundle: Bundle, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    site = Site(tmp_path_factory.mktemp("site"), bundle)
+    # One database for all examples: making it takes longer than all that is done with it.
+    folder = tmp_path_factory.mktemp("site")
+    site = Site(folder, bundle, make_log(tmp_path_factory.getbasetemp(), folder.name))
     for verb, number, fault, kill in steps:
         before = site.log.read()
         site.machine.killed, site.machine.fault = (fault, "") if kill else ("", fault)
+        commands: dict[str, Callable[[], object]] = {
+            "promote": partial(site.promoter.promote, number, BY),
+            "rollback": partial(site.promoter.rollback, BY),
+            "deploy": partial(site.promoter.deploy, number, BY),
+            "up": partial(site.promoter.up, BY),
+        }
         with suppress(FmnistError, KeyboardInterrupt):
-            site.promoter.promote(number, BY) if verb == "promote" else site.promoter.rollback(BY)
+            commands[verb]()
         after = site.log.read()
         assert after.events[: len(before.events)] == before.events
     site.machine.killed = site.machine.fault = ""
@@ -332,5 +395,5 @@ def test_whatever_happens_the_log_says_what_serves(
     assert history.pending is None
     assert {tenure.version for tenure in history.tenures} <= {1, 2, 3, 4}
     assert all(tenure.ended for tenure in history.tenures[:-1])
-    if history.champion:
-        assert site.machine.weights[site.champion or 0] == 100
+    if history.serving:
+        assert site.machine.weights[history.serving.version] == 100

@@ -8,7 +8,7 @@ import pytest
 
 from fmnist import settings
 from fmnist.catalogue.promotion_log import PromotionLog
-from fmnist.deployment.promote import By
+from fmnist.deployment.promote import Actor
 from fmnist.errors import GateRefused
 from fmnist.gate.result import GateResult
 from fmnist.gate.verdict import Outcome
@@ -26,7 +26,7 @@ class Promotions:
     log: PromotionLog
     promoted: tuple[int, ...] = ()
 
-    def promote(self, number: int, by: By) -> SimpleNamespace:
+    def promote(self, number: int, by: Actor) -> SimpleNamespace:
         self.promoted += (number,)
         return SimpleNamespace(champion=number)
 
