@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from fmnist.data.base import Commit, DataStore
 from fmnist.errors import ConfigError
 from fmnist.experiments import load_experiment, read_document
 from fmnist.experiments.data_selector import wanted
-from fmnist.files.git import changed_files, code_version
+from fmnist.files.git import code_version
 
 _SHOWN = 5
 
@@ -54,15 +55,15 @@ def prepare(
         NotFoundError: a data repo, branch or commit does not exist.
     """
     experiment = load_experiment(file, overrides)
-    commit = code_version(folder)
-    changed = changed_files(folder)
-    if changed and not allow_dirty:
+    code = code_version(folder, os.path.relpath(file.resolve(), folder.resolve()))
+    changed, commit = code.changed, str(code)
+    if code.commit and changed and not allow_dirty:
         more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
         raise ConfigError(
-            f"{folder}: {', '.join(changed[:_SHOWN])}{more} differ from git commit {commit[:12]}; commit "
-            "them first, so that the model can be traced to its code, or say --allow-dirty"
+            f"{folder}: {', '.join(changed[:_SHOWN])}{more} differ from git commit {code.commit[:12]}; "
+            "commit them first, so that the model can be traced to its code, or say --allow-dirty"
         )
-    if changed and not commit.endswith("-dirty"):
+    if code.commit and changed and not code.dirty:
         commit = f"{commit}-dirty"
     document = read_document(file, overrides)
     data = document.get("data") or {}

@@ -235,7 +235,7 @@ def _continued(
             folder=settings.checkpoints / experiment.name / run.id,
             seed=experiment.reproducibility.experiment_seed,
             threads=usable_cores(),
-            git_commit=code_version(PROJECT),
+            git_commit=str(code_version(PROJECT)),
             parent=best.checkpoint,
         )
         return workers.run(job, run, progress)

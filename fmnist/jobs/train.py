@@ -66,6 +66,7 @@ def _command(
     commit = newest_data(store)
     dataset = load(store, commit)
     checkpoints = settings.checkpoints / folder_name(experiment.name)
+    code = code_version(PROJECT)
     job = TrainingJob(
         experiment=experiment.name,
         hyperparameters=hyperparameters,
@@ -73,7 +74,7 @@ def _command(
         folder=out or checkpoints,
         seed=experiment.reproducibility.experiment_seed,
         threads=threads or usable_cores(),
-        git_commit=code_version(PROJECT),
+        git_commit=str(code),
         parent=parent,
     )
     with (
@@ -81,6 +82,8 @@ def _command(
         open_run(settings, experiment.name, job=kept.id) as run,
         shown() as progress,
     ):
+        if code.reason:
+            progress.noted(f"git commit {code}")
         job = replace(job, folder=out or checkpoints / run.id, state=kept.folder)
         bundle = train(job, dataset, run, Curves(curves, progress) if curves else progress)
         kept.remove()

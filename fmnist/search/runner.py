@@ -85,7 +85,7 @@ def _jobs(
     settings: Settings,
     shares: Shares,
 ) -> Callable[[int], TrainingJob]:
-    git_commit = code_version(PROJECT)
+    git_commit = str(code_version(PROJECT))
 
     def job_of(trial: int) -> TrainingJob:
         return TrainingJob(
