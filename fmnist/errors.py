@@ -1,4 +1,4 @@
-"""The project's errors, by what the person in front of them should do next.
+"""Errors of the project, by what whoever sees them should do next.
 
     FmnistError                 exit 1, HTTP 500
     ├── InputError              exit 3, HTTP 400   fix what was sent or given
@@ -7,11 +7,11 @@
     ├── ConfigError             exit 5, HTTP 500   fix a file, an option or the environment
     │   └── Diverged            exit 12, HTTP 500  lower hyperparameters.optimizer.learning_rate
     ├── NotFoundError           exit 6, HTTP 404   name something that exists
-    ├── IntegrityError          exit 7, HTTP 500   do not trust it: bytes are not what was recorded
-    ├── GateRefused             exit 8, HTTP 409   the model is not good enough
+    ├── IntegrityError          exit 7, HTTP 500   do not use it: bytes differ from what was recorded
+    ├── GateRefused             exit 8, HTTP 409   improve the model, or override with a reason
     ├── UnavailableError        exit 9, HTTP 503   start it, or try again later
     ├── TimedOut                exit 10, HTTP 504  it took too long
-    └── TrainingFailed          exit 11, HTTP 500  read the trial's log, mend it, submit again
+    └── TrainingFailed          exit 11, HTTP 500  read the trial's log, fix the cause, submit again
 
 Exit 0 is done, 1 an unexpected error, 2 wrong usage of the command line.
 """
@@ -20,28 +20,47 @@ from typing import ClassVar
 
 
 class FmnistError(Exception):
-    """Base of all errors that the project raises on purpose."""
+    """Base of all errors that the project raises on purpose.
+
+    >>> from pathlib import Path
+    >>> from fmnist import FmnistError, open_bundle
+    >>> try:
+    ...     open_bundle(Path("nowhere"))
+    ... except FmnistError as error:
+    ...     print(error, error.exit_code, error.http_status)
+    nowhere: no checkpoint bundle here (metadata.json is missing) 6 404
+
+    Attributes:
+        exit_code: of the process, 1-12.
+        http_status: of a response, 400-599.
+    """
 
     exit_code: ClassVar[int] = 1
     http_status: int = 500
 
 
 class InputError(FmnistError):
-    """What was given cannot be used."""
+    """Unusable input."""
 
     exit_code = 3
     http_status = 400
 
 
 class DataError(InputError):
-    """A data file does not hold what it should."""
+    """Unusable content of a data file."""
 
     exit_code = 4
     http_status = 422
 
 
 class PayloadError(InputError):
-    """A prediction request cannot be read; ``reason`` is a stable word for machines."""
+    """Unreadable prediction request.
+
+    Args:
+        message: for people.
+        reason: for machines, a constant such as ``BAD_SHAPE``.
+        http_status: a more exact one than 400.
+    """
 
     def __init__(self, message: str, *, reason: str = "BAD_PAYLOAD", http_status: int = 400) -> None:
         super().__init__(message)
@@ -50,13 +69,13 @@ class PayloadError(InputError):
 
 
 class ConfigError(FmnistError):
-    """A configuration file, option or environment variable is wrong."""
+    """Wrong configuration file, option or environment variable."""
 
     exit_code = 5
 
 
 class Diverged(ConfigError):
-    """A training's loss or metric is no finite number any more."""
+    """A loss or metric of a training that is not finite."""
 
     exit_code = 12
 
@@ -67,40 +86,40 @@ class Diverged(ConfigError):
 
 
 class NotFoundError(FmnistError):
-    """A repo, commit, checkpoint, version or file does not exist."""
+    """Missing repo, commit, checkpoint, version or file."""
 
     exit_code = 6
     http_status = 404
 
 
 class IntegrityError(FmnistError):
-    """Bytes differ from their recorded size or SHA-256."""
+    """Bytes that differ from their recorded size or SHA-256."""
 
     exit_code = 7
 
 
 class GateRefused(FmnistError):
-    """A model version broke at least one rule of the gate."""
+    """Model version that breaks at least one rule of the gate."""
 
     exit_code = 8
     http_status = 409
 
 
 class UnavailableError(FmnistError):
-    """A server, port, store or download could not be reached."""
+    """Unreachable server, port, store or download."""
 
     exit_code = 9
     http_status = 503
 
 
 class TimedOut(FmnistError):
-    """Something did not finish before its deadline."""
+    """Operation that did not finish before its deadline."""
 
     exit_code = 10
     http_status = 504
 
 
 class TrainingFailed(FmnistError):
-    """An experiment on a cluster ended without what it was to give."""
+    """Experiment on a cluster that ended without a checkpoint."""
 
     exit_code = 11

@@ -98,7 +98,14 @@ def parse_metadata(text: str, where: str) -> Metadata:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle on disk whose files have the digests that its metadata names."""
+    """A bundle on disk whose files have the digests that its metadata names.
+
+    >>> from pathlib import Path
+    >>> from fmnist import open_bundle
+    >>> bundle = open_bundle(Path("checkpoint"))
+    >>> bundle.onnx.name, len(bundle.sha256)
+    ('model.onnx', 64)
+    """
 
     folder: Path
     metadata: Metadata
@@ -116,6 +123,11 @@ class Bundle:
 
 def open_bundle(folder: Path) -> Bundle:
     """Read and verify a bundle.
+
+        >>> from pathlib import Path
+        >>> from fmnist import open_bundle
+        >>> open_bundle(Path("checkpoint")).metadata.network
+        'linear'
 
     Raises:
         NotFoundError: the folder or one of its files is missing.

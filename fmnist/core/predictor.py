@@ -17,7 +17,15 @@ _BATCH = 16
 
 
 class Predictor:
-    """Probabilities for images. One object may be used by several threads at once."""
+    """Probabilities for images; several threads may use one object at once.
+
+    >>> import numpy as np
+    >>> from pathlib import Path
+    >>> from fmnist import Predictor, open_bundle
+    >>> predictor = Predictor(open_bundle(Path("checkpoint")))
+    >>> predictor.predict(np.zeros((2, 28, 28), np.uint8)).shape
+    (2, 10)
+    """
 
     def __init__(self, bundle: Bundle) -> None:
         """Load the graph.

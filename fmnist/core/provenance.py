@@ -18,6 +18,12 @@ class DataReference:
 class Provenance:
     """Where a checkpoint comes from.
 
+        >>> from pathlib import Path
+        >>> from fmnist import open_bundle
+        >>> provenance = open_bundle(Path("checkpoint")).metadata.provenance
+        >>> provenance.train_data.repo
+        'fmnist-train-raw'
+
     ``run`` is the tracker's id of the training, ``parent_run`` the one whose checkpoint it went on
     from; ``git_commit`` is ``unknown`` outside a git checkout and ends in ``-dirty`` when the
     working tree differed from it.

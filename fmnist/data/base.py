@@ -24,7 +24,16 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class Commit:
-    """One version of one data repo. ``files`` are sorted by name."""
+    """One version of one data repo.
+
+        >>> from datetime import UTC, datetime
+        >>> from fmnist import Commit
+        >>> Commit("shoes", "1f" * 20, None, datetime(2026, 1, 1, tzinfo=UTC), "first", ()).origin
+        'custom'
+
+    Attributes:
+        files: sorted by name.
+    """
 
     repo: str
     id: str

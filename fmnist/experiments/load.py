@@ -16,6 +16,11 @@ from fmnist.files.documents import validated
 def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
     """Read and validate an experiment file; ``overrides`` are ``a.b=value``, as for ``det``'s --config.
 
+        >>> from pathlib import Path
+        >>> from fmnist import load_experiment
+        >>> load_experiment(Path("const.yaml"), ["searcher.max_length.epochs=2"]).name
+        'fmnist-const'
+
     A file without a name gets its own; on Determined it would get one by chance.
 
     Raises:

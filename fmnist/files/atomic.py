@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and their sums."""
+"""Atomic writes of files and folders, and SHA-256 digests."""
 
 import hashlib
 import os
@@ -13,7 +13,7 @@ _CHUNK = 1 << 20
 
 
 def sha256_of(path: Path) -> str:
-    """The file's SHA-256 as 64 hexadecimal digits."""
+    """Return the file's SHA-256 digest, 64 hexadecimal digits."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while chunk := stream.read(_CHUNK):
@@ -22,45 +22,45 @@ def sha256_of(path: Path) -> str:
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write beside, then rename: a reader sees the old content or the new, never a part."""
+    """Write to a temporary file, then rename: readers see the old content or the new, never a part of it."""
     data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(beside).chmod(0o644)
-        Path(beside).replace(path)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
     except BaseException:
-        Path(beside).unlink(missing_ok=True)
+        Path(temporary).unlink(missing_ok=True)
         raise
 
 
 @contextmanager
 def folder_written_atomically(folder: Path) -> Iterator[Path]:
-    """Give an empty folder to fill; it takes the place of ``folder`` only if the block succeeds."""
+    """Yield an empty folder to fill; it replaces ``folder`` only if the block succeeds."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        yield beside
-        beside.chmod(0o755)
+        yield temporary
+        temporary.chmod(0o755)
         if folder.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
             folder.replace(old / folder.name)
-            beside.replace(folder)
+            temporary.replace(folder)
             shutil.rmtree(old)
         else:
-            beside.replace(folder)
+            temporary.replace(folder)
     except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
         raise
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove what writers of ``path`` left beside it when they were killed; nobody may be writing it."""
-    beside = re.compile(rf"\.{re.escape(path.name)}\.(old\.)?[a-z0-9_]{{8}}")
+    """Remove temporary files of killed writers of ``path``; nobody may be writing it meanwhile."""
+    temporary = re.compile(rf"\.{re.escape(path.name)}\.(old\.)?[a-z0-9_]{{8}}")
     for other in path.parent.iterdir() if path.parent.is_dir() else ():
-        if beside.fullmatch(other.name):
+        if temporary.fullmatch(other.name):
             shutil.rmtree(other) if other.is_dir() else other.unlink()

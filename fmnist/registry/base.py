@@ -10,7 +10,19 @@ from fmnist.core.bundle import Bundle, Metadata
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """A registered bundle. ``annotations`` hold what later stages wrote, JSON text by namespaced key."""
+    """A registered bundle.
+
+        >>> from pathlib import Path
+        >>> from fmnist import ModelVersion, open_bundle
+        >>> bundle = open_bundle(Path("checkpoint"))
+        >>> version = ModelVersion("shoes", 1, "2026-01-01", bundle.sha256, bundle.metadata, {})
+        >>> version.metadata.epochs
+        1
+
+    Attributes:
+        number: from 1, by the registry.
+        annotations: JSON text of later stages, by namespaced key.
+    """
 
     model: str
     number: int

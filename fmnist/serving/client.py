@@ -38,7 +38,16 @@ class Answer:
 
 
 class Client:
-    """Sends images to a model's address, ``http://host/seldon/namespace/name``. Closes with ``with``."""
+    """HTTP client of a served model.
+
+        >>> from fmnist import Client
+        >>> with Client("http://127.0.0.1:8080/seldon/default/fashion-classifier") as client:
+        ...     answer = client.predict(images)  # doctest: +SKIP
+
+    Args:
+        url: the model's address, ``http://host/seldon/namespace/name``.
+        seconds: deadline of a request.
+    """
 
     def __init__(self, url: str, seconds: float = 30.0) -> None:
         self._url = url.rstrip("/")

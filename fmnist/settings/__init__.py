@@ -108,6 +108,10 @@ class Settings(BaseSettings):
 
     Those that belong to Determined, Pachyderm or Kubernetes keep the names that they have there. A
     variable that is set and empty counts as unset.
+
+        >>> from fmnist import Settings
+        >>> Settings(home="elsewhere", gateway_port=9000).gateway
+        'http://127.0.0.1:9000'
     """
 
     model_config = SettingsConfigDict(
