@@ -1,4 +1,4 @@
-"""``fmnist``: the path's verbs. Modules load when their verb is used, so that ``--help`` is quick."""
+"""``fmnist``: the command line. A command's module loads when it is used, so that ``--help`` is quick."""
 
 import importlib
 import os
@@ -7,47 +7,50 @@ from typing import Any
 
 import click
 
-from fmnist.errors import FmnistError
+from fmnist.errors import ConfigError, FmnistError
 
-_VERBS = {
-    "data": ("fmnist.cli.data", "Put raw data into versioned repos, and look at it there."),
+_EXTRAS = {"croniter", "determined", "dvc_s3", "kubernetes", "psycopg2", "python_pachyderm", "wandb"}
+"""Packages of pyproject.toml's extras that ``make setup`` leaves out."""
+
+_COMMANDS = {
+    "data": ("fmnist.cli.data", "Version raw data, and inspect it."),
     "train": ("fmnist.cli.train", "Train one model from a Determined experiment file."),
     "search": ("fmnist.cli.search", "Search hyperparameters from a Determined experiment file."),
     "experiments": ("fmnist.cli.experiments", "Submit experiment files to a Determined cluster."),
-    "pipelines": ("fmnist.cli.pipelines", "Bring Pachyderm pipelines to a cluster."),
+    "pipelines": ("fmnist.cli.pipelines", "Apply Pachyderm pipelines to a cluster."),
     "evaluate": ("fmnist.cli.evaluate", "Score a checkpoint or a version on the test data."),
     "models": ("fmnist.cli.models", "Register, list, describe and download model versions."),
     "gate": ("fmnist.cli.gate", "Test a version against gate.yaml."),
-    "report": ("fmnist.cli.report", "Write a report on all versions and how they did."),
+    "report": ("fmnist.cli.report", "Write a report on all versions and their results."),
     "deploy": ("fmnist.cli.deploy", "Serve a version behind the gateway."),
     "promote": ("fmnist.cli.promote", "Make a version that passed the gate the champion."),
     "rollback": ("fmnist.cli.promote", "Roll back to the last known good version."),
     "up": ("fmnist.cli.up", "Serve the champion."),
-    "status": ("fmnist.cli.status", "Show what runs."),
-    "down": ("fmnist.cli.down", "Stop everything that runs."),
+    "status": ("fmnist.cli.status", "Show deployments and processes."),
+    "down": ("fmnist.cli.down", "Stop all deployments and processes."),
     "predict": ("fmnist.cli.predict", "Classify image files through the gateway."),
     "lineage": ("fmnist.cli.lineage", "Trace a version back to its data and code."),
-    "demo": ("fmnist.cli.demo", "Walk the whole path once."),
+    "demo": ("fmnist.cli.demo", "Run the whole path once."),
 }
 
 
-class _Verbs(click.Group):
+class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_VERBS)
+        return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in _VERBS:
+        if name not in _COMMANDS:
             return None
-        module = importlib.import_module(_VERBS[name][0])
+        module = importlib.import_module(_COMMANDS[name][0])
         command: click.Command = getattr(module, name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Verbs, in the order of the path"):
-            formatter.write_dl([(name, line) for name, (_, line) in _VERBS.items()])
+        with formatter.section("Commands, in the order of the path"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
 
 
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="fmnist")
 def fmnist() -> None:
     """From a data commit to a served, traceable prediction.
@@ -65,7 +68,7 @@ def fmnist() -> None:
 
 
 def main(**options: Any) -> None:
-    """Run the command line; the project's errors become one line and their exit code."""
+    """Run the command line; an error of the project becomes one line and its exit code."""
     try:
         fmnist(standalone_mode=False, **options)
     except click.ClickException as error:
@@ -77,6 +80,12 @@ def main(**options: Any) -> None:
     except FmnistError as error:
         click.echo(f"fmnist: {error}", err=True)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRAS:
+            raise
+        click.echo(f"fmnist: {package} is not installed; make extras adds it to .venv", err=True)
+        sys.exit(ConfigError.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
