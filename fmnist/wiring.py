@@ -169,9 +169,9 @@ def promotion_log(settings: Settings, model: str) -> "PromotionLog":
 
 
 def champion(settings: Settings, model: str) -> int | None:
-    """The number of the version that serves; None before the first promotion.
+    """Number of the champion; None before the first promotion.
 
-    Where the promotion log is not at hand, as in a cluster's pod, its mirror in Determined's registry says.
+    Where there is no history, as in a cluster's pod, its mirror in Determined's registry counts.
     """
     serving = promotion_log(settings, model).read().champion
     if serving or not settings.determined or settings.registry != Registry.DETERMINED:

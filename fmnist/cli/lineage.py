@@ -1,13 +1,13 @@
-"""``fmnist lineage``: from a version back to the data and code that it was made from."""
+"""``fmnist lineage``: trace a version back to its data and code."""
 
 from dataclasses import asdict
 
 import click
 
-from fmnist import settings
-from fmnist import wiring as engines
+from fmnist import wiring
 from fmnist.cli.console import as_json, print_json, working
 from fmnist.core.fashion_mnist import MODEL_NAME
+from fmnist.settings import from_environment
 
 
 @click.command()
@@ -27,13 +27,13 @@ def lineage(version: int | None, model: str, as_json: bool) -> None:
     from fmnist.catalogue.history import format_tenures
     from fmnist.report.lineage import chain, lineage_of
 
-    own = settings.from_environment()
+    settings = from_environment()
     with working("Reading the registry"):
-        found = lineage_of(engines.model_registry(own).get(model, version))
-    tenures = engines.promotion_log(own, model).read().of(found.version)
+        links = lineage_of(wiring.model_registry(settings).get(model, version))
+    tenures = wiring.promotion_log(settings, model).read().of(links.version)
     if as_json:
-        print_json({**asdict(found), "promotions": [asdict(tenure) for tenure in tenures]})
+        print_json({**asdict(links), "promotions": [asdict(tenure) for tenure in tenures]})
     else:
         served = [("serving", format_tenures(tenures))] if tenures else []
-        for depth, (link, text) in enumerate([*served, *chain(found)]):
+        for depth, (link, text) in enumerate([*served, *chain(links)]):
             click.echo(f"{'   ' * (depth - 1)}{'└─ ' if depth else ''}{link}: {text}")

@@ -1,4 +1,4 @@
-"""What runs on this machine, as it is remembered between commands."""
+"""Record of the servers on this machine, kept between commands."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,8 +15,15 @@ _OLD_FILE = "state.json"
 
 @dataclass(frozen=True)
 class Served:
-    """A version's microservice. ``session`` names its processes, ``scratch`` is its folder for temporary
-    files, ``weight`` its share of traffic in percent, 0-100.
+    """A version's microservice.
+
+    Attributes:
+        bundle: folder of its bundle.
+        bundle_sha256: digest of that.
+        session: identifies its processes.
+        http_port: these listen on 127.0.0.1.
+        scratch: folder for its temporary files.
+        weight: its share of the traffic in percent, 0-100.
     """
 
     version: int
@@ -33,7 +40,13 @@ class Served:
 
 @dataclass(frozen=True)
 class RunningGateway:
-    """Envoy's processes, where it listens on 127.0.0.1, and the address that it routes."""
+    """The running gateway.
+
+    Attributes:
+        session: identifies its processes.
+        port: it and ``admin_port`` listen on 127.0.0.1.
+        path: prefix of the paths that it routes.
+    """
 
     session: int
     port: int
@@ -43,7 +56,7 @@ class RunningGateway:
 
     @property
     def url(self) -> str:
-        """Where clients find the model; no slash at the end."""
+        """Address of the model for clients; no slash at the end."""
         return f"http://127.0.0.1:{self.port}{self.path}"
 
 
@@ -55,22 +68,23 @@ class State:
     served: tuple[Served, ...] = ()
 
     def version(self, number: int) -> Served | None:
-        """That version's microservice."""
-        return next((one for one in self.served if one.version == number), None)
+        """The version's microservice; None if it does not run."""
+        return next((served for served in self.served if served.version == number), None)
 
     def with_version(self, added: Served) -> "State":
         """The state in which ``added`` takes the place of its version's microservice."""
-        others = [one for one in self.served if one.version != added.version]
-        return replace(self, served=tuple(sorted([*others, added], key=lambda one: one.version)))
+        others = self.without_version(added.version).served
+        return replace(self, served=tuple(sorted([*others, added], key=lambda served: served.version)))
 
     def without_version(self, number: int) -> "State":
         """The state without that version."""
-        return replace(self, served=tuple(one for one in self.served if one.version != number))
+        return replace(self, served=tuple(served for served in self.served if served.version != number))
 
     def with_weights(self, weights: Mapping[int, int]) -> "State":
-        """The state in which traffic is split so; versions that are not named get none."""
+        """The state with that split of the traffic; versions that are not named get none."""
         return replace(
-            self, served=tuple(replace(one, weight=weights.get(one.version, 0)) for one in self.served)
+            self,
+            served=tuple(replace(served, weight=weights.get(served.version, 0)) for served in self.served),
         )
 
 

@@ -10,6 +10,7 @@ def test_defaults_keep_all_state_in_one_folder() -> None:
     found = settings.from_environment({})
     assert found.home == settings.PROJECT / ".fmnist"
     assert found.tracking_uri == f"sqlite:///{found.home}/mlflow.db"
+    assert found.catalogue_uri == f"sqlite:///{found.home}/catalogue.db"
     assert found.gateway == "http://127.0.0.1:8080"
     assert found.source is None
     folders = [found.data, found.cache, found.artifacts, found.checkpoints, found.studies, found.serving]
@@ -22,12 +23,14 @@ def test_the_environment_decides(tmp_path: Path) -> None:
             "FMNIST_HOME": str(tmp_path),
             "FMNIST_SOURCE": "images",
             "FMNIST_TRACKING_URI": "postgresql://db/mlflow",
+            "FMNIST_CATALOGUE_URI": "postgres://db/fmnist",
             "FMNIST_GATEWAY_PORT": "9000",
         }
     )
     assert found.home == tmp_path
     assert found.source == Path("images").absolute()
     assert found.tracking_uri == "postgresql+psycopg2://db/mlflow"
+    assert found.catalogue_uri == "postgresql+psycopg2://db/fmnist"
     assert found.gateway == "http://127.0.0.1:9000"
 
 
