@@ -17,9 +17,9 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     ModelWrapValidatorHandler,
-    PlainValidator,
     TypeAdapter,
     ValidationError,
+    WrapValidator,
     create_model,
     model_validator,
 )
@@ -79,7 +79,7 @@ class Document(BaseModel):
             raise ValidationError.from_exception_data(cls.__name__, problems) from None
 
 
-def chosen_by(key: str, *forms: type[Document]) -> PlainValidator:
+def chosen_by(key: str, *forms: type[Document]) -> WrapValidator:
     """Read a section of several forms, of which ``key`` names one; it is a ``Literal`` in each.
 
     Pydantic's own discriminated unions put the form's name into the field's path.
@@ -97,7 +97,8 @@ def chosen_by(key: str, *forms: type[Document]) -> PlainValidator:
         problem = InitErrorDetails(type=PydanticCustomError(_PHRASED, message), loc=(key,), input=chosen)
         raise ValidationError.from_exception_data(key, [problem])
 
-    return PlainValidator(read)
+    # Not a WrapValidator, whose values pydantic 2.14 serializes with a warning each.
+    return WrapValidator(lambda content, _: read(content))
 
 
 def read_document(path: Path, form: type[Form], what: str) -> Form:

@@ -8,6 +8,7 @@ import pytest
 
 from fmnist.errors import ConfigError
 from fmnist.experiments import Experiment, load_experiment
+from fmnist.settings import PROJECT
 from tests.unit.experiments.documents import (
     ASHA,
     GRID,
@@ -284,3 +285,11 @@ def test_exponents_that_look_like_values_are_doubted(
 )
 def test_other_exponents_are_not(tmp_path: Path, bounds: dict[str, float]) -> None:
     assert loaded(tmp_path, document(**ranges(rate={"type": "log", **bounds}))).doubts == ()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_loaded_experiment_is_written_without_a_warning() -> None:
+    """Pydantic would print it into every search's terminal."""
+    for file in ("adaptive.yaml", "const.yaml"):
+        experiment = load_experiment(PROJECT / file)
+        assert experiment.model_dump(mode="json")["name"] == experiment.name
