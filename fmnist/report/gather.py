@@ -13,7 +13,7 @@ from fmnist.gate.examine import Examined
 from fmnist.gate.result import GateResult, gate_result
 from fmnist.gate.test_data import read_test_data
 from fmnist.registry.base import ModelRegistry, ModelVersion
-from fmnist.report.model import Entry, Picture, Report
+from fmnist.report.model import Picture, Report, VersionEntry
 
 
 def gather(
@@ -75,7 +75,7 @@ class _Source:
     history: History
     tested: Examined | None
 
-    def entry(self, version: ModelVersion) -> Entry:
+    def entry(self, version: ModelVersion) -> VersionEntry:
         tested = self.tested
         if tested and tested.version.number == version.number:
             shown = self._illustrated(tested.version, tested.result, tested.evidence)
@@ -84,23 +84,25 @@ class _Source:
             found = self._carried(version)
         return replace(found, tenures=self.history.of(version.number))
 
-    def _carried(self, version: ModelVersion) -> Entry:
+    def _carried(self, version: ModelVersion) -> VersionEntry:
         try:
             result = gate_result(version)
         except FmnistError as error:
-            return Entry(version, None, None, (), (str(error),))
+            return VersionEntry(version, None, None, (), (str(error),))
         if result is None:
-            return Entry(version, None, None, (), ())
+            return VersionEntry(version, None, None, (), ())
         try:
             evidence = read_evidence(self.registry, version, result.evidence_sha256)
         except FmnistError as error:
-            return Entry(version, result, None, (), (f"the gate's evidence cannot be read: {error}",))
+            return VersionEntry(version, result, None, (), (f"the gate's evidence cannot be read: {error}",))
         return self._illustrated(version, result, evidence)
 
-    def _illustrated(self, version: ModelVersion, result: GateResult, evidence: Evidence) -> Entry:
+    def _illustrated(self, version: ModelVersion, result: GateResult, evidence: Evidence) -> VersionEntry:
         try:
             pictures = self.pictures.of(result.test_data, evidence.errors)
         except FmnistError as error:
             unseen = tuple(Picture(sample, None) for sample in evidence.errors)
-            return Entry(version, result, evidence, unseen, (f"the test images cannot be shown: {error}",))
-        return Entry(version, result, evidence, pictures, ())
+            return VersionEntry(
+                version, result, evidence, unseen, (f"the test images cannot be shown: {error}",)
+            )
+        return VersionEntry(version, result, evidence, pictures, ())

@@ -1,4 +1,4 @@
-"""The report for machines: one JSON document, and GitLab's metrics report in OpenMetrics text."""
+"""The report for programs: one JSON document, and GitLab's metrics report in OpenMetrics text."""
 
 import json
 import math
@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fmnist.core.bundle import metadata_text
-from fmnist.report.model import Entry, Report
+from fmnist.report.model import Report, VersionEntry
 
 _SCHEMA = 1
 
@@ -23,7 +23,7 @@ def to_json(report: Report) -> str:
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
 
-def _version(entry: Entry) -> dict[str, Any]:
+def _version(entry: VersionEntry) -> dict[str, Any]:
     version = entry.version
     return {
         "version": version.number,
@@ -42,27 +42,24 @@ def _version(entry: Entry) -> dict[str, Any]:
 
 
 def to_metrics(report: Report) -> str:
-    """What the subject's rules measured, one gauge with the rule as label; empty if never tested.
+    """Measured values of the subject's rules, one gauge with the rule as label; empty if never tested.
 
     The version is no label: GitLab compares equal names of a merge request and its target branch.
     """
-    result = report.entry.result
-    lines = [
-        "# TYPE fmnist_gate_measured gauge",
-        "# HELP fmnist_gate_measured What a rule of the gate measured.",
-    ]
-    for rule in result.verdict.rules if result else ():
-        if rule.measured is not None and math.isfinite(rule.measured):
-            labels = f'rule="{_label(rule.name)}",unit="{_label(rule.unit)}"'
-            lines.append(f"fmnist_gate_measured{{{labels}}} {rule.measured:.10g}")
-    lines += [
-        "# TYPE fmnist_gate_broken_rules gauge",
-        "# HELP fmnist_gate_broken_rules Rules that the version breaks.",
-    ]
-    if result:
-        lines.append(f"fmnist_gate_broken_rules {len(result.verdict.broken)}")
-    return "\n".join([*lines, "# EOF"]) + "\n"
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.core import GaugeMetricFamily
+    from prometheus_client.openmetrics.exposition import generate_latest
 
-
-def _label(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    measured = GaugeMetricFamily(
+        "fmnist_gate_measured", "What a rule of the gate measured.", labels=("rule", "unit")
+    )
+    broken = GaugeMetricFamily("fmnist_gate_broken_rules", "Rules that the version breaks.")
+    if result := report.entry.result:
+        broken.add_metric((), len(result.verdict.broken))
+        for rule in result.verdict.rules:
+            if rule.measured is not None and math.isfinite(rule.measured):
+                measured.add_metric((rule.name, rule.unit), float(f"{rule.measured:.10g}"))
+    registry = CollectorRegistry()
+    registry.collect = lambda: iter((measured, broken))  # type: ignore[method-assign]
+    text: bytes = generate_latest(registry)  # type: ignore[no-untyped-call]
+    return text.decode()

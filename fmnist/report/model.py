@@ -1,26 +1,33 @@
-"""What a report is made of: every version of a model with what is known of it."""
+"""Content of a report: every version of a model with its verdict, evidence and history."""
 
 from dataclasses import dataclass
 
 from fmnist.catalogue.history import Tenure, status
 from fmnist.gate.evidence import Evidence, SampleError
 from fmnist.gate.result import GateResult
+from fmnist.gate.verdict import Rule
 from fmnist.registry.base import ModelVersion
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A test image that was named wrong; ``pixels`` are 784 bytes (28x28 uint8), None if not to be had."""
+    """A misclassified test image; ``pixels`` are 784 bytes (28x28 uint8), None if not available."""
 
     error: SampleError
     pixels: bytes | None
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One version. ``result`` is None if it was never tested, or if what it carries is broken;
-    ``troubles`` tell what could not be read, for people. ``tenures`` are the times that it served,
-    oldest first. ``kept`` is false where the result is a merge request's, which the version does not carry.
+class VersionEntry:
+    """One version of the model.
+
+    Attributes:
+        result: None if it was never tested, or if its verdict is broken.
+        evidence: None without a result, or if it cannot be read.
+        pictures: the most confident errors.
+        troubles: what could not be read, for people.
+        tenures: the times that it was champion, oldest first.
+        kept: false if the result is a merge request's, which is not kept with the version.
     """
 
     version: ModelVersion
@@ -46,36 +53,60 @@ class Entry:
         return status(self.tenures)
 
     @property
+    def badges(self) -> tuple[str, ...]:
+        """The status, then words for its place as champion, synthetic data, and missing parts."""
+        marks = {
+            self.serving: bool(self.serving),
+            "synthetic": self.synthetic,
+            "incomplete": bool(self.result and self.troubles),
+        }
+        return (self.status, *(word for word, holds in marks.items() if holds))
+
+    @property
+    def broken(self) -> tuple[Rule, ...]:
+        """The rules that it breaks."""
+        return self.result.verdict.broken if self.result else ()
+
+    @property
+    def accuracy(self) -> Rule | None:
+        """The rule about accuracy."""
+        rules = self.result.verdict.rules if self.result else ()
+        return next((rule for rule in rules if rule.name == "accuracy"), None)
+
+    @property
     def remarks(self) -> tuple[str, ...]:
-        """What the verdict alone does not tell, each for people."""
-        said = []
+        """Sentences for people on the circumstances of the verdict."""
+        remarks = []
         if not self.kept:
-            said.append("Judged for a merge request: the version does not carry this verdict.")
+            remarks.append("Judged for a merge request: this verdict is not kept with the version.")
         if self.tenures and self.status == "refused":
-            said.append(f"Refused after it served; now: {self.serving}.")
-        return tuple(said)
+            remarks.append(f"Refused after it served; now: {self.serving}.")
+        return tuple(remarks)
 
     @property
     def synthetic(self) -> bool:
-        """Whether trained or tested on drawn images."""
+        """Whether it was trained or tested on synthetic images."""
         trained_on = self.version.metadata.provenance.train_data.origin
         return trained_on == "synthetic" or (self.result is not None and self.result.synthetic)
 
 
 @dataclass(frozen=True)
 class Report:
-    """All versions of ``model``, newest first; ``made`` is ISO 8601 in UTC.
+    """All versions of a model.
 
-    ``subject`` is the version that the report was made for: the one just tested, else the newest.
+    Attributes:
+        made: ISO 8601, UTC.
+        entries: newest version first.
+        subject: number of the version that the report is about: the one just tested, else the newest.
     """
 
     model: str
     made: str
-    entries: tuple[Entry, ...]
+    entries: tuple[VersionEntry, ...]
     subject: int
     classes: tuple[str, ...]
 
     @property
-    def entry(self) -> Entry:
-        """The subject's."""
+    def entry(self) -> VersionEntry:
+        """The entry of the subject."""
         return next(entry for entry in self.entries if entry.version.number == self.subject)

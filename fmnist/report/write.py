@@ -4,10 +4,9 @@ from pathlib import Path
 
 from fmnist.errors import ConfigError
 from fmnist.files.atomic import write_atomically
-from fmnist.report.html import to_html
 from fmnist.report.machine import to_json, to_metrics
-from fmnist.report.markdown import to_markdown, to_note
 from fmnist.report.model import Report
+from fmnist.report.pages import to_html, to_markdown, to_note
 
 
 def write(report: Report, folder: Path) -> list[Path]:

@@ -16,7 +16,7 @@ from fmnist.gate.evidence import (
 from fmnist.gate.result import GateResult
 from fmnist.gate.verdict import Interval, Outcome, Rule
 from fmnist.registry.base import ModelVersion
-from fmnist.report.model import Entry, Picture, Report
+from fmnist.report.model import Picture, Report, VersionEntry
 from tests.support.bundles import make_bundle
 from tests.support.results import make_result, make_rule
 
@@ -46,15 +46,15 @@ def make_evidence(*rules: Rule, **changes: Any) -> Evidence:
     return replace(evidence, **changes)
 
 
-def make_entry(version: ModelVersion, *rules: Rule, evidence: bool = True, **changes: Any) -> Entry:
+def make_entry(version: ModelVersion, *rules: Rule, evidence: bool = True, **changes: Any) -> VersionEntry:
     result: GateResult = make_result(version, *(rules or (make_rule("accuracy"),)), **changes)
     if not evidence:
-        return Entry(version, result, None, (), ())
+        return VersionEntry(version, result, None, (), ())
     made = make_evidence(*result.verdict.rules)
     pictures = tuple(Picture(error, bytes(range(256)) * 3 + bytes(16)) for error in made.errors)
-    return Entry(version, result, made, pictures, ())
+    return VersionEntry(version, result, made, pictures, ())
 
 
-def make_report(*entries: Entry, subject: int | None = None) -> Report:
+def make_report(*entries: VersionEntry, subject: int | None = None) -> Report:
     number = entries[0].version.number if subject is None else subject
     return Report(MODEL_NAME, "2026-01-04T10:11:12+00:00", entries, number, CLASSES)
