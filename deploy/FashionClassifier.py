@@ -3,6 +3,7 @@
 import base64
 import gc
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,14 @@ from google.protobuf import json_format  # type: ignore[import-untyped]
 from seldon_core.proto.prediction_pb2 import Feedback, SeldonMessage
 
 from fmnist.core.bundle import open_bundle
+from fmnist.core.logs import VARIABLE, bind, configure
 from fmnist.errors import FmnistError, IntegrityError, PayloadError
 from fmnist.serving.codecs.seldon_v1 import Message
 from fmnist.serving.model import Service, class_counts
 from fmnist.serving.openapi import openapi, page
 from fmnist.serving.seldon import blueprint
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("fmnist.serving")
 
 
 class FashionClassifier:
@@ -30,6 +32,7 @@ class FashionClassifier:
     def __init__(self, bundle: str = "/model", version: str | int = "0") -> None:
         opened = open_bundle(Path(bundle))
         self._version = str(version)
+        self._provenance = opened.metadata.provenance
         self._service = Service(opened, self._version)
         # seldon-core's seam for a blueprint on its Flask app.
         self.model_error_handler = blueprint(page(opened, self._version), openapi(opened, self._version))
@@ -48,6 +51,12 @@ class FashionClassifier:
         # Python collects the whole heap only when a quarter of it is new. protobuf without its
         # C extension leaves a megabyte of cycles per message: what is here now shall not count.
         gc.freeze()
+        if os.environ.get(VARIABLE):
+            # Otherwise lines stay in the form that seldon-core gives them.
+            configure()
+        commit = self._provenance.train_data.commit
+        bind(version=self._version, data_commit=commit, run=self._provenance.run)
+        logger.info("version %s serves, trained on data commit %s", self._version, commit)
 
     def predict_raw(self, request: object) -> Message | SeldonMessage:
         """REST gives and takes dicts, gRPC SeldonMessages.

@@ -1,19 +1,23 @@
-"""How the programs that pipelines run begin and end.
+"""Options, start and end of the programs that pipelines run.
 
-Whatever goes wrong ends with an exit code that is not 0: nothing else tells the worker that a job failed.
+Every failure ends with an exit code that is not 0: only that tells the worker that a job failed.
 """
 
+import logging
 import signal
 import sys
 from pathlib import Path
 
 import click
 
+from fmnist.core.logs import configure
 from fmnist.errors import FmnistError
 from fmnist.settings import PROJECT
 
+logger = logging.getLogger(__name__)
+
 PFS = Path("/pfs")
-"""Where the worker puts inputs, each in a folder of its name, and looks for results, in ``out``."""
+"""Folder of the worker: inputs in folders of their names, results in ``out``."""
 
 SEARCH_SECONDS = 20 * 3600.0
 """How long a search may take."""
@@ -36,7 +40,7 @@ experiment = click.option(
     type=click.Path(dir_okay=False, path_type=Path),
     default=PROJECT / "adaptive.yaml",
     show_default=True,
-    help="The experiment file; what is beside it is the code that trials run.",
+    help="The experiment file; trials run the code in its folder.",
 )
 
 
@@ -44,12 +48,13 @@ def run(command: click.Command) -> None:
     """Run a program's command line; the project's errors become their exit codes."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
+        configure()
         command()
     except FmnistError as error:
-        click.echo(f"fmnist: {error}", err=True)
+        logger.error("fmnist: %s", error)
         sys.exit(error.exit_code)
 
 
 def say(text: str) -> None:
     """A line for the job's log."""
-    click.echo(text, err=True)
+    logger.info(text)

@@ -1,4 +1,4 @@
-"""The report on all versions, from this machine's engines."""
+"""Collect the report on all versions from this machine's engines."""
 
 from datetime import UTC, datetime
 

@@ -1,20 +1,17 @@
-"""What fmnist-nightly runs: ``python3 -m fmnist.jobs.retrain``."""
+"""Program of fmnist-nightly: ``python3 -m fmnist.jobs.retrain``."""
 
-import json
 from pathlib import Path
 
 import click
 
-from fmnist import settings
-from fmnist import wiring as engines
+from fmnist import wiring
 from fmnist.core.fashion_mnist import MODEL_NAME, TRAIN
-from fmnist.data.base import Commit
+from fmnist.core.logs import bind
 from fmnist.data.quality import validate
-from fmnist.files.atomic import write_atomically
 from fmnist.jobs.program import experiment, out, run, say, seconds
-from fmnist.registry.base import ModelVersion
-from fmnist.retraining.training import RESULT, SCHEMA_VERSION, train_on
-from fmnist.wiring import cluster_of
+from fmnist.retraining.decide import decide
+from fmnist.retraining.training import NoTraining, train_on, write_result
+from fmnist.settings import from_environment
 
 
 @click.command()
@@ -28,32 +25,19 @@ def retrain(file: Path, seconds: float, out: Path) -> None:
     Example:
       python3 -m fmnist.jobs.retrain --out /tmp
     """
-    own = settings.from_environment()
-    cluster = cluster_of(own)
+    settings = from_environment()
+    cluster = wiring.cluster_of(settings)
     head = cluster.store.get(TRAIN.repo)
-    number = engines.champion(own, MODEL_NAME)
+    bind(data_commit=head.id)
+    number = wiring.champion(settings, MODEL_NAME)
     champion = cluster.registry.get(MODEL_NAME, number) if number else None
-    if champion and has_seen(champion, head):
-        say(f"{MODEL_NAME} {champion.number}, the champion, was trained on what {head.repo}@{head.id} holds")
-        nothing = {"schema_version": SCHEMA_VERSION, "commit": head.id, "champion": champion.number}
-        write_atomically(out / RESULT, json.dumps(nothing, indent=2) + "\n")
+    decision = decide(head, champion)
+    say(decision.reason)
+    if champion and not decision.train:
+        write_result(out, NoTraining(head.id, champion.number))
         return
-    say(f"{head.repo}@{head.id} has changed since {_who(champion)}")
-    found = validate(cluster.store, head)
-    write_atomically(out / RESULT, train_on(found, head.id, file, cluster, seconds, say).text())
-
-
-def has_seen(champion: ModelVersion, head: Commit) -> bool:
-    """Whether the champion was trained on the very files of this commit."""
-    seen = champion.metadata.provenance.train_data.sha256
-    return dict(seen) == {file.name: file.sha256 for file in head.files}
-
-
-def _who(champion: ModelVersion | None) -> str:
-    if champion is None:
-        return "nothing: there is no champion yet"
-    data = champion.metadata.provenance.train_data
-    return f"{champion.model} {champion.number}, the champion, was trained on {data.repo}@{data.commit}"
+    validation = validate(cluster.store, head)
+    write_result(out, train_on(validation, head.id, file, cluster, seconds, say))
 
 
 if __name__ == "__main__":

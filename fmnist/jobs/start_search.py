@@ -1,20 +1,19 @@
-"""What fmnist-train runs: ``python3 -m fmnist.jobs.start_search``."""
+"""Program of fmnist-train: ``python3 -m fmnist.jobs.start_search``."""
 
 from pathlib import Path
 
 import click
 
-from fmnist import settings
-from fmnist import wiring as engines
+from fmnist import wiring
 from fmnist.core.fashion_mnist import TRAIN
+from fmnist.core.logs import bind
 from fmnist.data.base import DataStore
 from fmnist.data.quality import Validation
 from fmnist.errors import IntegrityError, NotFoundError
-from fmnist.files.atomic import write_atomically
 from fmnist.jobs.program import PFS, experiment, out, run, say, seconds
 from fmnist.jobs.validate_data import RESULT as VALIDATION
-from fmnist.retraining.training import RESULT, train_on
-from fmnist.wiring import cluster_of
+from fmnist.retraining.training import train_on, write_result
+from fmnist.settings import from_environment
 
 _VALIDATED = "fmnist-validate"
 
@@ -36,29 +35,31 @@ def start_search(commit: str, folder: Path, file: Path, seconds: float, out: Pat
     Example:
       python3 -m fmnist.jobs.start_search --commit 8d0b3f… --input /tmp/validated --out /tmp
     """
-    own = settings.from_environment()
-    cluster = cluster_of(own)
-    raw = engines.pipeline_server(own).origin(_VALIDATED, commit, TRAIN.repo)
-    found = _validation(folder, cluster.store, raw)
-    write_atomically(out / RESULT, train_on(found, raw, file, cluster, seconds, say).text())
+    settings = from_environment()
+    cluster = wiring.cluster_of(settings)
+    raw = wiring.pipeline_server(settings).origin(_VALIDATED, commit, TRAIN.repo)
+    bind(data_commit=raw)
+    validation = _validation(folder, cluster.store, raw)
+    write_result(out, train_on(validation, raw, file, cluster, seconds, say))
 
 
 def _validation(folder: Path, store: DataStore, raw: str) -> Validation:
-    """What was found in the data commit ``raw``.
+    """The validation of the data commit ``raw``.
 
-    Pachyderm does not validate the same content twice, so it may name an earlier commit with the same files.
+    It may name an earlier commit with the same files: Pachyderm does not process the same content twice.
     """
     file = folder / VALIDATION
     try:
-        found = Validation.read(file.read_text(), str(file))
+        validation = Validation.read(file.read_text(), str(file))
     except OSError as error:
         raise NotFoundError(f"{file}: cannot be read: {error.strerror}") from error
-    held = {one.name: one.sha256 for one in store.get(TRAIN.repo, raw).files}
-    if held != dict(found.files):
+    files = {entry.name: entry.sha256 for entry in store.get(TRAIN.repo, raw).files}
+    if files != dict(validation.files):
         raise IntegrityError(
-            f"{file}: is of {found.repo}@{found.commit}, whose files are not those of {TRAIN.repo}@{raw}"
+            f"{file}: is of {validation.repo}@{validation.commit}, whose files are not those of "
+            f"{TRAIN.repo}@{raw}"
         )
-    return found
+    return validation
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ Determined starts it by the experiment file's ``entrypoint``, ``fmnist train`` a
 TensorFlow is imported only when a training begins, so that a wrong file is told at once.
 """
 
+import logging
 import signal
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from pathlib import Path
 import click
 
 from fmnist.core.fashion_mnist import TRAIN
+from fmnist.core.logs import bind, configure
 from fmnist.core.machine import usable_cores
 from fmnist.core.names import folder_name
 from fmnist.data.fetch import load, newest_data
@@ -37,6 +39,8 @@ from fmnist.training.process import end_with_parent
 from fmnist.training.progress import Silent, shown
 from fmnist.training.resume import unfinished
 from fmnist.wiring import data_store, for_each_slot, open_run, open_trial
+
+logger = logging.getLogger("fmnist.jobs.train")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -92,6 +96,7 @@ def _command(
 
 def _train_trial(settings: Settings, threads: int | None) -> None:
     """The checkpoint goes where the cluster keeps them, and is gone here afterwards."""
+    configure()
     for_each_slot(settings)
     store = data_store(settings)
     with (
@@ -100,6 +105,8 @@ def _train_trial(settings: Settings, threads: int | None) -> None:
         tempfile.TemporaryDirectory(prefix="fmnist-") as folder,
     ):
         commit = head_at(store, wanted(trial.data, TRAIN), trial.began)
+        bind(data_commit=commit.id)
+        logger.info("training on %s@%s", commit.repo, commit.id)
         job = TrainingJob(
             experiment=trial.experiment,
             hyperparameters=Hyperparameters.read(trial.hyperparameters),

@@ -1,15 +1,16 @@
-"""What fmnist-validate runs: ``python3 -m fmnist.jobs.validate_data``."""
+"""Program of fmnist-validate: ``python3 -m fmnist.jobs.validate_data``."""
 
 from pathlib import Path
 
 import click
 
-from fmnist import settings
-from fmnist import wiring as engines
+from fmnist import wiring
 from fmnist.core.fashion_mnist import TRAIN
+from fmnist.core.logs import bind
 from fmnist.data.quality import validate
 from fmnist.files.atomic import write_atomically
 from fmnist.jobs.program import out, run, say
+from fmnist.settings import from_environment
 
 RESULT = "validation.json"
 
@@ -26,7 +27,8 @@ def validate_data(commit: str, out: Path) -> None:
     Example:
       FMNIST_DATA_STORE=pachyderm python3 -m fmnist.jobs.validate_data --commit 8d0b3f… --out /tmp
     """
-    store = engines.data_store(settings.from_environment())
+    store = wiring.data_store(from_environment())
+    bind(data_commit=commit)
     say(f"checking {TRAIN.repo}@{commit}")
     found = validate(store, store.get(TRAIN.repo, commit))
     write_atomically(out / RESULT, found.text())

@@ -1,4 +1,4 @@
-"""Where a model version comes from: the chain from its number back to data commit and code."""
+"""Lineage of a model version: the chain from its number back to data commit and code."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ from fmnist.registry.base import ModelVersion
 
 @dataclass(frozen=True)
 class GateSummary:
-    """How the version did in the gate. ``accuracy`` is 0-1 on the images of ``test_data``.
+    """Verdict of the gate. ``accuracy`` is 0-1 on the images of ``test_data``.
 
-    ``passed`` is also true where ``override`` tells who forced it, and why, although rules are ``broken``.
+    ``passed`` is also true if rules are ``broken`` and ``override`` tells who overrode them, and why.
     """
 
     passed: bool
@@ -28,7 +28,7 @@ class Lineage:
     """The chain, newest link first. ``gate`` is None if the version was never tested.
 
     ``created`` is when the version was registered, ``trained`` when its checkpoint was written;
-    ``parent_run`` is the run whose checkpoint the training went on from.
+    ``parent_run`` is the run whose checkpoint the training resumed from.
     """
 
     model: str
@@ -72,13 +72,13 @@ def lineage_of(version: ModelVersion) -> Lineage:
 
 def chain(lineage: Lineage) -> list[tuple[str, str]]:
     """The links as (name, what it is), for people; each was made from the one after it."""
-    went_on = f", went on from run {lineage.parent_run}" if lineage.parent_run else ""
+    resumed = f", resumed from run {lineage.parent_run}" if lineage.parent_run else ""
     served = f"{lineage.model} {lineage.version}, dataset={lineage.dataset}"
     return [
         ("version", f"{served}, registered {lineage.created}"),
         ("gate", _gate_line(lineage.gate)),
         ("checkpoint", f"bundle {lineage.bundle_sha256}, {lineage.network}, written {lineage.trained}"),
-        ("run", f"{lineage.run} of experiment {lineage.experiment}{went_on}"),
+        ("run", f"{lineage.run} of experiment {lineage.experiment}{resumed}"),
         ("data", _data_line(lineage.train_data)),
         ("code", f"git {lineage.git_commit}"),
     ]

@@ -82,10 +82,10 @@ def test_an_untested_version_says_so(version: ModelVersion) -> None:
     assert dict(chain(found))["gate"] == "not tested yet; run fmnist gate"
 
 
-def test_the_run_that_a_training_went_on_from_is_named(version: ModelVersion) -> None:
+def test_the_run_that_a_training_resumed_from_is_named(version: ModelVersion) -> None:
     provenance = replace(version.metadata.provenance, parent_run="run-7")
-    went_on = replace(version, metadata=replace(version.metadata, provenance=provenance))
-    assert dict(chain(lineage_of(went_on)))["run"].endswith("went on from run run-7")
+    resumed = replace(version, metadata=replace(version.metadata, provenance=provenance))
+    assert dict(chain(lineage_of(resumed)))["run"].endswith("resumed from run run-7")
 
 
 def test_a_gate_result_for_another_bundle_breaks_the_chain(version: ModelVersion) -> None:
