@@ -11,8 +11,10 @@ unexport PYTHONDONTWRITEBYTECODE
 PLATFORM := $(shell uname -sm | sed -e 's/Linux x86_64/linux-x86_64/' -e 's/Linux aarch64/linux-arm64/' -e 's/Darwin arm64/macos-arm64/' -e 's/ /-/')
 BIN := .venv/bin
 UV := .uv/bin/uv
+# Whoever names a cluster's server needs its client.
+ENGINES := $(if $(strip $(DET_MASTER)$(PACHD_ADDRESS)$(FMNIST_TRACKING_URI)$(FMNIST_CATALOGUE_URI)),extras,setup)
 
-.PHONY: help setup dev demo up down gate ci-local test contract-real lint fmt bench kills lock clean
+.PHONY: help setup extras dev demo up down gate ci-local test contract-real lint fmt bench kills lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +22,8 @@ help: ## Show this list
 setup: .venv/.ready .venv-serve/.ready ## Build .venv and .venv-serve from the locks, and this machine's key
 	@scripts/dvc-scm
 	@scripts/gate-key
+
+extras: setup .venv/.extras ## Add to .venv the clients of clusters, mlflow ui, W&B, Optuna's dashboard, DVC on S3
 
 dev: setup .venv/.dev ## Add what the tests and checks need to .venv
 
@@ -33,7 +37,10 @@ requirements/%-$(PLATFORM).txt:
 .venv/.ready: requirements/venv-$(PLATFORM).txt $(UV)
 	@scripts/environment .venv $<
 
-# The same packages and those of the tests; what a user needs is a part of it.
+# Each environment holds the smaller ones: one that is up to date stays as it is.
+.venv/.extras: requirements/extras-$(PLATFORM).txt .venv/.ready
+	@if [ ! .venv/.dev -nt .venv/.ready ]; then scripts/environment .venv $<; fi; touch $@
+
 .venv/.dev: requirements/dev-$(PLATFORM).txt .venv/.ready
 	@scripts/environment .venv $< && touch $@
 
@@ -43,33 +50,34 @@ requirements/%-$(PLATFORM).txt:
 .node/.ready: requirements/ci.txt requirements/node/package-lock.json $(UV)
 	@scripts/ci-tools
 
-demo: setup ## Walk the whole path: data commit, search, training, gate, served prediction
+demo: $(ENGINES) ## Run the whole path: data commit, search, training, gate, served prediction
 	@$(BIN)/fmnist demo
 
-up: setup ## Serve the champion, at first the newest version that passed the gate
+up: $(ENGINES) ## Serve the champion, at first the newest version that passed the gate
 	@$(BIN)/fmnist up
 
-down: ## Stop everything that runs
+down: ## Stop all deployments and processes
 	@if [ -x $(BIN)/fmnist ]; then $(BIN)/fmnist down; fi
 
-gate: setup ## Test the latest model version (or MODEL_VERSION=n) against gate.yaml
+gate: $(ENGINES) ## Test the latest model version (or MODEL_VERSION=n) against gate.yaml
 	@$(BIN)/pytest --junitxml=reports/gate.xml fmnist/test/test_model_accuracy.py
 
 ci-local: dev .node/.ready ## Run the pipeline that GitLab runs on master (or JOBS="lint unit"), without Docker
 	@scripts/ci-local $(JOBS)
 
 test: dev ## Run the tests
-	@$(BIN)/pytest --junitxml=reports/unit.xml
+	@$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile --junitxml=reports/unit.xml
+	@[ -x .node/bin/gitlab-ci-local ] || echo "fmnist: the tests of .gitlab-ci.yml were skipped: make .node/.ready installs what they need"
 
 contract-real: dev ## Hold the servers that PACHD_ADDRESS and DET_MASTER name to the contract
-	@$(BIN)/pytest -k real --timeout=900 tests/contract
+	@FMNIST_TEST_REAL=1 $(BIN)/pytest -k real --timeout=900 tests/contract
 
 lint: dev ## Check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-fmt: dev ## Put the code in order
+fmt: dev ## Format the code, and fix what ruff can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 

@@ -6,7 +6,6 @@ GITLAB_TRIGGER_TOKEN, since it starts a pipeline of version 1.
 
 import json
 import logging
-import os
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,6 +17,7 @@ from fmnist.clients import gitlab as gitlab_module
 from fmnist.clients.gitlab import GitlabProject, Pipeline
 from fmnist.errors import ConfigError, FmnistError, UnavailableError
 from tests.support.gitlab import TOKEN, Canned, Gitlab, serving
+from tests.support.real import SERVERS
 
 VARIABLES = {"MODEL_NAME": "fashion-classifier", "MODEL_VERSION": "1"}
 
@@ -47,9 +47,9 @@ def either(request: pytest.FixtureRequest) -> GitlabProject:
     if request.param == "in-process":
         project: GitlabProject = request.getfixturevalue("project")
         return project
-    if os.environ.get("FMNIST_TEST_GITLAB") != "1":
+    if SERVERS.get("FMNIST_TEST_GITLAB") != "1":
         pytest.skip("no GitLab server: FMNIST_TEST_GITLAB=1 is not set")
-    return GitlabProject.from_environment()
+    return GitlabProject.from_environment(SERVERS)
 
 
 def test_a_pipeline_is_started(either: GitlabProject) -> None:

@@ -4,7 +4,6 @@ The trainings take no time; everything between the command and the master is rea
 """
 
 import json
-import os
 import uuid
 from collections.abc import Iterator
 from functools import partial
@@ -27,6 +26,7 @@ from fmnist.settings import PROJECT, Settings
 from tests.support import fake_training as fake
 from tests.support.determined.server import Fault, serving
 from tests.support.determined.versions import MASTER, reachable_master
+from tests.support.real import SERVERS
 
 ASHA = (
     "searcher={name: adaptive_asha, metric: accuracy, smaller_is_better: false, time_metric: epochs, "
@@ -106,7 +106,7 @@ def test_a_search_begun_anew_is_another_experiment(own: Settings, _: str) -> Non
     assert len(experiments_of(own, name)) == 2
 
 
-@pytest.mark.skipif("DET_MASTER" in os.environ, reason="asks a server of ours to misbehave")
+@pytest.mark.skipif("DET_MASTER" in SERVERS, reason="asks a server of ours to misbehave")
 def test_a_search_whose_master_goes_away_goes_on_in_the_same_experiment(
     own: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

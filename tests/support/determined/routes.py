@@ -391,6 +391,18 @@ def delete_version(request: Request, name: str, number: str) -> Reply:
     return None
 
 
+@route("DELETE", "models/([^/]+)")
+def delete_model(request: Request, name: str) -> Reply:
+    del request.records.models[_model(request, name).name]
+    return None
+
+
+@route("DELETE", r"experiments/(\d+)")
+def delete_experiment(request: Request, number: str) -> Reply:
+    del request.records.experiments[_experiment(request, number).id]
+    return None
+
+
 def _user() -> bindings.v1User:
     return bindings.v1User(active=True, admin=True, username=USER, id=1)
 

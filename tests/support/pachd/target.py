@@ -14,13 +14,12 @@ from fmnist.data.pachyderm.store import PachydermStore
 from fmnist.settings import from_environment
 from fmnist.settings.pachd import Pachd
 from tests.support.pachd.server import MESSAGE_BYTES, PachdServer, serving
+from tests.support.real import SERVERS
 
 IN_PROCESS, REAL = "pachd-in-process", "pachd-real"
 _REAL_MESSAGE_BYTES = 19 * (1 << 20)
-_environment = dict(os.environ)
-
-KINDS = (IN_PROCESS, REAL) if _environment.get("PACHD_ADDRESS") else (IN_PROCESS,)
-"""The targets of this run: a real one only where PACHD_ADDRESS is set."""
+KINDS = (IN_PROCESS, REAL) if SERVERS.get("PACHD_ADDRESS") else (IN_PROCESS,)
+"""The targets of this run: a real one only if asked for it."""
 
 
 class Target:
@@ -87,7 +86,7 @@ def target_of(kind: str, folder: Path) -> Iterator[Target]:
         with serving() as server:
             yield Target(server.pachd, server, folder)
         return
-    pachd = from_environment({**_environment, "FMNIST_DATA_STORE": "pachyderm"}).pachd
+    pachd = from_environment({**os.environ, **SERVERS, "FMNIST_DATA_STORE": "pachyderm"}).pachd
     assert pachd
     target = Target(pachd, None, folder)
     try:
