@@ -18,7 +18,7 @@ Weights = Mapping[int, int]
 
 
 class Phase(Enum):
-    """What a rollout waits for: the outcome of the action before."""
+    """Action whose outcome a rollout waits for, or how it starts and ends."""
 
     PLANNED = auto()
     INTERRUPTED = auto()
@@ -41,8 +41,7 @@ class Rollout:
         target: version that is to have all traffic in the end.
         takeover: what is recorded of it; None if the history says already that the target serves.
         before: split that is restored if the rollout fails.
-        splits: still to be made, in order; the last gives all traffic to the target. The first of them is
-            the current one from when it is set until the next is.
+        splits: the current and those to come, in order; the last gives all traffic to the target.
         retiring: versions still to be removed, once the target was seen to serve.
         is_restored: whether ``before`` was restored, as far as it could be.
         failure: the error that made it fail.
@@ -97,14 +96,7 @@ class Apply:
 
 @dataclass(frozen=True)
 class SetWeights:
-    """Weights the traffic."""
-
-    split: Weights
-
-
-@dataclass(frozen=True)
-class RestoreTraffic:
-    """Give the traffic back, if that is still possible."""
+    """Split the traffic."""
 
     split: Weights
 
@@ -126,7 +118,7 @@ class Done:
     """Nothing is left to do; the rollout's ``failure`` says whether it failed."""
 
 
-Action = RecordEvent | Apply | SetWeights | RestoreTraffic | Verify | Remove | Done
+Action = RecordEvent | Apply | SetWeights | Verify | Remove | Done
 
 
 def planned(target: int, takeover: Takeover | None, deployments: Sequence[Deployment]) -> Rollout:
@@ -136,8 +128,7 @@ def planned(target: int, takeover: Takeover | None, deployments: Sequence[Deploy
 
 def interrupted(takeover: Takeover, before: Weights) -> Rollout:
     """A takeover of which only the beginning was recorded; its outcome is to be seen and recorded."""
-    target = takeover.version
-    return Rollout(target, takeover, before, ({target: 100},), Phase.INTERRUPTED)
+    return Rollout(takeover.version, takeover, before, ({takeover.version: 100},), Phase.INTERRUPTED)
 
 
 Step = tuple[Rollout, Action]
@@ -198,7 +189,7 @@ def _restore(rollout: Rollout, seen: Observation) -> Step:
     rollout = replace(rollout, is_restored=True)
     if not can_be or (seen.split == split and not seen.failure):
         return _settle(rollout, seen)
-    return replace(rollout, phase=Phase.RESTORING), RestoreTraffic(split)
+    return replace(rollout, phase=Phase.RESTORING), SetWeights(split)
 
 
 def _settle(rollout: Rollout, seen: Observation) -> Step:
@@ -216,9 +207,8 @@ def _settled(rollout: Rollout, seen: Observation) -> Step:
 def _record(rollout: Rollout, seen: Observation, event: EventType) -> Step:
     if rollout.takeover is None:
         return _done(rollout, seen)
-    note = None
-    if event is EventType.FAILED:
-        note = str(rollout.failure or "it was interrupted before the version served")
+    why = str(rollout.failure or "it was interrupted before the version served")
+    note = why if event is EventType.FAILED else None
     return replace(rollout, phase=Phase.RECORDING), RecordEvent(event, note)
 
 
@@ -279,39 +269,30 @@ def run(
     Raises:
         FmnistError: the rollout's failure, after the traffic was given back and that was recorded.
     """
+
+    def act(action: Action) -> int | None:
+        match action:
+            case RecordEvent():
+                record(action)
+            case Apply(version):
+                platform.apply(version, bundle_of(version))
+            case SetWeights(split):
+                platform.set_weights(split)
+            case Remove(version):
+                platform.remove(version)
+            case Verify() if seen.split:
+                return ask(seen.deployments[0].url)
+        return None
+
     seen = Observation(tuple(platform.deployments()))
     rollout, action = step(rollout, seen)
     while not isinstance(action, Done):
         answering, failure = None, None
         try:
-            answering = _act(action, seen, platform, bundle_of, ask, record)
+            answering = act(action)
         except FmnistError as error:
             failure = error
         seen = Observation(tuple(platform.deployments()), answering, failure)
         rollout, action = step(rollout, seen)
     if rollout.failure:
         raise rollout.failure
-
-
-def _act(
-    action: Action,
-    seen: Observation,
-    platform: Platform,
-    bundle_of: Callable[[int], Bundle],
-    ask: Callable[[str], int],
-    record: Callable[[RecordEvent], None],
-) -> int | None:
-    match action:
-        case RecordEvent():
-            record(action)
-        case Apply(version):
-            platform.apply(version, bundle_of(version))
-        case SetWeights(split) | RestoreTraffic(split):
-            platform.set_weights(split)
-        case Remove(version):
-            platform.remove(version)
-        case Verify() if seen.split:
-            return ask(seen.deployments[0].url)
-        case _:
-            pass
-    return None

@@ -20,7 +20,6 @@ from fmnist.deployment.rollout import (
     Phase,
     RecordEvent,
     Remove,
-    RestoreTraffic,
     Rollout,
     SetWeights,
     Verify,
@@ -63,11 +62,11 @@ SERVES = replace(SHIFTED, answering=3)
         (Phase.STARTING, APPLIED, SetWeights({3: 100}), Phase.SHIFTING),
         (Phase.STARTING, replace(BEFORE, failure=FAILURE), Verify(), Phase.SETTLING),
         (Phase.SHIFTING, SHIFTED, Verify(), Phase.VERIFYING),
-        (Phase.SHIFTING, replace(APPLIED, failure=FAILURE), RestoreTraffic({2: 100}), Phase.RESTORING),
+        (Phase.SHIFTING, replace(APPLIED, failure=FAILURE), SetWeights({2: 100}), Phase.RESTORING),
         (Phase.VERIFYING, SERVES, Remove(2), Phase.RETIRING),
         (Phase.VERIFYING, _seen((3, 100), answering=3), RecordEvent(EventType.SERVES), Phase.RECORDING),
-        (Phase.VERIFYING, replace(SHIFTED, answering=2), RestoreTraffic({2: 100}), Phase.RESTORING),
-        (Phase.VERIFYING, replace(SHIFTED, failure=FAILURE), RestoreTraffic({2: 100}), Phase.RESTORING),
+        (Phase.VERIFYING, replace(SHIFTED, answering=2), SetWeights({2: 100}), Phase.RESTORING),
+        (Phase.VERIFYING, replace(SHIFTED, failure=FAILURE), SetWeights({2: 100}), Phase.RESTORING),
         # What would be restored no longer runs.
         (Phase.VERIFYING, _seen((3, 100), answering=2), Verify(), Phase.SETTLING),
         (Phase.RETIRING, _seen((3, 100)), RecordEvent(EventType.SERVES), Phase.RECORDING),
@@ -76,7 +75,7 @@ SERVES = replace(SHIFTED, answering=3)
         (Phase.RESTORING, APPLIED, Verify(), Phase.SETTLING),
         (Phase.INTERRUPTED, SHIFTED, Verify(), Phase.SETTLING),
         (Phase.SETTLING, SERVES, RecordEvent(EventType.SERVES), Phase.RECORDING),
-        (Phase.SETTLING, replace(SHIFTED, failure=FAILURE), RestoreTraffic({2: 100}), Phase.RESTORING),
+        (Phase.SETTLING, replace(SHIFTED, failure=FAILURE), SetWeights({2: 100}), Phase.RESTORING),
         (
             Phase.SETTLING,
             APPLIED,
@@ -115,7 +114,7 @@ def test_more_splits_are_made_and_verified_one_after_another() -> None:
     after, action = step(canary, _seen((2, 90), (3, 10), answering=2))
     assert (action, after.phase) == (SetWeights({3: 100}), Phase.SHIFTING)
     after, action = step(canary, _seen((2, 90), (3, 10), failure=FAILURE))
-    assert (action, after.failure) == (RestoreTraffic({2: 100}), FAILURE)
+    assert (action, after.failure) == (SetWeights({2: 100}), FAILURE)
 
 
 _VERSIONS = st.integers(1, 4)
@@ -155,7 +154,7 @@ def test_whatever_is_seen_it_ends_and_traffic_always_goes_somewhere(
         if isinstance(action, Remove):
             assert seen.weight(action.version) == 0
             assert action.version != rollout.target
-        if isinstance(action, SetWeights | RestoreTraffic):
+        if isinstance(action, SetWeights):
             assert sum(action.split.values()) == 100
         if isinstance(action, RecordEvent):
             events.append(action.event)
