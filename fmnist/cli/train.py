@@ -49,11 +49,8 @@ def train(
         {
             "checkpoint": str(bundle.folder),
             "sha256": bundle.sha256,
-            "experiment": metadata.provenance.experiment,
-            "run": metadata.provenance.run,
+            **metadata.provenance.fields(),
             "epochs": metadata.epochs,
-            "dataset": metadata.provenance.train_data.origin,
-            "data_commit": metadata.provenance.train_data.commit,
             "metrics": metadata.metrics,
         }
     )

@@ -37,7 +37,7 @@ def version_document(version: "ModelVersion") -> dict[str, Any]:
         "model": version.model,
         "version": version.number,
         "created": version.created,
-        "dataset": _origin(version),
+        **version.metadata.provenance.fields(),
         "bundle_sha256": version.bundle_sha256,
         "network": version.metadata.network,
         "metrics": dict(version.metadata.metrics),

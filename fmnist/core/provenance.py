@@ -3,6 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+PROVENANCE_FIELDS = (
+    "experiment",
+    "run",
+    "parent_run",
+    "git_commit",
+    "train_data_repo",
+    "train_data_commit",
+    "data_origin",
+)
+"""Names under which trackers, registries, checkpoints and predictions show a model's provenance."""
+
 
 @dataclass(frozen=True)
 class DataReference:
@@ -16,7 +27,7 @@ class DataReference:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a checkpoint comes from.
+    """Origin of a checkpoint.
 
         >>> from pathlib import Path
         >>> from fmnist import open_bundle
@@ -24,9 +35,11 @@ class Provenance:
         >>> provenance.train_data.repo
         'fmnist-train-raw'
 
-    ``run`` is the tracker's id of the training, ``parent_run`` the one whose checkpoint it went on
-    from; ``git_commit`` is ``unknown`` outside a git checkout and ends in ``-dirty`` when the
-    working tree differed from it.
+    Attributes:
+        run: the tracker's id of the training.
+        parent_run: the run whose checkpoint the training continued from, if any.
+        git_commit: ``unknown`` outside a git checkout; ends in ``-dirty`` when the working tree differed.
+        created: time at which the checkpoint was written, ISO 8601.
     """
 
     experiment: str
@@ -38,3 +51,20 @@ class Provenance:
     threads: int
     onednn: bool
     created: str
+
+    def fields(self) -> dict[str, str]:
+        """The same keys and values everywhere: a commit found in a prediction finds run and version.
+
+        Versions registered before have ``data_commit`` (at Determined ``repo@id``) and ``dataset`` instead.
+        """
+        data = self.train_data
+        values = (
+            self.experiment,
+            self.run,
+            self.parent_run,
+            self.git_commit,
+            data.repo,
+            data.commit,
+            data.origin,
+        )
+        return {name: value for name, value in zip(PROVENANCE_FIELDS, values, strict=True) if value}

@@ -215,15 +215,8 @@ class MlflowRegistry:
 
 
 def _tags(bundle: Bundle) -> dict[str, str]:
-    """``bundle_sha256`` and ``metadata`` are read back; the others are for who looks with MLflow's pages."""
-    provenance = bundle.metadata.provenance
-    tags = {
-        "bundle_sha256": bundle.sha256,
-        "dataset": provenance.train_data.origin,
-        "data_commit": provenance.train_data.commit,
-        "experiment": provenance.experiment,
-        "git_commit": provenance.git_commit,
-    }
+    """Tags of a new version; ``bundle_sha256`` and ``metadata`` are read back, the others are for people."""
+    tags = {"bundle_sha256": bundle.sha256, **bundle.metadata.provenance.fields()}
     text = _metadata_text(bundle)
     return tags if len(text) > _LONGEST_TAG else {**tags, "metadata": text}
 

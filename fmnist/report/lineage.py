@@ -1,5 +1,6 @@
 """Lineage of a model version: the chain from its number back to data commit and code."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fmnist.core.provenance import DataReference
@@ -25,25 +26,31 @@ class GateSummary:
 
 @dataclass(frozen=True)
 class Lineage:
-    """The chain, newest link first. ``gate`` is None if the version was never tested.
+    """The chain from a version back to data and code, with ``Provenance.fields``.
 
-    ``created`` is when the version was registered, ``trained`` when its checkpoint was written;
-    ``parent_run`` is the run whose checkpoint the training resumed from.
+    Attributes:
+        created: time of the registration.
+        gate: None if the version was never tested.
+        trained: time at which the checkpoint was written.
+        train_data_sha256: digest by file name.
+        parent_run: the run whose checkpoint the training continued from, if any.
     """
 
     model: str
     version: int
     created: str
-    dataset: str
     gate: GateSummary | None
     bundle_sha256: str
     network: str
     trained: str
-    run: str
-    parent_run: str | None
+    train_data_sha256: Mapping[str, str]
     experiment: str
-    train_data: DataReference
+    run: str
     git_commit: str
+    train_data_repo: str
+    train_data_commit: str
+    data_origin: str
+    parent_run: str | None = None
 
 
 def lineage_of(version: ModelVersion) -> Lineage:
@@ -57,29 +64,25 @@ def lineage_of(version: ModelVersion) -> Lineage:
         model=version.model,
         version=version.number,
         created=version.created,
-        dataset=provenance.train_data.origin,
         gate=_gate_summary(version),
         bundle_sha256=version.bundle_sha256,
         network=version.metadata.network,
         trained=provenance.created,
-        run=provenance.run,
-        parent_run=provenance.parent_run,
-        experiment=provenance.experiment,
-        train_data=provenance.train_data,
-        git_commit=provenance.git_commit,
+        train_data_sha256=provenance.train_data.sha256,
+        **provenance.fields(),
     )
 
 
 def chain(lineage: Lineage) -> list[tuple[str, str]]:
     """The links as (name, what it is), for people; each was made from the one after it."""
     resumed = f", resumed from run {lineage.parent_run}" if lineage.parent_run else ""
-    served = f"{lineage.model} {lineage.version}, dataset={lineage.dataset}"
+    served = f"{lineage.model} {lineage.version}, dataset={lineage.data_origin}"
     return [
         ("version", f"{served}, registered {lineage.created}"),
         ("gate", _gate_line(lineage.gate)),
         ("checkpoint", f"bundle {lineage.bundle_sha256}, {lineage.network}, written {lineage.trained}"),
         ("run", f"{lineage.run} of experiment {lineage.experiment}{resumed}"),
-        ("data", _data_line(lineage.train_data)),
+        ("data", _data_line(lineage.train_data_repo, lineage.train_data_commit, lineage.data_origin)),
         ("code", f"git {lineage.git_commit}"),
     ]
 
@@ -102,7 +105,8 @@ def _gate_summary(version: ModelVersion) -> GateSummary | None:
 def _gate_line(gate: GateSummary | None) -> str:
     if gate is None:
         return "not tested yet; run fmnist gate"
-    return f"{_outcome(gate)}, accuracy {gate.accuracy:.4f} on {_data_line(gate.test_data)}, {gate.time}"
+    data = _data_line(gate.test_data.repo, gate.test_data.commit, gate.test_data.origin)
+    return f"{_outcome(gate)}, accuracy {gate.accuracy:.4f} on {data}, {gate.time}"
 
 
 def _outcome(gate: GateSummary) -> str:
@@ -114,5 +118,5 @@ def _outcome(gate: GateSummary) -> str:
     return f"refused {broken}"
 
 
-def _data_line(data: DataReference) -> str:
-    return f"{data.repo}@{data.commit} ({data.origin})"
+def _data_line(repo: str, commit: str, origin: str) -> str:
+    return f"{repo}@{commit} ({origin})"

@@ -12,16 +12,10 @@ from fmnist.serving.codecs.seldon_v1 import Message, read_request, write_answer
 
 def lineage_tags(bundle: Bundle, version: str) -> dict[str, str]:
     """Where the model comes from, as every answer's ``meta.tags`` says it."""
-    provenance = bundle.metadata.provenance
     return {
         "model": bundle.metadata.model,
         "model_version": version,
-        "train_data_repo": provenance.train_data.repo,
-        "train_data_commit": provenance.train_data.commit,
-        "data_origin": provenance.train_data.origin,
-        "experiment": provenance.experiment,
-        "run": provenance.run,
-        "git_commit": provenance.git_commit,
+        **bundle.metadata.provenance.fields(),
         "bundle_sha256": bundle.sha256,
     }
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 import psutil
 
 from fmnist.core.names import folder_name
+from fmnist.core.provenance import PROVENANCE_FIELDS
 from fmnist.errors import UnavailableError
 from fmnist.settings import Settings
 from fmnist.tracking.base import Decision, EpochReport
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from mlflow.entities import RunInfo
 
 _CONNECT_SECONDS = 10
-_TAGS = ("data_commit", "dataset", "git_commit")
-"""What ``start`` is told that says where a run comes from; the rest are MLflow's parameters."""
 _EVERY_EPOCH = "training/loss"
 _ERROR = "error"
 _JOB = "job"
@@ -123,8 +122,10 @@ class MlflowRun:
         with _errors_mapped(self._address):
             self._client.log_batch(
                 self._id,
-                params=[Param(name, str(value)) for name, value in known.items() if name not in _TAGS],
-                tags=[RunTag(name, str(value)) for name, value in known.items() if name in _TAGS],
+                params=[
+                    Param(name, str(value)) for name, value in known.items() if name not in PROVENANCE_FIELDS
+                ],
+                tags=[RunTag(name, str(value)) for name, value in known.items() if name in PROVENANCE_FIELDS],
             )
 
     def report(self, report: EpochReport) -> Decision:

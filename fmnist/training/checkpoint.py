@@ -30,8 +30,7 @@ def write_bundle(
     model: Any,
     job: TrainingJob,
     *,
-    run: str,
-    parent_run: str | None,
+    provenance: Provenance,
     epochs: int,
     metrics: Mapping[str, float],
     training: Dataset,
@@ -59,7 +58,7 @@ def write_bundle(
                 epochs=epochs,
                 hyperparameters=job.hyperparameters.model_dump(mode="json"),
                 metrics=dict(metrics),
-                provenance=_provenance(job, run, parent_run),
+                provenance=provenance,
                 known_answer=known,
                 reference=reference_statistics(training),
                 versions=package_versions(),
@@ -69,7 +68,8 @@ def write_bundle(
     return open_bundle(job.folder)
 
 
-def _provenance(job: TrainingJob, run: str, parent_run: str | None) -> Provenance:
+def provenance_of(job: TrainingJob, run: str, parent_run: str | None) -> Provenance:
+    """Provenance of the checkpoint that ``job`` writes now."""
     return Provenance(
         experiment=job.experiment,
         run=run,

@@ -47,7 +47,7 @@ def train(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | Non
     training, validation = split(dataset, hyperparameters.val_size)
 
     from fmnist.training import backend
-    from fmnist.training.checkpoint import write_bundle
+    from fmnist.training.checkpoint import provenance_of, write_bundle
     from fmnist.training.distributed import Collective
     from fmnist.training.trainer import Fitting
 
@@ -61,7 +61,8 @@ def train(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | Non
         progress.noted(f"going on after epoch {state.epoch} of {epochs}, where an earlier process ended")
     elif parent:
         fitting.start_from(parent.keras)
-    run.start(_parameters(job))
+    parent_run = parent.metadata.provenance.run if parent else None
+    run.start({**_parameters(job), **provenance_of(job, run.id, parent_run).fields()})
     reporter = Reporter(epochs, validation)
     reports = state.reports if state else ()
     decision = team.agreed(_replayed(reports, run, progress))
@@ -77,8 +78,7 @@ def train(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | Non
     bundle = write_bundle(
         fitting.model,
         job,
-        run=run.id,
-        parent_run=parent.metadata.provenance.run if parent else None,
+        provenance=provenance_of(job, run.id, parent_run),
         epochs=reports[-1].epoch,
         metrics=reports[-1].validation,
         training=training,
@@ -117,7 +117,4 @@ def _parameters(job: TrainingJob) -> dict[str, Any]:
         "seed": job.seed,
         "threads": job.threads,
         "parent": str(job.parent) if job.parent else None,
-        "dataset": job.train_data.origin,
-        "data_commit": job.train_data.commit,
-        "git_commit": job.git_commit,
     }

@@ -137,11 +137,11 @@ def printed(walked: Walked) -> Printed:
 def test_what_is_served_names_its_data_commit(walked: Walked, printed: Printed) -> None:
     (answer,) = json.loads(printed.prediction)
     lineage = json.loads(printed.lineage)
-    assert answer["tags"]["train_data_commit"] == lineage["train_data"]["commit"]
+    assert answer["tags"]["train_data_commit"] == lineage["train_data_commit"]
     assert answer["tags"]["run"] == lineage["run"] == walked.report["lineage"]["run"]
     assert answer["tags"]["data_origin"] == walked.report["dataset"]
     (newest, *_) = json.loads(printed.log)
-    assert newest["id"] == lineage["train_data"]["commit"]
+    assert newest["id"] == lineage["train_data_commit"]
 
 
 def test_the_readmes_snippet_sees_an_ankle_boot(printed: Printed) -> None:

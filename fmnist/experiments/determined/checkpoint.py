@@ -1,7 +1,7 @@
-"""What our checkpoints at a Determined master look like.
+"""Layout and metadata of a training's checkpoints at a Determined master.
 
-``bundle/`` holds the bundle, in the last checkpoint of a training; ``state/`` what a killed or paused
-training goes on from. Beside them Determined writes a metadata.json of its own.
+``bundle/`` holds the bundle, in the last checkpoint of a training; ``state/`` holds the state from which
+a killed or paused training resumes. Determined adds a metadata.json to the same folder.
 """
 
 from typing import Any
@@ -13,17 +13,15 @@ STATE = "state"
 
 
 def checkpoint_metadata(bundle: Bundle, steps: int) -> dict[str, Any]:
-    """What ``det model describe`` and ``det checkpoint describe`` show of a checkpoint.
+    """Metadata that ``det model describe`` and ``det checkpoint describe`` show.
 
-    ``steps`` must be those that its validation was reported with: that is how the master pairs them.
+    ``steps`` must be those with which its validation was reported: by them the master pairs the two.
     """
-    metadata, data = bundle.metadata, bundle.metadata.provenance.train_data
+    metadata = bundle.metadata
     return {
         "steps_completed": steps,
         "epochs": metadata.epochs,
         "accuracy": metadata.metrics.get("accuracy"),
         "bundle_sha256": bundle.sha256,
-        "data_commit": f"{data.repo}@{data.commit}",
-        "dataset": data.origin,
-        "git_commit": metadata.provenance.git_commit,
+        **metadata.provenance.fields(),
     }

@@ -101,13 +101,10 @@ def described(bundle: Bundle, checkpoint: bindings.v1Checkpoint) -> dict[str, An
     return {
         "bundle_sha256": bundle.sha256,
         "metadata": (bundle.folder / METADATA_FILE).read_bytes().decode(),
-        "dataset": provenance.train_data.origin,
-        "data_commit": f"{provenance.train_data.repo}@{provenance.train_data.commit}",
+        **provenance.fields(),
         "data_sha256": dict(provenance.train_data.sha256),
-        "experiment": provenance.experiment,
         "experiment_id": training.experimentId,
         "trial_id": training.trialId,
-        "git_commit": provenance.git_commit,
         "files": dict(metadata.files),
         **{f"validation_{name}": value for name, value in metadata.metrics.items()},
     }
@@ -115,14 +112,11 @@ def described(bundle: Bundle, checkpoint: bindings.v1Checkpoint) -> dict[str, An
 
 def notes(bundle: Bundle) -> str:
     """What Determined's page of the version shows, as Markdown."""
-    metadata, provenance = bundle.metadata, bundle.metadata.provenance
+    metadata = bundle.metadata
     rows = [
         ("Validation", ", ".join(f"{name} {value:.4f}" for name, value in metadata.metrics.items())),
         ("Network", f"{metadata.network}, {metadata.epochs} epochs"),
-        ("Data", f"{provenance.train_data.repo}@{provenance.train_data.commit}"),
-        ("Dataset", provenance.train_data.origin),
-        ("Code", f"git {provenance.git_commit}"),
-        ("Experiment", f"{provenance.experiment}, run {provenance.run}"),
+        *metadata.provenance.fields().items(),
         ("Hyperparameters", f"`{json.dumps(dict(metadata.hyperparameters), sort_keys=True)}`"),
         ("Bundle", f"SHA-256 `{bundle.sha256}`"),
     ]

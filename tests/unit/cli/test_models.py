@@ -62,7 +62,7 @@ def test_registering_again_gives_the_same_version(registered: Registered) -> Non
 
 def test_the_list_shows_the_newest_first_with_gate_and_origin() -> None:
     documents = json.loads(_run(models, "list", "--json"))
-    assert [(entry["version"], entry["dataset"], entry["gate"]) for entry in documents] == [
+    assert [(entry["version"], entry["data_origin"], entry["gate"]) for entry in documents] == [
         (2, "synthetic", None),
         (1, "official", None),
     ]
@@ -79,7 +79,7 @@ def test_an_unknown_model_lists_nothing() -> None:
 def test_describe_shows_the_latest_unless_told() -> None:
     assert "fashion-classifier 2" in _run(models, "describe")
     document = json.loads(_run(models, "describe", "1", "--json"))
-    assert (document["version"], document["dataset"]) == (1, "official")
+    assert (document["version"], document["data_origin"]) == (1, "official")
     assert document["metadata"]["network"] == "linear"
 
 

@@ -74,8 +74,8 @@ def test_mlflows_own_pages_show_where_a_version_comes_from(own: settings.Setting
     MlflowRegistry(own).register("tagged", bundle)
     entity = open_client(own).get_model_version("tagged", "1")
     assert entity.run_id == bundle.metadata.provenance.run
-    assert entity.tags["dataset"] == "synthetic"
-    assert entity.tags["data_commit"] == bundle.metadata.provenance.train_data.commit
+    assert entity.tags["data_origin"] == "synthetic"
+    assert entity.tags["train_data_commit"] == bundle.metadata.provenance.train_data.commit
     assert entity.source == str(own.artifacts / "models" / "tagged" / bundle.sha256)
 
 

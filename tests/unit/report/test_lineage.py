@@ -36,9 +36,10 @@ def test_every_link_is_there(version: ModelVersion) -> None:
     assert (found.model, found.version, found.created) == ("fashion-classifier", 3, version.created)
     assert found.bundle_sha256 == version.bundle_sha256
     assert (found.run, found.parent_run, found.experiment) == ("run-0", None, "fmnist-const")
-    assert found.train_data == provenance.train_data
+    assert found.train_data_commit == provenance.train_data.commit
+    assert found.train_data_sha256 == provenance.train_data.sha256
     assert found.git_commit == provenance.git_commit
-    assert found.dataset == "synthetic"
+    assert found.data_origin == "synthetic"
     assert found.gate is not None
     assert (found.gate.passed, found.gate.accuracy) == (True, 0.9123)
     assert found.gate.test_data.commit == "d" * 40
@@ -46,7 +47,7 @@ def test_every_link_is_there(version: ModelVersion) -> None:
 
 def test_it_can_be_written_as_json(version: ModelVersion) -> None:
     document = json.loads(json.dumps(asdict(lineage_of(_tested(version, passed=True)))))
-    assert document["train_data"]["commit"] == "89abcdef" * 5
+    assert document["train_data_commit"] == "89abcdef" * 5
     assert document["gate"]["test_data"]["sha256"] == {"images": "e" * 64}
 
 

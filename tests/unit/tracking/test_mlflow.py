@@ -69,9 +69,9 @@ def test_a_run_in_mlflow_and_tensorboard(settings: Settings, client: MlflowClien
             {
                 "width": 8,
                 "parent": None,
-                "data_commit": "c0ffee",
+                "train_data_commit": "c0ffee",
                 "git_commit": "beef",
-                "dataset": "synthetic",
+                "data_origin": "synthetic",
             }
         )
         assert run.report(epoch_report(1, 0.5)) is Decision.CONTINUE
@@ -82,7 +82,7 @@ def test_a_run_in_mlflow_and_tensorboard(settings: Settings, client: MlflowClien
     assert found.info.run_name == "trial 1"
     assert found.info.status == "FINISHED"
     assert found.data.params == {"width": "8"}
-    wanted = {"data_commit": "c0ffee", "git_commit": "beef", "dataset": "synthetic"}
+    wanted = {"train_data_commit": "c0ffee", "git_commit": "beef", "data_origin": "synthetic"}
     assert wanted.items() < found.data.tags.items()
     assert found.data.tags["checkpoint"] == "/somewhere/bundle"
     losses = client.get_metric_history(run.id, "validation/loss")

@@ -140,7 +140,9 @@ def test_a_training_leaves_a_whole_bundle(garments: Dataset, trained: Trained) -
     assert Hyperparameters.read(metadata.hyperparameters) == Hyperparameters.read(SMALL)
     assert {"tensorflow", "tensorflow-cpu"} & set(metadata.versions)
     assert metadata.reference.images == pytest.approx(0.8 * len(garments), abs=40)
-    assert run.parameters["data_commit"] == "c0ffee"
+    assert run.parameters["train_data_commit"] == "c0ffee"
+    fields = bundle.metadata.provenance.fields()
+    assert {name: run.parameters[name] for name in fields} == fields
     assert run.parameters["augmentation.flip"] == 0.5
 
     session = onnxruntime.InferenceSession(str(bundle.onnx))
