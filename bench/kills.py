@@ -25,6 +25,7 @@ from typing import Any
 
 import psutil
 
+from fmnist.clients.mlflow import open_client
 from fmnist.core.fashion_mnist import TRAIN
 from fmnist.data.formats.idx import write_idx
 from fmnist.data.synthetic import draw
@@ -33,7 +34,6 @@ from fmnist.files.atomic import sha256_of
 from fmnist.search.asha import plan_of
 from fmnist.search.optuna.study import Study
 from fmnist.settings import PROJECT, Settings, from_environment
-from fmnist.tracking.mlflow import open_client
 from fmnist.wiring import data_store
 
 IMAGES = 2000

@@ -6,13 +6,12 @@ because MLflow does not copy a folder that is registered by its path.
 
 import hashlib
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fmnist.clients.mlflow import errors_mapped, open_client
 from fmnist.core.bundle import METADATA_FILE, Bundle, parse_metadata
 from fmnist.core.names import check_model_name, is_model_name
 from fmnist.errors import InputError, IntegrityError, NotFoundError, UnavailableError
@@ -43,14 +42,12 @@ class MlflowRegistry:
 
     @cached_property
     def _client(self) -> "MlflowClient":
-        from fmnist.tracking.mlflow import open_client
-
         return open_client(self._settings)
 
     def register(self, model: str, bundle: Bundle) -> ModelVersion:
         folder = self._folder(model, bundle.sha256)
         lock = only_writer(self._bundles / ".lock", _LOCK_SECONDS, f"model {model}")
-        with lock, self._errors_mapped():
+        with lock, errors_mapped(self._settings.tracking_uri):
             try:
                 open_stored(folder, bundle.sha256)
             except IntegrityError:
@@ -80,7 +77,7 @@ class MlflowRegistry:
         return self.get(version.model, version.number)
 
     def _set_tag(self, version: ModelVersion, key: str, value: str) -> None:
-        with self._errors_mapped():
+        with errors_mapped(self._settings.tracking_uri):
             self._client.set_model_version_tag(version.model, str(version.number), key, value)
 
     def attach(self, version: ModelVersion, content: bytes) -> str:
@@ -104,7 +101,7 @@ class MlflowRegistry:
 
     def set_champion(self, model: str, number: int) -> int:
         self.get(model, number)
-        with self._errors_mapped():
+        with errors_mapped(self._settings.tracking_uri):
             self._client.set_registered_model_alias(model, _CHAMPION, str(number))
             found = self._client.get_registered_model(model).aliases.get(_CHAMPION)
         if found is None:
@@ -114,20 +111,6 @@ class MlflowRegistry:
     def download(self, version: ModelVersion, folder: Path) -> Bundle:
         stored = open_stored(self._folder(version.model, version.bundle_sha256), version.bundle_sha256)
         return copy_bundle(stored, folder)
-
-    @contextmanager
-    def _errors_mapped(self) -> Iterator[None]:
-        """MLflow's and its database's errors as ours.
-
-        Told by their module's name: importing MLflow here would come before it is silenced.
-        """
-        try:
-            yield
-        except Exception as error:
-            if type(error).__module__.split(".")[0] not in ("mlflow", "sqlalchemy"):
-                raise
-            address = _without_password(self._settings.tracking_uri)
-            raise UnavailableError(f"registry {address}: {error}") from error
 
     def _folder(self, model: str, sha256: str) -> Path:
         check_model_name(model)
@@ -168,7 +151,7 @@ class MlflowRegistry:
         wanted = f"name = '{model}'" + (f" and {condition}" if condition else "")
         found: list[ModelVersion] = []
         token: str | None = None
-        with self._errors_mapped():
+        with errors_mapped(self._settings.tracking_uri):
             while True:
                 page = self._client.search_model_versions(
                     wanted, limit or _PAGE, order_by=["version_number DESC"], page_token=token
@@ -209,7 +192,7 @@ class MlflowRegistry:
         numbers = [version.number for version in self.versions(model)]
         if numbers:
             return f"model {model} has no version {number}; it has {', '.join(map(str, sorted(numbers)))}"
-        with self._errors_mapped():
+        with errors_mapped(self._settings.tracking_uri):
             names = sorted(entity.name for entity in self._client.search_registered_models())
         return f"no model {model} in the registry; there are: {', '.join(names) or 'none'}"
 
@@ -223,7 +206,3 @@ def _tags(bundle: Bundle) -> dict[str, str]:
 
 def _metadata_text(bundle: Bundle) -> str:
     return (bundle.folder / METADATA_FILE).read_bytes().decode()
-
-
-def _without_password(address: str) -> str:
-    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", address)

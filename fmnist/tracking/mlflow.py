@@ -1,25 +1,21 @@
 """MLflow as tracker of trainings: SQLite in the home folder, or Postgres by address.
 
-What a run reports also goes to TensorBoard's event files beside.
+A run's reports are also written to TensorBoard's event files.
 """
 
-import fcntl
-import os
-import re
 import socket
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import psutil
 
+from fmnist.clients.mlflow import errors_mapped, open_client
 from fmnist.core.names import folder_name
 from fmnist.core.provenance import PROVENANCE_FIELDS
-from fmnist.errors import UnavailableError
 from fmnist.settings import Settings
 from fmnist.tracking.base import Decision, EpochReport
 from fmnist.tracking.tensorboard import EventFile
@@ -28,45 +24,10 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import RunInfo
 
-_CONNECT_SECONDS = 10
 _EVERY_EPOCH = "training/loss"
 _ERROR = "error"
 _JOB = "job"
 _PROCESS = "process"
-
-
-def open_client(settings: Settings) -> "MlflowClient":
-    """A client whose database exists and is of MLflow's present schema.
-
-    Under a lock, because processes that open a fresh database at the same time break each
-    other's migrations ("duplicate column name").
-    """
-    # Read when mlflow is imported: it would send usage figures out, and tell of each table it makes.
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-    from mlflow import MlflowClient
-
-    settings.home.mkdir(parents=True, exist_ok=True)
-    with Path(settings.home / "mlflow.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        address = settings.tracking_uri
-        _check_reachable(address)
-        client = MlflowClient(tracking_uri=address, registry_uri=address)
-        client.search_experiments(max_results=1)
-    return client
-
-
-def _check_reachable(address: str) -> None:
-    """A database server that is not there is told at once; MLflow would try for 100 seconds."""
-    if not address.startswith("postgresql"):
-        return
-    import sqlalchemy
-
-    engine = sqlalchemy.create_engine(address, connect_args={"connect_timeout": _CONNECT_SECONDS})
-    try:
-        engine.connect().close()
-    finally:
-        engine.dispose()
 
 
 class MlflowRun:
@@ -75,7 +36,7 @@ class MlflowRun:
     def __init__(
         self, client: "MlflowClient", run_id: str, events: EventFile, address: str, epochs: int = 0
     ) -> None:
-        """``epochs``: how many the run has heard of already."""
+        """``epochs``: number of epochs that the run has recorded already."""
         self._client = client
         self._id = run_id
         self._events = events
@@ -87,22 +48,22 @@ class MlflowRun:
     def open(
         cls, settings: Settings, experiment: str, name: str | None = None, job: str | None = None
     ) -> Self:
-        """The run of an experiment, which is made when missing; MLflow thinks of a name if not given.
+        """Open the run of ``job`` again, or create one; MLflow generates a name if none is given.
 
-        It is the run that was opened for ``job`` before, or a new one. Runs whose process was
-        killed and that are not gone on with are marked as killed.
+        A missing experiment is created. Runs whose process was killed are marked as killed, unless
+        they are resumed.
 
         Raises:
             UnavailableError: MLflow's database cannot be used.
         """
-        address = re.sub(r"://([^:/@]*):[^@]*@", r"://\1:***@", settings.tracking_uri)
-        with _errors_mapped(address):
+        address = settings.tracking_uri
+        with errors_mapped(address):
             client = open_client(settings)
             experiment_id = _experiment_id(client, settings, experiment)
             _mark_killed(client, experiment_id)
             found = _found(client, experiment_id, job) if job else None
             if found:
-                epochs = _go_on(client, found)
+                epochs = _resume(client, found)
             info = found or client.create_run(experiment_id, run_name=name, tags=_tags(job)).info
         folder = (
             settings.tensorboard / folder_name(experiment) / folder_name(f"{info.run_name}-{info.run_id[:8]}")
@@ -119,7 +80,7 @@ class MlflowRun:
         from mlflow.entities import Param, RunTag
 
         known = {name: value for name, value in parameters.items() if value is not None}
-        with _errors_mapped(self._address):
+        with errors_mapped(self._address):
             self._client.log_batch(
                 self._id,
                 params=[
@@ -135,10 +96,10 @@ class MlflowRun:
             return Decision.CONTINUE
         scalars = report.scalars()
         now = int(time.time() * 1000)
-        with _errors_mapped(self._address):
+        with errors_mapped(self._address):
             self._keep_pictures(report)
             self._events.add(report.epoch, scalars, report.pictures)
-            # Last, because a run that is gone on with has heard of the epochs whose metrics it holds.
+            # Last, because a resumed run takes the epochs whose metrics it holds as recorded.
             self._client.log_batch(
                 self._id, metrics=[Metric(name, value, now, report.epoch) for name, value in scalars.items()]
             )
@@ -146,7 +107,7 @@ class MlflowRun:
         return Decision.CONTINUE
 
     def finish(self, bundle: Path) -> None:
-        with _errors_mapped(self._address):
+        with errors_mapped(self._address):
             self._client.set_tag(self._id, "checkpoint", str(bundle))
             self._client.set_terminated(self._id, "FINISHED")
         self._events.close()
@@ -161,7 +122,7 @@ class MlflowRun:
         if self._finished:
             return
         self._events.close()
-        with _errors_mapped(self._address):
+        with errors_mapped(self._address):
             if error:
                 self._client.set_tag(self._id, _ERROR, str(error) or type(error).__name__)
             interrupted = error is not None and not isinstance(error, Exception)
@@ -180,7 +141,7 @@ def _experiment_id(client: "MlflowClient", settings: Settings, name: str) -> str
 
     found = client.get_experiment_by_name(name)
     if found is None:
-        # Without a place of its own, MLflow would make a folder wherever the command was run.
+        # Without a location, MLflow would create a folder in the current directory.
         place = settings.artifacts / "runs" / folder_name(name)
         try:
             made: str = client.create_experiment(name, artifact_location=place.as_uri())
@@ -206,8 +167,8 @@ def _found(client: "MlflowClient", experiment_id: str, job: str) -> "RunInfo | N
     return runs[0].info if runs else None
 
 
-def _go_on(client: "MlflowClient", found: "RunInfo") -> int:
-    """Mark a run as running once more; gives the number of the last epoch that it has heard of."""
+def _resume(client: "MlflowClient", found: "RunInfo") -> int:
+    """Mark a run as running again; returns the last epoch that it has recorded."""
     run_id = found.run_id
     client.update_run(run_id, "RUNNING")
     client.set_tag(run_id, _PROCESS, _this_process())
@@ -217,7 +178,7 @@ def _go_on(client: "MlflowClient", found: "RunInfo") -> int:
 
 
 def _mark_killed(client: "MlflowClient", experiment_id: str) -> None:
-    """The runs of this machine that a killed process left as running for ever."""
+    """Mark the runs that a killed process of this machine left as running."""
     for run in client.search_runs([experiment_id], "attributes.status = 'RUNNING'"):
         host, _, process = run.data.tags.get(_PROCESS, "").partition(" ")
         if host == socket.gethostname() and not _alive(process):
@@ -230,21 +191,9 @@ def _this_process() -> str:
 
 
 def _alive(process: str) -> bool:
-    """Whether ``pid created`` still runs; the kernel gives a number to another process later."""
+    """Whether ``pid created`` still runs; the kernel reuses process ids."""
     number, _, created = process.partition(" ")
     try:
         return f"{psutil.Process(int(number)).create_time():.2f}" == created
     except (psutil.Error, ValueError):
         return False
-
-
-@contextmanager
-def _errors_mapped(address: str) -> Iterator[None]:
-    """MLflow's and its database's errors as ours, told by module: MLflow may not be imported yet."""
-    try:
-        yield
-    except Exception as error:
-        if type(error).__module__.split(".")[0] not in ("mlflow", "sqlalchemy"):
-            raise
-        reason = str(error).splitlines()[0]
-        raise UnavailableError(f"MLflow at {address}: {reason}; is it reachable and writable?") from error

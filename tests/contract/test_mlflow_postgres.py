@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from fmnist.clients.mlflow import open_client
 from fmnist.errors import UnavailableError
 from fmnist.settings import from_environment
-from fmnist.tracking.mlflow import open_client
 from fmnist.wiring import open_run
 from tests.support import postgres
 from tests.support.runs import epoch_report

@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 
 from fmnist import settings
+from fmnist.clients.mlflow import open_client
 from fmnist.settings import Settings
-from fmnist.tracking.mlflow import open_client
 
 
 def make_home(folder: Path) -> Settings:

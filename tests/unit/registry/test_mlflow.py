@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from fmnist import settings
+from fmnist.clients.mlflow import open_client
 from fmnist.core.bundle import Bundle
 from fmnist.errors import IntegrityError, NotFoundError, UnavailableError
 from fmnist.registry.mlflow import MlflowRegistry
-from fmnist.tracking.mlflow import open_client
 from tests.support.bundles import make_bundle
 from tests.support.homes import make_home
 
@@ -104,7 +104,7 @@ def test_a_database_that_fails_is_unavailable_and_its_password_is_not_told(
     def refuse(_: settings.Settings) -> None:
         raise sqlalchemy.exc.OperationalError("connect", None, OSError("refused"))
 
-    monkeypatch.setattr("fmnist.tracking.mlflow.open_client", refuse)
+    monkeypatch.setattr("fmnist.registry.mlflow.open_client", refuse)
     remote = settings.from_environment(
         {"FMNIST_TRACKING_URI": "postgresql://me:s3cret@db.example:5432/mlflow"}
     )

@@ -1,0 +1,73 @@
+"""MLflow: its client, its errors as ours, and its address without the password."""
+
+import fcntl
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fmnist.errors import UnavailableError
+from fmnist.settings import Settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_CONNECT_SECONDS = 10
+_ERRORS = (("mlflow.exceptions", "MlflowException"), ("sqlalchemy.exc", "SQLAlchemyError"))
+
+
+def open_client(settings: Settings) -> "MlflowClient":
+    """A client whose database exists and has MLflow's current schema.
+
+    Under a lock, because processes that open a fresh database at the same time break each
+    other's migrations ("duplicate column name").
+    """
+    # Read when mlflow is imported, which would otherwise send usage figures and log each new table.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    from mlflow import MlflowClient
+
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with Path(settings.home / "mlflow.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        address = settings.tracking_uri
+        _check_reachable(address)
+        client = MlflowClient(tracking_uri=address, registry_uri=address)
+        client.search_experiments(max_results=1)
+    return client
+
+
+def without_password(address: str) -> str:
+    """A database's address as messages may show it."""
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", address)
+
+
+@contextmanager
+def errors_mapped(address: str) -> Iterator[None]:
+    """Raise MLflow's and its database's errors as UnavailableError, which names the address."""
+    try:
+        yield
+    except Exception as error:
+        # Not by import: mlflow is imported by open_client alone, which silences it.
+        known = [getattr(sys.modules[module], name) for module, name in _ERRORS if module in sys.modules]
+        if not isinstance(error, tuple(known)):
+            raise
+        reason = str(error).splitlines()[0]
+        where = f"MLflow at {without_password(address)}"
+        raise UnavailableError(f"{where}: {reason}; is it reachable and writable?") from error
+
+
+def _check_reachable(address: str) -> None:
+    """Fail at once if a database server is not there; MLflow would try for 100 seconds."""
+    if not address.startswith("postgresql"):
+        return
+    import sqlalchemy
+
+    engine = sqlalchemy.create_engine(address, connect_args={"connect_timeout": _CONNECT_SECONDS})
+    try:
+        engine.connect().close()
+    finally:
+        engine.dispose()
