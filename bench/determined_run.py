@@ -106,7 +106,7 @@ def managed(trial: task.Task) -> Iterator[tuple[Run, Path]]:
     """The run of a trial that the master started."""
     with patch.dict(os.environ, task.environment(trial)), patch.object(_info, "_info", None):
         task.become(trial)
-        with open_trial(from_environment()) as opened:
+        with open_trial() as opened:
             yield opened.run, opened.state
 
 

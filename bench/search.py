@@ -38,7 +38,7 @@ from fmnist.search.trial import TrialState
 from fmnist.search.workers import Workers, prepare, share
 from fmnist.settings import PROJECT, Settings, from_environment
 from fmnist.tracking.base import Run
-from fmnist.tracking.null import Untracked
+from fmnist.tracking.null import NullRun
 from fmnist.wiring import data_store
 
 SEEDS = (1, 2, 3, 4, 5)
@@ -59,7 +59,7 @@ Curve = tuple[float, ...]
 @contextmanager
 def untracked(*_: object) -> Iterator[Run]:
     """Opens no run anywhere."""
-    yield Untracked("bench")
+    yield NullRun("bench")
 
 
 def experiments(trials: int, epochs: int, as_shipped: bool) -> tuple[Experiment, Experiment]:

@@ -135,14 +135,14 @@ def experiments(settings: Settings) -> "Experiments":
     return DeterminedExperiments(settings.determined)
 
 
-def open_trial(settings: Settings) -> "AbstractContextManager[Trial]":
+def open_trial() -> "AbstractContextManager[Trial]":
     """The trial that a cluster started this process for."""
     from fmnist.training.determined.trial import open_trial as open_determined_trial
 
     return open_determined_trial()
 
 
-def for_each_slot(settings: Settings) -> None:
+def for_each_slot() -> None:
     """In a trial with several slots: return in the process of each; the one that started them ends."""
     from fmnist.training.determined.trial import for_each_slot as for_each_slot_of_determined
 

@@ -1,12 +1,11 @@
 """Determined experiment files: the very files that ``det experiment create`` takes.
 
-Keys and types follow Determined 0.38.1's experiment schema (expconf v0) and what its master asks
-beyond it; what this project needs beyond that is refused for both, so that a file that loads here
-runs there.
+Keys and types follow Determined 0.38.1's experiment schema (expconf v0). What this project needs beyond
+it is checked for both engines, so that a file that loads here runs there.
 """
 
 from fmnist.experiments.load import load_experiment, read_document
-from fmnist.experiments.model import METRIC, TIME_METRIC, Experiment
+from fmnist.experiments.model import Experiment
 from fmnist.experiments.ranges import (
     Categorical,
     Const,
@@ -18,10 +17,20 @@ from fmnist.experiments.ranges import (
     flat,
     nested,
 )
-from fmnist.experiments.searchers import AdaptiveAsha, Grid, Random, Searcher, Single
+from fmnist.experiments.searchers import (
+    METRIC,
+    SINGLE,
+    TIME_METRIC,
+    AdaptiveAsha,
+    Grid,
+    Random,
+    Searcher,
+    Single,
+)
 
 __all__ = [
     "METRIC",
+    "SINGLE",
     "TIME_METRIC",
     "AdaptiveAsha",
     "Categorical",

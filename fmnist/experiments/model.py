@@ -24,11 +24,8 @@ from fmnist.experiments.ranges import (
     nested,
     specifications,
 )
-from fmnist.experiments.searchers import AdaptiveAsha, Grid, Searcher
+from fmnist.experiments.searchers import TIME_METRIC, AdaptiveAsha, Grid, Searcher
 from fmnist.experiments.section import Section
-
-METRIC = "accuracy"
-TIME_METRIC = "epochs"
 
 
 class Reproducibility(Section):

@@ -1,6 +1,7 @@
-"""The searchers that an experiment file may name."""
+"""Searchers of an experiment file."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StrictFloat, StrictInt
 
@@ -8,11 +9,17 @@ from fmnist.experiments.section import Section
 from fmnist.files.documents import chosen_by
 
 Concurrent = Annotated[StrictInt, Field(ge=0)]
-"""Trials at once at most; 0 leaves it to the searcher."""
+"""Maximum number of concurrent trials; 0 leaves it to the searcher."""
+
+
+METRIC: Final = "accuracy"
+TIME_METRIC: Final = "epochs"
+SINGLE: Mapping[str, Any] = {"name": "single", "metric": METRIC, "smaller_is_better": False}
+"""The ``searcher`` of a file that describes one training."""
 
 
 class _Searcher(Section):
-    """``max_length`` is what ``max_time`` was called before; the master ignores it, and so do we."""
+    """``max_length`` is the former name of ``max_time``; like the master, we ignore it."""
 
     metric: Literal["accuracy"] = Field(description="write accuracy, the validation accuracy")
     smaller_is_better: Literal[False] = Field(
@@ -48,8 +55,8 @@ _TIMES = "adaptive_asha needs max_time and time_metric"
 class AdaptiveAsha(_Searcher):
     """Asynchronous successive halving, stopping variant (Li et al., arXiv 1810.05934).
 
-    ``max_time`` is in epochs; every ``divisor``-th trial goes on from one rung to the next. A
-    bracket for each number of rungs in ``bracket_rungs``; if there are none, ``mode`` says how many.
+    ``max_time`` is in epochs; one trial in ``divisor`` is promoted from one rung to the next. There is a
+    bracket for each number of rungs in ``bracket_rungs``; if it is empty, ``mode`` decides how many.
     """
 
     name: Literal["adaptive_asha"]

@@ -97,10 +97,10 @@ def _command(
 def _train_trial(settings: Settings, threads: int | None) -> None:
     """The checkpoint goes where the cluster keeps them, and is gone here afterwards."""
     configure()
-    for_each_slot(settings)
+    for_each_slot()
     store = data_store(settings)
     with (
-        open_trial(settings) as trial,
+        open_trial() as trial,
         nullcontext(Silent()) if trial.team.rank else shown() as progress,
         tempfile.TemporaryDirectory(prefix="fmnist-") as folder,
     ):

@@ -1,11 +1,18 @@
 """The port to the model registry."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from fmnist.core.bundle import Bundle, Metadata
+
+ANNOTATION = re.compile(r"fmnist(\.[a-z0-9_-]+)+")
+"""Keys of annotations."""
+SHA256 = re.compile(r"[0-9a-f]{64}")
+CHAMPION = "champion"
+"""Key or alias by which a registry shows which version serves."""
 
 
 @dataclass(frozen=True)

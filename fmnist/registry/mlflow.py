@@ -5,7 +5,6 @@ because MLflow does not copy a folder that is registered by its path.
 """
 
 import hashlib
-import re
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +16,7 @@ from fmnist.core.names import check_model_name, is_model_name
 from fmnist.errors import InputError, IntegrityError, NotFoundError, UnavailableError
 from fmnist.files.atomic import write_atomically
 from fmnist.files.lock import only_writer
-from fmnist.registry.base import ModelVersion
+from fmnist.registry.base import ANNOTATION, CHAMPION, SHA256, ModelVersion
 from fmnist.registry.copies import copy_bundle, open_stored
 from fmnist.settings import Settings
 
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion as Entity
 
-_ANNOTATION = re.compile(r"fmnist(\.[a-z0-9_-]+)+")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_CHAMPION = "champion"
 _LONGEST_TAG = 100_000
 _PAGE = 100
 _LOCK_SECONDS = 120.0
@@ -64,7 +60,7 @@ class MlflowRegistry:
         return self._search(model)
 
     def annotate(self, version: ModelVersion, key: str, value: str) -> ModelVersion:
-        if not _ANNOTATION.fullmatch(key):
+        if not ANNOTATION.fullmatch(key):
             raise InputError(f"annotation {key!r}: expected a key like fmnist.gate")
         if len(value) > _LONGEST_TAG:
             raise InputError(f"annotation {key}: {len(value)} characters, at most {_LONGEST_TAG} can be kept")
@@ -92,7 +88,7 @@ class MlflowRegistry:
 
     def attachment(self, version: ModelVersion, sha256: str) -> bytes:
         path = self._attachments(version) / sha256
-        if not _SHA256.fullmatch(sha256) or not path.is_file():
+        if not SHA256.fullmatch(sha256) or not path.is_file():
             raise NotFoundError(f"version {version.number} of {version.model}: nothing attached as {sha256}")
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != sha256:
@@ -102,10 +98,10 @@ class MlflowRegistry:
     def set_champion(self, model: str, number: int) -> int:
         self.get(model, number)
         with errors_mapped(self._settings.tracking_uri):
-            self._client.set_registered_model_alias(model, _CHAMPION, str(number))
-            found = self._client.get_registered_model(model).aliases.get(_CHAMPION)
+            self._client.set_registered_model_alias(model, CHAMPION, str(number))
+            found = self._client.get_registered_model(model).aliases.get(CHAMPION)
         if found is None:
-            raise UnavailableError(f"model {model}: its alias {_CHAMPION} was removed as it was set")
+            raise UnavailableError(f"model {model}: its alias {CHAMPION} was removed as it was set")
         return int(found)
 
     def download(self, version: ModelVersion, folder: Path) -> Bundle:
@@ -183,7 +179,7 @@ class MlflowRegistry:
             created=created.isoformat(timespec="seconds"),
             bundle_sha256=sha256,
             metadata=parse_metadata(text, name),
-            annotations={key: value for key, value in entity.tags.items() if _ANNOTATION.fullmatch(key)},
+            annotations={key: value for key, value in entity.tags.items() if ANNOTATION.fullmatch(key)},
         )
 
     def _what_exists(self, model: str, number: int | None) -> str:

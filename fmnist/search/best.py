@@ -8,7 +8,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from fmnist.errors import ConfigError
-from fmnist.experiments import METRIC, Experiment, Single, load_experiment
+from fmnist.experiments import SINGLE, Experiment, Single, load_experiment
 from fmnist.files.atomic import write_atomically
 from fmnist.search.resources import trial_seed
 from fmnist.search.study_folder import StudyRecord
@@ -32,7 +32,7 @@ def write_const(path: Path, study: StudyRecord, trial: Trial) -> None:
     content.setdefault("name", f"{study.name}-const")
     content.setdefault("entrypoint", "python3 -m fmnist.jobs.train")
     _update(content, "hyperparameters", trial.hyperparameters)
-    _update(content, "searcher", {"name": "single", "metric": METRIC, "smaller_is_better": False})
+    _update(content, "searcher", SINGLE)
     seed = trial_seed(study.experiment.reproducibility.experiment_seed, trial.id)
     _update(content, "reproducibility", {"experiment_seed": seed})
     Experiment.model_validate(_plain(content))

@@ -1,4 +1,4 @@
-"""The run that nobody keeps."""
+"""A ``Run`` that records nothing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from fmnist.tracking.base import Decision, EpochReport
 
 
 @dataclass(frozen=True)
-class Untracked:
-    """The ``Run`` port, where another process reports or nothing is to be reported; it never stops."""
+class NullRun:
+    """Null object for a process that reports nothing, or whose training another process reports."""
 
     id: str
 

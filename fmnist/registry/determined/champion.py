@@ -1,12 +1,11 @@
-"""Who is champion, as the model's metadata at a Determined master mirror it."""
+"""The champion that a model's metadata at a Determined master show."""
 
 from determined.common.api import bindings
 from determined.common.api.errors import NotFoundException
 
 from fmnist.clients.determined.session import errors_mapped, log_in
+from fmnist.registry.base import CHAMPION
 from fmnist.settings import DeterminedLogin
-
-KEY = "champion"
 
 
 def mirrored_champion(login: DeterminedLogin, model: str) -> int | None:
@@ -17,5 +16,5 @@ def mirrored_champion(login: DeterminedLogin, model: str) -> int | None:
             metadata = bindings.get_GetModel(session, modelName=model).model.metadata
         except NotFoundException:
             return None
-    number = (metadata or {}).get(KEY)
+    number = (metadata or {}).get(CHAMPION)
     return None if number is None else int(number)

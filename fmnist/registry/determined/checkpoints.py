@@ -15,11 +15,10 @@ from determined.common.storage.shared import _shortcut_to_config
 from fmnist.clients.determined.session import Session, errors_mapped
 from fmnist.core.bundle import Bundle
 from fmnist.errors import IntegrityError, UnavailableError
+from fmnist.experiments import SINGLE
 from fmnist.experiments.determined.checkpoint import FOLDER, checkpoint_metadata
 from fmnist.files.documents import yaml_text
 from fmnist.registry.copies import copy_bundle, open_stored
-
-_METRIC = "accuracy"
 
 
 @contextmanager
@@ -105,7 +104,7 @@ class Checkpoints:
                 "description": f"Bundle {bundle.sha256} as trained in run {provenance.run}",
                 "labels": ["fashion-mnist", "registered"],
                 "data": {"pachyderm": {"repo": data.repo, "commit": data.commit}},
-                "searcher": {"name": "single", "metric": _METRIC, "smaller_is_better": False},
+                "searcher": dict(SINGLE),
                 "checkpoint_storage": _shortcut_to_config(self._place, False),
             }
         )

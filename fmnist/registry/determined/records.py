@@ -8,7 +8,6 @@ pages. The master replaces the object whole and knows no precondition.
 import base64
 import hashlib
 import json
-import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,10 +18,7 @@ from determined.common.api import bindings
 
 from fmnist.core.bundle import METADATA_FILE, Bundle, parse_metadata
 from fmnist.errors import IntegrityError, NotFoundError
-from fmnist.registry.base import ModelVersion
-
-ANNOTATION = re.compile(r"fmnist(\.[a-z0-9_-]+)+")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+from fmnist.registry.base import ANNOTATION, SHA256, ModelVersion
 
 
 @dataclass(frozen=True)
@@ -77,7 +73,7 @@ class Record:
     def attachment(self, sha256: str) -> bytes:
         """Raises NotFoundError or IntegrityError as the port says."""
         packed = self.values.get("attachments", {}).get(sha256)
-        if not _SHA256.fullmatch(sha256) or packed is None:
+        if not SHA256.fullmatch(sha256) or packed is None:
             raise NotFoundError(f"{self.name}: nothing attached as {sha256}")
         try:
             content = zlib.decompress(base64.b64decode(packed, validate=True))

@@ -16,15 +16,14 @@ from fmnist.core.bundle import Bundle
 from fmnist.errors import ConfigError, InputError, NotFoundError, UnavailableError
 from fmnist.experiments.determined.download import opened
 from fmnist.files.lock import only_writer
-from fmnist.registry.base import ModelVersion
+from fmnist.registry.base import ANNOTATION, CHAMPION, ModelVersion
 from fmnist.registry.copies import copy_bundle
 from fmnist.registry.determined.checkpoints import Checkpoints, copied
 from fmnist.registry.determined.names import check_name, is_name
-from fmnist.registry.determined.records import ANNOTATION, Record, described, notes
+from fmnist.registry.determined.records import Record, described, notes
 from fmnist.settings import Settings
 
 _log = logging.getLogger(__name__)
-_CHAMPION = "champion"
 _LONGEST = 1_000_000
 _LOCK_SECONDS = 120.0
 _DESCRIPTION = "Fashion-MNIST classifier; each version holds a bundle of Keras model, ONNX model and metadata"
@@ -85,20 +84,20 @@ class DeterminedRegistry:
     def set_champion(self, model: str, number: int) -> int:
         version = self.get(model, number)
         chosen = {
-            _CHAMPION: number,
+            CHAMPION: number,
             "champion_bundle_sha256": version.bundle_sha256,
             "champion_data_commit": version.metadata.provenance.train_data.commit,
             **{f"champion_{name}": value for name, value in version.metadata.metrics.items()},
         }
         with only_writer(self._lock, _LOCK_SECONDS, f"model {model}"), self._errors():
             before = bindings.get_GetModel(self._session, modelName=model).model.metadata
-            kept = {key: value for key, value in before.items() if not key.startswith(_CHAMPION)}
+            kept = {key: value for key, value in before.items() if not key.startswith(CHAMPION)}
             body = bindings.v1PatchModel(metadata={**kept, **chosen})
             bindings.patch_PatchModel(self._session, body=body, modelName=model)
             after = bindings.get_GetModel(self._session, modelName=model).model.metadata
-        if _CHAMPION not in after:
+        if CHAMPION not in after:
             raise UnavailableError(f"model {model}: its metadata was replaced as champion was set; try again")
-        return int(after[_CHAMPION])
+        return int(after[CHAMPION])
 
     def download(self, version: ModelVersion, folder: Path) -> Bundle:
         record = self._record(version.model, version.number)

@@ -15,12 +15,10 @@ from determined.core._tensorboard_mode import TensorboardMode
 from determined.experimental.core_v2._core_v2 import Config, init_context
 
 from fmnist.clients.determined.session import errors_mapped, log_in
-from fmnist.experiments import METRIC
+from fmnist.experiments import SINGLE
 from fmnist.settings import DeterminedLogin
 from fmnist.tracking.base import StudyLabel
 from fmnist.tracking.determined.run import DeterminedRun
-
-_SINGLE = {"name": "single", "metric": METRIC, "smaller_is_better": False}
 
 
 @contextmanager
@@ -59,7 +57,7 @@ def open_unmanaged(
         description=f"{what} on a machine of its own",
         labels=["fashion-mnist", "unmanaged"],
         # Only a label: the master steers no trial of ours.
-        searcher=dict(study.searcher) if study else _SINGLE,
+        searcher=dict(study.searcher) if study else dict(SINGLE),
         checkpoint_storage=storage,
         external_experiment_id=f"fmnist-{study.id if study else job}",
         external_trial_id=trial_id,

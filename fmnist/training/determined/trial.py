@@ -20,7 +20,7 @@ from fmnist.errors import ConfigError
 from fmnist.experiments.determined.checkpoint import STATE
 from fmnist.tracking.base import Run
 from fmnist.tracking.determined.run import DeterminedRun
-from fmnist.tracking.null import Untracked
+from fmnist.tracking.null import NullRun
 from fmnist.training.determined import slots
 from fmnist.training.process import run_each
 from fmnist.training.trial import Trial
@@ -58,7 +58,7 @@ def open_trial() -> Iterator[Trial]:
         run: Run
         if team.rank:
             # The first process speaks for all.
-            run = Untracked(str(info.trial.trial_id))
+            run = NullRun(str(info.trial.trial_id))
         else:
             run = DeterminedRun(context, state, context.train.set_metadata, restored=_epoch(state))
         yield Trial(
