@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fmnist.catalogue.promotion_log import PromotionLog
     from fmnist.data.pachyderm.doctor import Doctor
     from fmnist.deployment.promote import Promoter
-    from fmnist.experiments.base import Experiments
+    from fmnist.experiments.determined.experiments import DeterminedExperiments
     from fmnist.retraining.pachyderm.server import PachydermPipelines
     from fmnist.retraining.training import Cluster
     from fmnist.training.trial import Trial
@@ -122,13 +122,13 @@ def open_run(
     return MlflowRun.open(settings, experiment, name, job)
 
 
-def experiments(settings: Settings) -> "Experiments":
+def experiments(settings: Settings) -> "DeterminedExperiments":
     """The cluster that runs experiments.
 
     Raises:
         ConfigError: none is known.
     """
-    from fmnist.experiments.determined.runner import DeterminedExperiments
+    from fmnist.experiments.determined.experiments import DeterminedExperiments
 
     if settings.determined is None:
         raise ConfigError("set DET_MASTER, DET_USER and DET_PASS to reach a Determined master")

@@ -11,7 +11,7 @@ from fmnist import wiring as engines
 from fmnist.cli.console import as_json, print_json, say, working
 
 if TYPE_CHECKING:
-    from fmnist.experiments.base import Experiments, Outcome
+    from fmnist.experiments.determined.experiments import DeterminedExperiments, ExperimentOutcome
 
 _SIX_HOURS = 6 * 3600
 
@@ -25,7 +25,7 @@ def experiments() -> None:
       fmnist experiments create adaptive.yaml
       fmnist experiments wait 7
 
-    The master and who asks: DET_MASTER, DET_USER, DET_PASS.
+    DET_MASTER, DET_USER and DET_PASS name the master and the user.
     """
 
 
@@ -34,7 +34,11 @@ def experiments() -> None:
 @click.option("--config", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the file.")
 @click.option("--allow-dirty", is_flag=True, help="Submit although files differ from the git commit.")
 @click.option("--once", is_flag=True, help="Do nothing if the same data, code and file were submitted.")
-@click.option("--dry-run", is_flag=True, help="Print what would be submitted.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Print the configuration; DET_MASTER checks it.",
+)
 @as_json
 def create(
     file: Path, overrides: tuple[str, ...], allow_dirty: bool, once: bool, dry_run: bool, as_json: bool
@@ -55,6 +59,8 @@ def create(
             file, overrides, engines.data_store(own), settings.PROJECT, allow_dirty=allow_dirty
         )
     if dry_run:
+        if own.determined:
+            engines.experiments(own).validate(submission)
         print_json(submission.document)
         return
     with working(f"Submitting {submission.name} with {submission.train.repo}@{submission.train.id}"):
@@ -90,11 +96,11 @@ def wait(number: int, timeout: float, as_json: bool) -> None:
         click.echo(_line(outcome))
 
 
-def _experiments() -> "Experiments":
+def _experiments() -> "DeterminedExperiments":
     return engines.experiments(settings.from_environment())
 
 
-def _line(outcome: "Outcome") -> str:
+def _line(outcome: "ExperimentOutcome") -> str:
     ran = f"{outcome.trials} of {outcome.wanted} trials" if outcome.wanted > 1 else f"{outcome.trials} trial"
     return (
         f"Experiment {outcome.id} ({outcome.name}) completed, {ran}: checkpoint {outcome.checkpoint}, "

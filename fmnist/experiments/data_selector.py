@@ -1,4 +1,4 @@
-"""The ``data`` section of an experiment file: which commits a trial on a cluster reads."""
+"""The ``data`` section of an experiment file, which selects the data commits of a trial on a cluster."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ BRANCH = "master"
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """``commit`` is a full commit id, or a branch, which stands for its head."""
+class DataSelector:
+    """A data repo, and a full commit id or a branch, which stands for its head."""
 
     repo: str
     commit: str
 
 
-def wanted(data: Mapping[str, Any], split: Split) -> Wanted:
-    """What ``data.train`` or ``data.test`` asks for; the head of the split's own repo if it is absent.
+def selector_of(data: Mapping[str, Any], split: Split) -> DataSelector:
+    """The selector in ``data.train`` or ``data.test``; the head of the split's default repo if absent.
 
     Raises:
-        ConfigError: the section is of another form.
+        ConfigError: the section has another form.
     """
     section = data.get(split.name, {})
     if not isinstance(section, Mapping) or not all(isinstance(value, str) for value in section.values()):
@@ -34,28 +34,29 @@ def wanted(data: Mapping[str, Any], split: Split) -> Wanted:
         raise ConfigError(
             f"data.{split.name}.{min(unknown)}: there is no such key; there are repo and commit"
         )
-    return Wanted(section.get("repo") or split.repo, section.get("commit") or BRANCH)
+    return DataSelector(section.get("repo") or split.repo, section.get("commit") or BRANCH)
 
 
-def head_at(store: DataStore, wish: Wanted, time: datetime) -> Commit:
-    """The commit that ``wish`` names; of a branch, the one that was its head at ``time``.
+def head_at(store: DataStore, selector: DataSelector, time: datetime) -> Commit:
+    """The selected commit; of a branch, the one that was its head at ``time``.
 
-    So all trials of an experiment train on the same data, whatever is put in while it runs.
+    So all trials of an experiment train on the same data, even if new commits arrive meanwhile.
 
     Raises:
-        NotFoundError: there is none; says what there is.
+        NotFoundError: there is no such commit; the message names those that exist.
     """
-    found = store.get(wish.repo, wish.commit)
-    if found.id == wish.commit or found.created <= time:
+    found = store.get(selector.repo, selector.commit)
+    if found.id == selector.commit or found.created <= time:
         return found
-    if wish.commit != BRANCH:
+    if selector.commit != BRANCH:
         raise NotFoundError(
-            f"{wish.repo}@{wish.commit}: its head is newer than the experiment, which began at {time}; name "
-            f"a commit id, or the branch {BRANCH}, whose history is known"
+            f"{selector.repo}@{selector.commit}: its head is newer than the experiment, begun at {time}; "
+            f"name a commit id, or the branch {BRANCH}, whose history is known"
         )
-    older = [commit for commit in store.log(wish.repo) if commit.created <= time]
+    older = [commit for commit in store.log(selector.repo) if commit.created <= time]
     if not older:
         raise NotFoundError(
-            f"{wish.repo}@{wish.commit}: was empty when the experiment began, at {time}; submit it anew"
+            f"{selector.repo}@{selector.commit}: was empty when the experiment began, at {time}; "
+            "submit it again"
         )
     return older[0]

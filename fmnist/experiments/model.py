@@ -1,4 +1,8 @@
-"""An experiment file as a whole."""
+"""An experiment file as a whole.
+
+Sections that this project neither reads nor writes are free mappings: Determined's master checks them when
+an experiment is created, also by ``fmnist experiments create --dry-run``.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Literal, Self
@@ -6,36 +10,66 @@ from typing import Any, Literal, Self
 from pydantic import Field, StrictBool, StrictInt, field_validator, model_validator
 
 from fmnist.errors import ConfigError
-from fmnist.experiments.cluster import (
-    BindMount,
-    CheckpointStorage,
-    Environment,
-    Free,
-    Integrations,
-    Profiling,
-    Resources,
-    RetentionPolicy,
-)
 from fmnist.experiments.ranges import (
     Const,
     Hyperparameter,
     Range,
-    doubt,
     nested,
     specifications,
+    warning,
 )
 from fmnist.experiments.searchers import TIME_METRIC, AdaptiveAsha, Grid, Searcher
 from fmnist.experiments.section import Section
 
+Free = Mapping[str, Any]
+
+
+class PachydermServer(Section):
+    """Address of pachd, from which a trial reads its data."""
+
+    host: str
+    port: StrictInt
+
+
+class PachydermConsole(PachydermServer):
+    """Address of Pachyderm's web console."""
+
+    scheme: str
+
+
+class PachydermDataset(Section):
+    """The data commit of the training; ``token`` may be empty."""
+
+    project: str
+    repo: str
+    commit: str
+    branch: str
+    token: str = Field(repr=False)
+
+
+class PachydermIntegration(Section):
+    """Origin of the data, to which Determined's web UI links; the master requires all keys."""
+
+    pachd: PachydermServer
+    proxy: PachydermConsole
+    dataset: PachydermDataset
+
+
+class Integrations(Section):
+    """Systems that Determined knows of."""
+
+    pachyderm: PachydermIntegration | None = None
+    webhooks: Free | None = None
+
 
 class Reproducibility(Section):
-    """``experiment_seed`` decides the sampled hyperparameters and each trial's seed."""
+    """``experiment_seed`` determines the sampled hyperparameters and each trial's seed."""
 
     experiment_seed: StrictInt = Field(default=0, ge=0, lt=2**31)
 
 
 class Experiment(Section):
-    """A validated experiment file; what only Determined's master reads is kept.
+    """A validated experiment file.
 
     ``hyperparameters`` are flat: ``optimizer: {name: adamw}`` in the file is ``optimizer.name`` here.
     """
@@ -50,22 +84,22 @@ class Experiment(Section):
     entrypoint: str | tuple[str, ...] = Field(
         description="a managed experiment needs one: python3 -m fmnist.jobs.train"
     )
-    environment: Environment | None = None
-    bind_mounts: tuple[BindMount, ...] = ()
-    checkpoint_storage: CheckpointStorage | None = None
+    environment: Free | None = None
+    bind_mounts: tuple[Free, ...] = ()
+    checkpoint_storage: Free | None = Field(default=None, repr=False)
     checkpoint_policy: Literal["best", "all", "none"] = "best"
     hyperparameters: Mapping[str, Hyperparameter]
     searcher: Searcher = Field(
         description="{name: single, metric: accuracy, smaller_is_better: false} is one training"
     )
-    resources: Resources = Resources()
+    resources: Free | None = None
     max_restarts: StrictInt = Field(default=5, ge=0)
     reproducibility: Reproducibility = Reproducibility()
-    profiling: Profiling | None = None
-    retention_policy: RetentionPolicy | None = None
+    profiling: Free | None = None
+    retention_policy: Free | None = None
     log_policies: tuple[Free, ...] = ()
     preemption_timeout: StrictInt | None = None
-    # Without meaning for this project's trainings; accepted as the master does.
+    # Unused by this project's trainings; accepted as by the master.
     data_layer: Free | None = None
     debug: StrictBool = False
     min_checkpoint_period: Free | None = None
@@ -84,7 +118,7 @@ class Experiment(Section):
     def _command(cls, value: Any) -> Any:
         parts = value if isinstance(value, list) else [value]
         if not parts or not all(isinstance(part, str) and part for part in parts):
-            raise ValueError("expected a command, as a text or a list of texts")
+            raise ValueError("expected a command, as a string or a list of strings")
         return value
 
     @field_validator("hyperparameters", mode="before")
@@ -126,9 +160,9 @@ class Experiment(Section):
         return int(epochs.val)
 
     @property
-    def doubts(self) -> tuple[str, ...]:
-        """What looks like a mistake but may be meant, a line each."""
-        found = ((name, doubt(spec)) for name, spec in self.hyperparameters.items())
+    def warnings(self) -> tuple[str, ...]:
+        """A line for each range that is valid but looks like a mistake."""
+        found = ((name, warning(spec)) for name, spec in self.hyperparameters.items())
         return tuple(f"hyperparameters.{name}: {text}" for name, text in found if text)
 
     def constants(self) -> dict[str, Any]:

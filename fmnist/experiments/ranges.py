@@ -114,11 +114,8 @@ def flat(tree: Mapping[str, Any], group: str = "") -> dict[str, Any]:
     return leaves
 
 
-def doubt(spec: Hyperparameter) -> str | None:
-    """What looks like a mistake but may be meant: exponents that look like values; None if nothing does.
-
-    Determined's master takes such a range without a word.
-    """
+def warning(spec: Hyperparameter) -> str | None:
+    """Warn of exponents that look like values, which Determined's master accepts silently."""
     if not isinstance(spec, Log) or spec.base <= 1 or spec.minval <= 0:
         return None
     if spec.maxval > 1 and spec.base**spec.maxval < _LARGE:
@@ -132,7 +129,7 @@ def doubt(spec: Hyperparameter) -> str | None:
 
 
 _LARGE = 1e9
-"""Values that no hyperparameter of a training has."""
+"""Above the values that a hyperparameter of a training has."""
 
 
 def _is_positive_number(base: float, exponent: float) -> bool:

@@ -12,7 +12,7 @@ from fmnist.core.fashion_mnist import TEST, TRAIN, Split
 from fmnist.data.base import Commit, DataStore
 from fmnist.errors import ConfigError
 from fmnist.experiments import load_experiment, read_document
-from fmnist.experiments.data_selector import wanted
+from fmnist.experiments.data_selector import selector_of
 from fmnist.files.git import code_version
 
 _SHOWN = 5
@@ -80,5 +80,5 @@ def prepare(
 
 
 def _place(data: Mapping[str, Any], split: Split) -> tuple[str, str]:
-    wish = wanted(data, split)
-    return wish.repo, wish.commit
+    selector = selector_of(data, split)
+    return selector.repo, selector.commit

@@ -26,7 +26,7 @@ from fmnist.core.names import folder_name
 from fmnist.data.fetch import load, newest_data
 from fmnist.errors import FmnistError, InputError
 from fmnist.experiments import load_experiment
-from fmnist.experiments.data_selector import head_at, wanted
+from fmnist.experiments.data_selector import head_at, selector_of
 from fmnist.experiments.hyperparameters import Hyperparameters
 from fmnist.files.git import code_version
 from fmnist.settings import PROJECT, Settings, from_environment
@@ -104,7 +104,7 @@ def _train_trial(settings: Settings, threads: int | None) -> None:
         nullcontext(Silent()) if trial.team.rank else shown() as progress,
         tempfile.TemporaryDirectory(prefix="fmnist-") as folder,
     ):
-        commit = head_at(store, wanted(trial.data, TRAIN), trial.began)
+        commit = head_at(store, selector_of(trial.data, TRAIN), trial.began)
         bind(data_commit=commit.id)
         logger.info("training on %s@%s", commit.repo, commit.id)
         job = TrainingJob(

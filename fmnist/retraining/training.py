@@ -2,17 +2,20 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fmnist.core.fashion_mnist import MODEL_NAME
 from fmnist.core.logs import bind
 from fmnist.core.progress import Say
 from fmnist.data.base import DataStore
 from fmnist.data.quality import Validation
-from fmnist.experiments.base import Experiments
 from fmnist.experiments.submission import Submission, prepare
 from fmnist.files.atomic import write_atomically
 from fmnist.files.documents import record_text
 from fmnist.registry.base import ModelRegistry
+
+if TYPE_CHECKING:
+    from fmnist.experiments.determined.experiments import DeterminedExperiments
 
 RESULT = "training.json"
 SCHEMA_VERSION = 1
@@ -68,7 +71,7 @@ class Cluster:
     """Services that a training on a cluster needs."""
 
     store: DataStore
-    experiments: Experiments
+    experiments: "DeterminedExperiments"
     registry: ModelRegistry
 
 

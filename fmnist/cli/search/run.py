@@ -67,8 +67,8 @@ def _search(file: Path, overrides: tuple[str, ...], jobs: int | None, fresh: boo
     from fmnist.wiring import data_store, open_run
 
     experiment = load_experiment(file, overrides)
-    for doubt in experiment.doubts:
-        say(f"warning: {file}: {doubt}")
+    for warning in experiment.warnings:
+        say(f"warning: {file}: {warning}")
     shares = share_machine(experiment, jobs)
     settings = from_environment()
     store = data_store(settings)

@@ -26,7 +26,7 @@ from fmnist.errors import (
 )
 from fmnist.experiments import read_document
 from fmnist.experiments.determined.checkpoint import checkpoint_metadata
-from fmnist.experiments.determined.runner import DeterminedExperiments
+from fmnist.experiments.determined.experiments import DeterminedExperiments
 from fmnist.experiments.submission import Submission
 from fmnist.settings import PROJECT, DeterminedLogin
 from tests.support.bundles import make_bundle
@@ -126,6 +126,15 @@ def test_the_masters_refusal_is_told_in_its_words(
 ) -> None:
     with pytest.raises(InputError, match=message):
         experiments.create(submission(tmp_path, **changes), once=False)
+    with pytest.raises(InputError, match=message):
+        experiments.validate(submission(tmp_path, **changes))
+
+
+def test_a_valid_configuration_is_checked_without_being_created(
+    master: Master, experiments: DeterminedExperiments, tmp_path: Path
+) -> None:
+    experiments.validate(submission(tmp_path))
+    assert master.records.experiments == {}
 
 
 def test_a_folder_that_is_too_large_is_refused(
@@ -215,7 +224,7 @@ def test_a_master_that_is_away_for_a_while_is_waited_for(
     trial.experiment.state = State.COMPLETED
     said: list[str] = []
     assert experiments.wait(1, 30, said.append).metric == 0.8
-    assert "the master is away" in said[0]
+    assert "the master is unavailable" in said[0]
 
 
 def test_a_checkpoint_without_onnx_is_refused(

@@ -163,7 +163,7 @@ def test_the_commands_of_the_documentation(
     assert "# From study fmnist-adaptive, trial 2" in (tmp_path / "const.yaml").read_text()
     (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     (tmp_path / "example.yaml").write_text(f"entrypoint: 'true'\n{example}")
-    assert load_experiment(tmp_path / "example.yaml").doubts == ()
+    assert load_experiment(tmp_path / "example.yaml").warnings == ()
 
 
 def test_show_names_the_studies_that_there_are(studies: Path) -> None:

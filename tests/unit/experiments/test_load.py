@@ -30,7 +30,7 @@ def test_adaptive_yaml_searches() -> None:
     experiment = load_experiment(PROJECT / "adaptive.yaml")
     assert isinstance(experiment.searcher, AdaptiveAsha)
     assert any(isinstance(spec, Log) for spec in experiment.hyperparameters.values())
-    assert experiment.doubts == ()
+    assert experiment.warnings == ()
     with pytest.raises(ConfigError, match=r"learning_rate.* are ranges; use `fmnist search`"):
         experiment.constants()
 

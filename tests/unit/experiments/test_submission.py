@@ -10,7 +10,7 @@ import pytest
 from fmnist.core.fashion_mnist import TEST, TRAIN
 from fmnist.data.base import Commit
 from fmnist.errors import ConfigError, NotFoundError
-from fmnist.experiments.data_selector import Wanted, head_at, wanted
+from fmnist.experiments.data_selector import DataSelector, head_at, selector_of
 from fmnist.experiments.submission import prepare
 from fmnist.settings import PROJECT
 
@@ -107,8 +107,8 @@ def test_a_missing_commit_is_named(checkout: Path) -> None:
 
 
 def test_data_that_is_not_named_is_the_head_of_the_splits_own_repo() -> None:
-    assert wanted({}, TRAIN) == Wanted(TRAIN.repo, "master")
-    assert wanted({"test": {"commit": "abc"}}, TEST) == Wanted(TEST.repo, "abc")
+    assert selector_of({}, TRAIN) == DataSelector(TRAIN.repo, "master")
+    assert selector_of({"test": {"commit": "abc"}}, TEST) == DataSelector(TEST.repo, "abc")
 
 
 @pytest.mark.parametrize(
@@ -117,15 +117,15 @@ def test_data_that_is_not_named_is_the_head_of_the_splits_own_repo() -> None:
 )
 def test_another_form_is_refused(section: object, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        wanted({"train": section}, TRAIN)
+        selector_of({"train": section}, TRAIN)
 
 
 def test_a_branch_is_what_was_its_head_when_the_experiment_began() -> None:
-    store, wish = Store(), Wanted("repo", "master")
-    assert head_at(store, wish, NOON + timedelta(hours=9)).id == "repo-2"
-    assert head_at(store, wish, NOON + timedelta(minutes=90)).id == "repo-1"
-    assert head_at(store, Wanted("repo", "repo-2"), NOON).id == "repo-2"
+    store, selector = Store(), DataSelector("repo", "master")
+    assert head_at(store, selector, NOON + timedelta(hours=9)).id == "repo-2"
+    assert head_at(store, selector, NOON + timedelta(minutes=90)).id == "repo-1"
+    assert head_at(store, DataSelector("repo", "repo-2"), NOON).id == "repo-2"
     with pytest.raises(NotFoundError, match="was empty when the experiment began"):
-        head_at(store, wish, NOON - timedelta(minutes=1))
+        head_at(store, selector, NOON - timedelta(minutes=1))
     with pytest.raises(NotFoundError, match="release: its head is newer"):
-        head_at(store, Wanted("repo", "release"), NOON)
+        head_at(store, DataSelector("repo", "release"), NOON)

@@ -33,7 +33,7 @@ from fmnist.errors import (
     UnavailableError,
 )
 from fmnist.experiments.determined.checkpoint import FOLDER, checkpoint_metadata
-from fmnist.experiments.determined.runner import DeterminedExperiments
+from fmnist.experiments.determined.experiments import DeterminedExperiments
 from fmnist.jobs.retrain import retrain
 from fmnist.jobs.start_search import start_search
 from fmnist.jobs.validate_data import validate_data
