@@ -26,7 +26,7 @@ _image = click.option(
 
 @click.group()
 def pipelines() -> None:
-    """Check pipeline specs, give them an image, and bring them to a Pachyderm server.
+    """Check pipeline specs, set their image, and apply them to a Pachyderm server.
 
     \b
     Examples:
@@ -42,19 +42,19 @@ def pipelines() -> None:
 @_specs
 @as_json
 def validate(specs: tuple[Path, ...], as_json: bool) -> None:
-    """Check SPECS for what a server refuses, and for what it accepts and should not.
+    """Check SPECS for mistakes, those that a server accepts included.
 
     \b
     Examples:
       fmnist pipelines validate
       fmnist pipelines validate my-pipeline.json --json
     """
-    found = _read(specs)
+    files = _read(specs)
     if as_json:
-        print_json([{"file": one.path, "name": one.name, "sha256": one.sha256} for one in found])
+        print_json([{"file": file.path, "name": file.name, "sha256": file.sha256} for file in files])
         return
-    for one in found:
-        click.echo(f"{one.path}: {one.name} is in order")
+    for file in files:
+        click.echo(f"{file.path}: {file.name} is in order")
 
 
 @pipelines.command()
@@ -73,21 +73,21 @@ def render(specs: tuple[Path, ...], image: str, folder: Path | None, as_json: bo
     from fmnist.files.atomic import write_atomically
     from fmnist.retraining.pachyderm.files import render as rendered
 
-    found = rendered(_read(specs), image)
+    files = rendered(_read(specs), image)
     if folder:
-        for one in found:
-            write_atomically(folder / f"{one.name}.yaml", one.yaml)
-            say(f"{folder / one.name}.yaml")
+        for file in files:
+            write_atomically(folder / f"{file.name}.yaml", file.yaml)
+            say(f"{folder / file.name}.yaml")
     if as_json:
-        print_json([one.document for one in found])
+        print_json([file.document for file in files])
     elif not folder:
-        click.echo("---\n".join(one.yaml for one in found), nl=False)
+        click.echo("---\n".join(file.yaml for file in files), nl=False)
 
 
 @pipelines.command()
 @_specs
 @_image
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @click.option(
     "--wait",
     "seconds",
@@ -112,10 +112,10 @@ def apply(specs: tuple[Path, ...], image: str, dry_run: bool, seconds: float, as
     from fmnist.retraining.pachyderm.apply import Applied, carry_out, plan
     from fmnist.retraining.pachyderm.files import render as rendered
 
-    found = rendered(_read(specs), image)
+    files = rendered(_read(specs), image)
     server = engines.pipeline_server(settings.from_environment())
     with working("Asking the server"):
-        steps = plan(server, found)
+        steps = plan(server, files)
     if dry_run:
         _show([Applied(step.file.name, step.action, step.version, None) for step in steps], as_json)
         return

@@ -1,4 +1,4 @@
-"""Collect a report from registry and data store; what is broken is told in it, not raised."""
+"""Collect a report from registry and data store; broken parts are reported in it, not raised."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,7 +13,7 @@ from fmnist.gate.examine import Examined
 from fmnist.gate.result import GateResult, gate_result
 from fmnist.gate.test_data import read_test_data
 from fmnist.registry.base import ModelRegistry, ModelVersion
-from fmnist.report.model import Picture, Report, VersionEntry
+from fmnist.report.model import ModelReport, Picture, VersionEntry
 
 
 def gather(
@@ -24,22 +24,22 @@ def gather(
     now: datetime,
     subject: int | None = None,
     tested: Examined | None = None,
-) -> Report:
+) -> ModelReport:
     """All versions of ``model`` with their verdicts, evidence and pictures.
 
-    ``tested`` is what the gate just found of one version, which is then the subject: it is shown
-    instead of what the version carries.
+    ``tested`` is a fresh result of the gate for one version, which is then the subject: it is shown
+    instead of the verdict that is kept with the version.
 
     Raises:
         NotFoundError: there is no such model or version.
         UnavailableError: the registry cannot be reached.
     """
     chosen = tested.version if tested else registry.get(model, subject)
-    source = _Source(registry, _Pictures(store), history, tested)
-    return Report(
+    reader = _EntryReader(registry, _Pictures(store), history, tested)
+    return ModelReport(
         model=model,
         made=now.isoformat(timespec="seconds"),
-        entries=tuple(map(source.entry, registry.versions(model))),
+        entries=tuple(map(reader.entry, registry.versions(model))),
         subject=chosen.number,
         classes=CLASSES,
     )
@@ -53,7 +53,7 @@ class _Pictures:
         self._images: dict[str, list[bytes]] = {}
 
     def of(self, data: DataReference, errors: tuple[SampleError, ...]) -> tuple[Picture, ...]:
-        """Raises FmnistError if they cannot be had."""
+        """Raises FmnistError if they are not available."""
         images = self._read(data)
         if outside := [error.index for error in errors if not 0 <= error.index < len(images)]:
             raise NotFoundError(f"{data.repo}@{data.commit}: has no images {outside}")
@@ -67,8 +67,8 @@ class _Pictures:
 
 
 @dataclass(frozen=True)
-class _Source:
-    """Where what is known of a version comes from."""
+class _EntryReader:
+    """Reads what the engines know of a version."""
 
     registry: ModelRegistry
     pictures: _Pictures
@@ -78,13 +78,13 @@ class _Source:
     def entry(self, version: ModelVersion) -> VersionEntry:
         tested = self.tested
         if tested and tested.version.number == version.number:
-            shown = self._illustrated(tested.version, tested.result, tested.evidence)
-            found = replace(shown, kept=tested.kept)
+            fresh = self._illustrated(tested.version, tested.result, tested.evidence)
+            entry = replace(fresh, kept=tested.kept)
         else:
-            found = self._carried(version)
-        return replace(found, tenures=self.history.of(version.number))
+            entry = self._kept(version)
+        return replace(entry, tenures=self.history.of(version.number))
 
-    def _carried(self, version: ModelVersion) -> VersionEntry:
+    def _kept(self, version: ModelVersion) -> VersionEntry:
         try:
             result = gate_result(version)
         except FmnistError as error:

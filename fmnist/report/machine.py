@@ -6,12 +6,12 @@ from dataclasses import asdict
 from typing import Any
 
 from fmnist.core.bundle import metadata_text
-from fmnist.report.model import Report, VersionEntry
+from fmnist.report.model import ModelReport, VersionEntry
 
 _SCHEMA = 1
 
 
-def to_json(report: Report) -> str:
+def to_json(report: ModelReport) -> str:
     """Every version with metadata, verdict and evidence; numbers that JSON lacks are strings."""
     document = {
         "schema_version": _SCHEMA,
@@ -41,7 +41,7 @@ def _version(entry: VersionEntry) -> dict[str, Any]:
     }
 
 
-def to_metrics(report: Report) -> str:
+def to_metrics(report: ModelReport) -> str:
     """Measured values of the subject's rules, one gauge with the rule as label; empty if never tested.
 
     The version is no label: GitLab compares equal names of a merge request and its target branch.

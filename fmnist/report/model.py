@@ -91,7 +91,7 @@ class VersionEntry:
 
 
 @dataclass(frozen=True)
-class Report:
+class ModelReport:
     """All versions of a model.
 
     Attributes:

@@ -20,7 +20,7 @@ from fmnist.core.fashion_mnist import IMAGE_SHAPE
 from fmnist.experiments import flat
 from fmnist.report.figures import bound, figure, interval, moment, names, points, short
 from fmnist.report.lineage import chain, lineage_of
-from fmnist.report.model import Report, VersionEntry
+from fmnist.report.model import ModelReport, VersionEntry
 
 _HEADLINES = {
     "passed": "Passed every rule",
@@ -32,17 +32,17 @@ _HEADLINES = {
 _MARKS = {"passed": "✅", "forced": "⚠️", "refused": "❌", "not tested": "▫️", "unreadable": "⛔"}
 
 
-def to_html(report: Report) -> str:
+def to_html(report: ModelReport) -> str:
     """The whole page, for browsers without network."""
     return _environment(None).get_template("report.html.j2").render(report=report, headlines=_HEADLINES)
 
 
-def to_markdown(report: Report) -> str:
+def to_markdown(report: ModelReport) -> str:
     """All versions in one table, then each with its verdict, rules, classes and lineage."""
     return _environment(_markdown).get_template("report.md.j2").render(report=report, marks=_MARKS)
 
 
-def to_note(report: Report) -> str:
+def to_note(report: ModelReport) -> str:
     """A few lines on the version that the report is about, ready to be posted to a merge request."""
     return _environment(_markdown).get_template("note.md.j2").render(report=report, marks=_MARKS)
 

@@ -5,11 +5,11 @@ from pathlib import Path
 from fmnist.errors import ConfigError
 from fmnist.files.atomic import write_atomically
 from fmnist.report.machine import to_json, to_metrics
-from fmnist.report.model import Report
+from fmnist.report.model import ModelReport
 from fmnist.report.pages import to_html, to_markdown, to_note
 
 
-def write(report: Report, folder: Path) -> list[Path]:
+def write(report: ModelReport, folder: Path) -> list[Path]:
     """Each file whole or not at all, in the order they are of use to a person.
 
     Raises:

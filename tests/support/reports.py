@@ -16,7 +16,7 @@ from fmnist.gate.evidence import (
 from fmnist.gate.result import GateResult
 from fmnist.gate.verdict import Interval, Outcome, Rule
 from fmnist.registry.base import ModelVersion
-from fmnist.report.model import Picture, Report, VersionEntry
+from fmnist.report.model import ModelReport, Picture, VersionEntry
 from tests.support.bundles import make_bundle
 from tests.support.results import make_result, make_rule
 
@@ -55,6 +55,6 @@ def make_entry(version: ModelVersion, *rules: Rule, evidence: bool = True, **cha
     return VersionEntry(version, result, made, pictures, ())
 
 
-def make_report(*entries: VersionEntry, subject: int | None = None) -> Report:
+def make_report(*entries: VersionEntry, subject: int | None = None) -> ModelReport:
     number = entries[0].version.number if subject is None else subject
-    return Report(MODEL_NAME, "2026-01-04T10:11:12+00:00", entries, number, CLASSES)
+    return ModelReport(MODEL_NAME, "2026-01-04T10:11:12+00:00", entries, number, CLASSES)
