@@ -13,7 +13,8 @@ from fmnist.data.watch import CommitFeed, PolledFeed
 from fmnist.deployment.base import Platform
 from fmnist.errors import ConfigError
 from fmnist.registry.base import ModelRegistry
-from fmnist.settings import PROJECT, Registry, Settings, Tracker
+from fmnist.settings import PROJECT, Settings
+from fmnist.settings.kinds import Registry, Tracker
 from fmnist.tracking.base import Run, StudyLabel
 
 if TYPE_CHECKING:

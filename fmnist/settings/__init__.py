@@ -4,15 +4,12 @@ import getpass
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import (
-    AfterValidator,
     AliasChoices,
     AliasGenerator,
-    BeforeValidator,
     Field,
     Json,
     SecretStr,
@@ -25,32 +22,11 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from fmnist.errors import ConfigError
 from fmnist.settings import pachd as pachyderm
+from fmnist.settings.kinds import AnyPath, Database, DataEngine, Folder, Port, Registry, Tracker
 from fmnist.settings.pachd import Pachd
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 """The checkout: where the experiment files, ``deploy/`` and ``.venv-serve`` are."""
-
-
-class DataEngine(StrEnum):
-    """Engines that version data."""
-
-    DVC = "dvc"
-    PACHYDERM = "pachyderm"
-
-
-class Tracker(StrEnum):
-    """Engines that record runs."""
-
-    MLFLOW = "mlflow"
-    WANDB = "wandb"
-    DETERMINED = "determined"
-
-
-class Registry(StrEnum):
-    """Engines that keep model versions."""
-
-    MLFLOW = "mlflow"
-    DETERMINED = "determined"
 
 
 @dataclass(frozen=True)
@@ -62,45 +38,10 @@ class DeterminedLogin:
     password: str = field(repr=False)
 
 
-def _absolute(path: Path) -> Path:
-    try:
-        return path.expanduser().absolute()
-    except RuntimeError as error:
-        raise ValueError("expected a path, found a user without a home folder") from error
-
-
-def _folder(path: Path) -> Path:
-    nearest = next(folder for folder in (path, *path.parents) if folder.exists())
-    if not nearest.is_dir():
-        raise ValueError(f"expected a folder, but {nearest} is a file")
-    return path
-
-
-def _port(value: Any) -> int:
-    text = str(value)
-    if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise ValueError("expected a port number, 1-65535")
-    return int(text)
-
-
-def _database(address: str) -> str:
-    """Postgres's own form of address, which SQLAlchemy 2.1 would take for a driver that is not locked."""
-    for scheme in ("postgresql://", "postgres://"):
-        if address.startswith(scheme):
-            return f"postgresql+psycopg2://{address.removeprefix(scheme)}"
-    return address
-
-
 def _of_experiment(config: dict[str, Any] | None) -> str | None:
     """Address of the Pachyderm server that a trial's experiment file names."""
     server = ((config or {}).get("integrations") or {}).get("pachyderm")
     return f"grpc://{server['pachd']['host']}:{server['pachd']['port']}" if server else None
-
-
-_AnyPath = Annotated[Path, AfterValidator(_absolute)]
-_Folder = Annotated[_AnyPath, AfterValidator(_folder)]
-_Port = Annotated[int, BeforeValidator(_port)]
-_Database = Annotated[str, AfterValidator(_database)]
 
 
 class Settings(BaseSettings):
@@ -124,23 +65,23 @@ class Settings(BaseSettings):
         use_attribute_docstrings=True,
     )
 
-    home: _Folder = PROJECT / ".fmnist"
+    home: Folder = PROJECT / ".fmnist"
     """Folder with all state of the embedded engines."""
 
-    source: _AnyPath | None = None
+    source: AnyPath | None = None
     """Folder with the raw files of Fashion-MNIST; unset, the usual places are searched."""
 
-    tracking_uri: _Database = Field(
+    tracking_uri: Database = Field(
         default_factory=lambda given: f"sqlite:///{given['home'] / 'mlflow.db'}", repr=False
     )
     """MLflow's database, SQLite or Postgres; by default ``mlflow.db`` in FMNIST_HOME."""
 
-    catalogue_uri: _Database = Field(
+    catalogue_uri: Database = Field(
         default_factory=lambda given: f"sqlite:///{given['home'] / 'catalogue.db'}", repr=False
     )
     """Database of the promotions, SQLite or Postgres; by default ``catalogue.db`` in FMNIST_HOME."""
 
-    gateway_port: _Port = 8080
+    gateway_port: Port = 8080
     """Port of the gateway on 127.0.0.1, 1-65535."""
 
     det_master: str | None = Field(None, validation_alias="DET_MASTER")

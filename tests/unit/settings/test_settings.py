@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,47 @@ def test_a_trial_finds_pachyderm_where_its_experiment_says() -> None:
     assert told.pachd.host == "127.0.0.1"
     assert settings.from_environment({**trial, "FMNIST_DATA_STORE": "dvc"}).pachd is None
     assert settings.from_environment({"DET_EXPERIMENT_CONFIG": '{"integrations": null}'}).pachd is None
+
+
+def test_a_home_is_a_folder_and_the_users_home_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    for home in (file, file / "below"):
+        with pytest.raises(ConfigError) as caught:
+            settings.from_environment({"FMNIST_HOME": str(home)})
+        assert str(caught.value) == f"FMNIST_HOME={home}: expected a folder, but {file} is a file"
+    assert settings.from_environment({"FMNIST_HOME": "~/fmnist"}).home == Path.home() / "fmnist"
+    with pytest.raises(ConfigError, match="FMNIST_HOME=~nobody-here: expected a path"):
+        settings.from_environment({"FMNIST_HOME": "~nobody-here"})
+
+
+def test_every_mistake_is_named() -> None:
+    with pytest.raises(ConfigError) as caught:
+        settings.from_environment({"FMNIST_GATEWAY_PORT": "http", "FMNIST_DATA_STORE": "git"})
+    assert str(caught.value).splitlines() == [
+        "FMNIST_GATEWAY_PORT=http: expected a port number, 1-65535",
+        "FMNIST_DATA_STORE=git: expected dvc or pachyderm",
+    ]
+
+
+def test_secrets_are_shown_nowhere() -> None:
+    secrets = {
+        "DET_MASTER": "m",
+        "DET_PASS": "hidden-1",
+        "PACH_PYTHON_AUTH_TOKEN": "hidden-2",
+        "FMNIST_TRACKING_URI": "postgresql://ada:hidden-3@db/mlflow",
+        "http_proxy": "socks5://ada:hidden-4@127.0.0.1:1",
+    }
+    found = settings.from_environment(secrets)
+    assert "hidden" not in f"{found!r} {found} {found.determined!r} {found.pachd!r}"
+
+
+def test_the_table_of_variables_is_that_of_the_class() -> None:
+    page = (settings.PROJECT / "docs" / "path.md").read_text()
+    for variable, meaning in settings.variables().items():
+        assert f"| `{variable}` | {meaning.replace('``', '`')} |" in page
+    package = settings.PROJECT / "fmnist"
+    read = {
+        name for file in package.rglob("*.py") for name in re.findall(r'"(FMNIST_[A-Z_]+)"', file.read_text())
+    }
+    assert [name for name in sorted(read) if f"`{name}`" not in page] == []
