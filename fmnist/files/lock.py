@@ -1,16 +1,13 @@
-"""Files that one process at a time holds; the kernel frees them when that process ends, however it does."""
+"""Locks that processes hold on files; the kernel frees them when the process ends, even by kill -9."""
 
-import fcntl
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+
+from filelock import FileLock, Timeout
 
 from fmnist.errors import TimedOut, UnavailableError
-
-_POLL_SECONDS = 0.05
 
 
 @contextmanager
@@ -18,20 +15,19 @@ def held(lock: Path, busy: str) -> Iterator[None]:
     """Hold the file ``lock`` (made when missing, never removed) for the block.
 
     Args:
-        lock: its content is the holder's process number.
-        busy: said when another process holds it; ``{process}`` in it becomes that one's number.
+        lock: its content is the holder's process id.
+        busy: message when another process holds it; ``{process}`` in it becomes that process id.
 
     Raises:
         UnavailableError: another process holds it.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("a+") as handle:
-        if not _taken(handle):
-            handle.seek(0)
-            raise UnavailableError(busy.replace("{process}", handle.read().strip() or "?"))
-        handle.truncate(0)
-        handle.write(f"{os.getpid()}\n")
-        handle.flush()
+    try:
+        guard = FileLock(lock, timeout=0).acquire()
+    except Timeout as error:
+        raise UnavailableError(busy.replace("{process}", lock.read_text().strip() or "?")) from error
+    with guard:
+        lock.write_text(f"{os.getpid()}\n")
         yield
 
 
@@ -43,20 +39,11 @@ def only_writer(path: Path, seconds: float, what: str) -> Iterator[None]:
         TimedOut: another writer of ``what`` held it for ``seconds``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + seconds
-    with path.open("w") as handle:
-        while not _taken(handle):
-            if time.monotonic() >= deadline:
-                raise TimedOut(
-                    f"{what}: another process has been writing for {seconds:.0f} s ({path}); try again"
-                )
-            time.sleep(_POLL_SECONDS)
-        yield
-
-
-def _taken(handle: IO[str]) -> bool:
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        guard = FileLock(path, timeout=seconds).acquire(poll_interval=0.05)
+    except Timeout as error:
+        raise TimedOut(
+            f"{what}: another process has been writing for {seconds:.0f} s ({path}); try again"
+        ) from error
+    with guard:
+        yield
