@@ -21,7 +21,7 @@ IMAGES = len(CONTENT["images.gz"])
 
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download_module, "BACKOFF_SECONDS", 0.001)
+    monkeypatch.setattr(download_module, "PAUSE_SECONDS", 0.001)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
@@ -60,55 +60,6 @@ def test_a_damaged_file_is_replaced(tmp_path: Path, mirror: Mirror) -> None:
     assert_whole(tmp_path)
 
 
-def test_a_cut_connection_goes_on_where_it_stopped(tmp_path: Path, mirror: Mirror) -> None:
-    mirror.cut = IMAGES // 3 + 1
-    download(FILES, tmp_path, [mirror.address], quiet)
-    assert_whole(tmp_path)
-    assert mirror.asked[:3] == ["", f"bytes={mirror.cut}-", f"bytes={2 * mirror.cut}-"]
-
-
-@pytest.mark.parametrize("announces_length", [True, False])
-def test_a_part_of_an_earlier_time_goes_on(tmp_path: Path, mirror: Mirror, announces_length: bool) -> None:
-    mirror.announces_length = announces_length
-    (tmp_path / "images.gz.part").write_bytes(CONTENT["images.gz"][:1000])
-    download(FILES, tmp_path, [mirror.address], quiet)
-    assert_whole(tmp_path)
-    assert mirror.asked[0] == "bytes=1000-"
-
-
-def test_a_server_that_ignores_ranges_starts_over(tmp_path: Path, mirror: Mirror) -> None:
-    mirror.ranges = False
-    (tmp_path / "images.gz.part").write_bytes(CONTENT["images.gz"][:1000])
-    download(FILES, tmp_path, [mirror.address], quiet)
-    assert_whole(tmp_path)
-
-
-def test_a_server_that_sends_another_range_is_asked_from_the_start(tmp_path: Path, mirror: Mirror) -> None:
-    mirror.lies_about_ranges = True
-    (tmp_path / "images.gz.part").write_bytes(CONTENT["images.gz"][:1000])
-    download(FILES, tmp_path, [mirror.address], quiet)
-    assert_whole(tmp_path)
-    assert mirror.asked[:2] == ["bytes=1000-", ""]
-
-
-@pytest.mark.parametrize(
-    "part", [b"wrong", b"x" * IMAGES, b"x" * (IMAGES + 5)], ids=["begun", "full", "more"]
-)
-def test_a_wrong_part_is_dropped_and_the_file_begun_again(
-    tmp_path: Path, mirror: Mirror, part: bytes
-) -> None:
-    (tmp_path / "images.gz.part").write_bytes(part)
-    download(FILES, tmp_path, [mirror.address], quiet)
-    assert_whole(tmp_path)
-
-
-def test_a_whole_part_needs_only_its_name(tmp_path: Path, mirror: Mirror) -> None:
-    (tmp_path / "images.gz.part").write_bytes(CONTENT["images.gz"])
-    download(FILES[:1], tmp_path, [mirror.address], quiet)
-    assert mirror.asked == []
-    assert (tmp_path / "images.gz").read_bytes() == CONTENT["images.gz"]
-
-
 @pytest.mark.parametrize("status", [500, 503, 429])
 def test_a_server_in_trouble_is_asked_again(tmp_path: Path, mirror: Mirror, status: int) -> None:
     mirror.failures, mirror.status = 2, status
@@ -138,26 +89,33 @@ def test_wrong_bytes_are_dropped_and_the_next_mirror_asked(
     assert mirror.address in said[0]
 
 
-def test_when_all_fail_the_reasons_are_told_and_what_came_is_kept(
+def test_when_all_fail_each_mirror_and_reason_is_named_and_nothing_is_kept(
     tmp_path: Path, mirror: Mirror, other: Mirror
 ) -> None:
     mirror.files.clear()
     other.cut = 100
-    with pytest.raises(UnavailableError, match=r"images.gz .*HTTP 404.*gave up after 4 attempts: .*broke"):
+    reasons = rf"images.gz .*{mirror.address}: 404 .*{other.address}: "
+    with pytest.raises(UnavailableError, match=reasons):
         download(FILES, tmp_path, [mirror.address, other.address], quiet)
-    assert [path.name for path in tmp_path.iterdir()] == ["images.gz.part"]
-    assert (tmp_path / "images.gz.part").read_bytes() == CONTENT["images.gz"][:400]
+    assert list(tmp_path.iterdir()) == []
+    assert (len(mirror.asked), len(other.asked)) == (1, 3)
 
 
-def test_progress_is_told(tmp_path: Path, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_reported(tmp_path: Path, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download_module, "_PROGRESS_SECONDS", 0)
     said: list[str] = []
     download(FILES, tmp_path, [mirror.address], said.append)
-    assert said[0] == "  images.gz: 0.1 of 0.1 MB"
+    assert "  images.gz: 0.1 of 0.1 MB" in said
+
+
+def test_a_slow_transfer_is_given_up(tmp_path: Path, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download_module, "ATTEMPT_SECONDS", 0)
+    with pytest.raises(UnavailableError, match=r"images.gz .*not complete after 0 s"):
+        download(FILES, tmp_path, [mirror.address], quiet)
 
 
 def test_a_dead_network_is_given_up_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download_module, "PROBE_SECONDS", 0.5)
+    monkeypatch.setattr(download_module, "READ_SECONDS", 0.5)
     with socket.socket() as silent, socket.socket() as closed:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -166,7 +124,7 @@ def test_a_dead_network_is_given_up_soon(tmp_path: Path, monkeypatch: pytest.Mon
             "http://nowhere.invalid"
         ]
         begun = time.monotonic()
-        with pytest.raises(UnavailableError, match="none of the mirrors answered"):
+        with pytest.raises(UnavailableError, match=r"images.gz could not be downloaded: .*nowhere\.invalid"):
             download(FILES, tmp_path, mirrors, quiet)
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 10
     assert list(tmp_path.iterdir()) == []
