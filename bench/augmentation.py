@@ -12,7 +12,8 @@ import numpy as np
 
 from fmnist.core.dataset import Dataset, Images
 from fmnist.core.machine import usable_cores
-from fmnist.data.fetch import fetch, load
+from fmnist.data.commits import load
+from fmnist.data.fetch import fetch
 from fmnist.experiments import load_experiment
 from fmnist.experiments.hyperparameters import Augmentation, Hyperparameters
 from fmnist.settings import PROJECT, from_environment

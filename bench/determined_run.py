@@ -32,7 +32,8 @@ from fmnist.core.dataset import Dataset
 from fmnist.core.fashion_mnist import TRAIN
 from fmnist.core.machine import usable_cores
 from fmnist.core.provenance import DataReference
-from fmnist.data.fetch import fetch, load
+from fmnist.data.commits import load
+from fmnist.data.fetch import fetch
 from fmnist.experiments.hyperparameters import Hyperparameters
 from fmnist.settings import from_environment
 from fmnist.tracking.base import Decision, EpochReport, Run

@@ -17,7 +17,8 @@ from fmnist.core.machine import usable_cores
 from fmnist.core.metrics import score
 from fmnist.core.predictor import Predictor
 from fmnist.core.provenance import DataReference
-from fmnist.data.fetch import fetch, load
+from fmnist.data.commits import load
+from fmnist.data.fetch import fetch
 from fmnist.experiments.hyperparameters import Hyperparameters
 from fmnist.settings import from_environment
 from fmnist.tracking.base import Decision, EpochReport

@@ -26,7 +26,8 @@ from contextlib import contextmanager
 from fmnist.core.dataset import Dataset
 from fmnist.core.fashion_mnist import TRAIN
 from fmnist.core.provenance import DataReference
-from fmnist.data.fetch import fetch, load
+from fmnist.data.commits import load
+from fmnist.data.fetch import fetch
 from fmnist.experiments import Experiment, load_experiment
 from fmnist.search.asha import Plan, goes_on, plan_of
 from fmnist.search.optuna.study import read_trials

@@ -37,7 +37,7 @@ def evaluate(model: str, ref: str, report: Path | None, as_json: bool) -> None:
     """
     from fmnist.core.metrics import score
     from fmnist.core.predictor import Predictor
-    from fmnist.data.fetch import load
+    from fmnist.data.commits import load
     from fmnist.report.evaluation import write_evaluation
 
     own = settings.from_environment()

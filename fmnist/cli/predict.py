@@ -71,7 +71,7 @@ def _of_files(client: "Client", images: tuple[Path, ...]) -> Iterator[_Row]:
 def _of_test_data(client: "Client", count: int) -> Iterator[_Row]:
     if not count:
         return
-    from fmnist.data.fetch import load
+    from fmnist.data.commits import load
     from fmnist.settings import from_environment
     from fmnist.wiring import data_store
 

@@ -1,4 +1,4 @@
-"""The port to versioned data: what a commit is, and what a store can do with it."""
+"""Versioned data: a commit, and the ports to stores and remotes of commits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,8 +9,11 @@ from typing import Protocol
 from fmnist.core.fashion_mnist import SPLITS
 from fmnist.core.provenance import DataReference
 
+BRANCH = "master"
+"""The branch of every data repo; its head is the newest commit."""
+
 SYNTHETIC_MARKER = "SYNTHETIC"
-"""A file of this name in a commit says that its images were drawn, not photographed."""
+"""A file of this name in a commit says that its images are synthetic, not photographs."""
 
 
 @dataclass(frozen=True)
@@ -44,18 +47,18 @@ class Commit:
 
     @property
     def origin(self) -> str:
-        """``official`` if the files are the published ones, ``synthetic`` if drawn, else ``custom``."""
+        """``official`` if the files are the published ones, ``synthetic`` if generated, else ``custom``."""
         if any(file.name == SYNTHETIC_MARKER for file in self.files):
             return "synthetic"
-        sums = {file.sha256 for file in self.files}
-        if any(sums == {file.sha256 for file in split.files} for split in SPLITS):
+        digests = {file.sha256 for file in self.files}
+        if any(digests == {file.sha256 for file in split.files} for split in SPLITS):
             return "official"
         return "custom"
 
     def reference(self) -> DataReference:
-        """What a checkpoint or a verdict records of this commit."""
-        sums = {file.name: file.sha256 for file in self.files}
-        return DataReference(self.repo, self.id, self.origin, sums)
+        """The reference that checkpoints and verdicts record."""
+        digests = {file.name: file.sha256 for file in self.files}
+        return DataReference(self.repo, self.id, self.origin, digests)
 
 
 class DataStore(Protocol):
@@ -69,7 +72,7 @@ class DataStore(Protocol):
         """Make these files the repo's whole new content; the repo is created when missing."""
         ...
 
-    def get(self, repo: str, ref: str = "master") -> Commit:
+    def get(self, repo: str, ref: str = BRANCH) -> Commit:
         """The commit that a branch name or a full commit id names.
 
         Raises:
@@ -97,9 +100,13 @@ class DataStore(Protocol):
 
 @dataclass(frozen=True)
 class Transfer:
-    """What a push or pull did: how many commits and files of ``repo`` are new at the other end.
+    """Result of a push or pull.
 
-    ``head`` is the newest commit id there afterwards.
+    Attributes:
+        repo: the data repo.
+        head: newest commit id at the receiving end afterwards.
+        commits: number of commits that are new there.
+        files: number of files copied.
     """
 
     repo: str
@@ -109,9 +116,9 @@ class Transfer:
 
 
 class DataRemote(Protocol):
-    """A place that keeps data repos for several machines: the same commits, under the same ids.
+    """Storage of data repos for several machines: the same commits, under the same ids.
 
-    Both verbs are atomic (killed half-way, no reader sees any of it), idempotent, and put in place
+    Both commands are atomic (killed half-way, no reader sees any of it), idempotent, and put in place
     what is missing of the commits that both ends know. One repo is pushed by one machine at a time.
     """
 

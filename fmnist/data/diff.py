@@ -1,57 +1,27 @@
-"""What is different between two data commits."""
+"""Differences between two data commits."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fmnist.data.base import Commit, DataStore
-from fmnist.data.fetch import load
-from fmnist.data.validation import inspect
-from fmnist.errors import DataError, NotFoundError
-
-_SHORTEST_ID = 6
+from fmnist.data.commits import load
+from fmnist.data.quality import Inspection, inspect
+from fmnist.errors import DataError
 
 
 @dataclass(frozen=True)
 class FileChange:
-    """``change``: added, removed or changed; sizes in bytes, None where the file is not."""
+    """A file that differs.
+
+    Attributes:
+        change: ``added``, ``removed`` or ``changed``.
+        old_size: in bytes; None if the file was added.
+        new_size: in bytes; None if the file was removed.
+    """
 
     name: str
     change: str
     old_size: int | None
     new_size: int | None
-
-
-@dataclass(frozen=True)
-class Contents:
-    """How many images a commit holds, by class name; None where its files are no data set."""
-
-    images: int
-    per_class: Mapping[str, int]
-
-
-def commit_of(store: DataStore, repo: str, ref: str) -> Commit:
-    """Like ``store.get``, and the beginning of a commit id will do.
-
-    Raises:
-        NotFoundError: no such repo or commit, or several commits begin so.
-    """
-    try:
-        return store.get(repo, ref)
-    except NotFoundError:
-        matches = [commit for commit in store.log(repo) if commit.id.startswith(ref)]
-        if len(ref) < _SHORTEST_ID or not matches:
-            raise
-        if len(matches) > 1:
-            raise NotFoundError(f"{repo}: {len(matches)} commits begin with {ref}; give more of it") from None
-        return matches[0]
-
-
-def newest(store: DataStore, repo: str) -> Commit | None:
-    """The newest commit of a repo; None if there is none that can be read."""
-    try:
-        return store.get(repo)
-    except (NotFoundError, DataError):
-        return None
 
 
 def file_changes(old: Commit | None, new: Commit) -> list[FileChange]:
@@ -68,10 +38,9 @@ def file_changes(old: Commit | None, new: Commit) -> list[FileChange]:
     return changes
 
 
-def contents(store: DataStore, commit: Commit) -> Contents | None:
-    """What a commit's data set holds; None if it holds none that can be read."""
+def inspected(store: DataStore, commit: Commit) -> Inspection | None:
+    """The counts of a commit's data set; None if it holds none that can be read."""
     try:
-        inspection = inspect(load(store, commit))
+        return inspect(load(store, commit))
     except DataError:
         return None
-    return Contents(inspection.images, inspection.per_class)

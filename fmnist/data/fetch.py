@@ -1,10 +1,8 @@
-"""The path's first step: raw files into data commits, and data commits into data sets."""
+"""Raw files into data commits: the first step of the path."""
 
-from fmnist.core.dataset import Dataset
 from fmnist.core.fashion_mnist import TEST, TRAIN, Split
 from fmnist.core.progress import Say
 from fmnist.data.base import Commit, DataStore
-from fmnist.data.formats import read_dataset
 from fmnist.data.sources import RawFiles, find, places
 from fmnist.errors import NotFoundError
 from fmnist.settings import Settings
@@ -42,16 +40,6 @@ def ensure(settings: Settings, store: DataStore, split: Split, say: Say) -> Comm
 def _put(store: DataStore, split: Split, raw: RawFiles) -> Commit:
     files = raw.train if split is TRAIN else raw.test
     return store.put(split.repo, files, f"Fashion-MNIST, {split.name} split ({raw.origin})")
-
-
-def load(store: DataStore, commit: Commit) -> Dataset:
-    """The data set that a commit holds.
-
-    Raises:
-        DataError: its files are no data set.
-        IntegrityError: a file's bytes are not the recorded ones.
-    """
-    return read_dataset({file.name: store.read(commit, file.name) for file in commit.files})
 
 
 def newest_data(store: DataStore) -> Commit:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fmnist.data.base import Commit, DataStore
 from fmnist.data.formats import holds_data, read_dataset
-from fmnist.data.validation import inspect
+from fmnist.data.quality import inspect
 from fmnist.errors import InputError
 from fmnist.files.atomic import folder_written_atomically
 

@@ -1,4 +1,4 @@
-"""Where the raw files come from: the first place that has them all, else drawn garments."""
+"""Places of the raw files: the first that has them all, else synthetic images."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -11,11 +11,11 @@ from fmnist.data import synthetic
 from fmnist.data.base import SYNTHETIC_MARKER
 from fmnist.data.download import download
 from fmnist.data.formats import read_dataset
-from fmnist.data.validation import inspect
+from fmnist.data.quality import inspect
 from fmnist.errors import NotFoundError, UnavailableError
 from fmnist.files.atomic import sha256_of
 from fmnist.files.lock import only_writer
-from fmnist.settings import PROJECT, Settings
+from fmnist.settings import Settings
 
 _ALL = (*TRAIN.files, *TEST.files)
 _LOCK_SECONDS = 900.0
@@ -23,18 +23,22 @@ _LOCK_SECONDS = 900.0
 
 @dataclass(frozen=True)
 class Places:
-    """Where to look, in this order. With a ``source`` nowhere else is looked."""
+    """Places to look in, in this order. With a ``source`` no other place is searched."""
 
     source: Path | None
     cache: Path
-    shared: Path
     keras: Path
     mirrors: Sequence[str]
 
 
 @dataclass(frozen=True)
 class RawFiles:
-    """What was found: the files to commit by name, and ``official``, ``custom`` or ``synthetic``."""
+    """The files to commit, by name.
+
+    Attributes:
+        origin: ``official``, ``custom`` or ``synthetic``.
+        where: the folder, for people.
+    """
 
     origin: str
     where: str
@@ -48,7 +52,6 @@ def places(settings: Settings, environ: Mapping[str, str] = os.environ) -> Place
     return Places(
         source=settings.source,
         cache=settings.cache,
-        shared=PROJECT.parent / "shared" / "fashion-mnist",
         keras=keras_home / KERAS_CACHE,
         mirrors=MIRRORS,
     )
@@ -63,7 +66,7 @@ def find(places: Places, say: Say) -> RawFiles:
     """
     if places.source:
         return _from_source(places.source, say)
-    for folder in (places.cache, places.shared, places.keras):
+    for folder in (places.cache, places.keras):
         if _has_official(folder, say):
             return _official(folder)
     return _fetched(places, say)
@@ -75,16 +78,16 @@ def _fetched(places: Places, say: Say) -> RawFiles:
             say("Fashion-MNIST is not on this machine: downloading 31 MB")
             download(_ALL, places.cache, places.mirrors, say)
         except UnavailableError as error:
-            return _drawn(places, str(error), say)
+            return _synthetic(places, str(error), say)
     return _official(places.cache)
 
 
-def _drawn(places: Places, reason: str, say: Say) -> RawFiles:
-    looked = ", ".join(str(folder) for folder in (places.cache, places.shared, places.keras))
+def _synthetic(places: Places, reason: str, say: Say) -> RawFiles:
+    looked = ", ".join(str(folder) for folder in (places.cache, places.keras))
     for line in (
         "!" * 78,
-        "!!  NOT FASHION-MNIST: drawn garments stand in (dataset=synthetic everywhere).",
-        "!!  Figures got with them say nothing about Fashion-MNIST.",
+        "!!  NOT FASHION-MNIST: synthetic images are used instead (dataset=synthetic everywhere).",
+        "!!  Metrics measured on them say nothing about Fashion-MNIST.",
         f"!!  Looked in: {looked}",
         f"!!  Download: {reason}",
         "!!  Have the four files? fmnist data fetch --source FOLDER, or set FMNIST_SOURCE.",
@@ -111,7 +114,7 @@ def _has_official(folder: Path, say: Say) -> bool:
         return False
     wrong = [path.name for path, file in paths if sha256_of(path) != file.sha256]
     if wrong:
-        say(f"{folder}: passed over, SHA-256 is not the published one: {', '.join(wrong)}")
+        say(f"{folder}: skipped, SHA-256 is not the published one: {', '.join(wrong)}")
     return not wrong
 
 

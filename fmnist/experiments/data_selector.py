@@ -6,10 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from fmnist.core.fashion_mnist import Split
-from fmnist.data.base import Commit, DataStore
+from fmnist.data.base import BRANCH, Commit, DataStore
 from fmnist.errors import ConfigError, NotFoundError
-
-BRANCH = "master"
 
 
 @dataclass(frozen=True)

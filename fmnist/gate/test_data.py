@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from fmnist.core.dataset import Dataset
 from fmnist.core.provenance import DataReference
 from fmnist.data.base import Commit, DataStore
-from fmnist.data.formats import read_dataset
-from fmnist.data.validation import inspect
+from fmnist.data.commits import load
+from fmnist.data.duplicates import shared_images
+from fmnist.data.quality import inspect
 from fmnist.errors import ConfigError, DataError, NotFoundError
 
 
@@ -26,7 +27,7 @@ def read_test_data(store: DataStore, commit: Commit) -> Dataset:
         DataError: they cannot be read, or a class has no image, so that it could not be judged.
         IntegrityError: the stored bytes are not those of the commit.
     """
-    dataset = _read(store, commit)
+    dataset = load(store, commit)
     if missing := inspect(dataset).missing_classes:
         raise DataError(f"{commit.repo}@{commit.id}: no test image of {', '.join(missing)}")
     return dataset
@@ -52,19 +53,9 @@ def data_facts(
         ) from error
     return DataFacts(
         commits_ahead=None if named is None else _commits_ahead(store, test, named),
-        shared_images=_shared_images(dataset, _read(store, train)),
+        shared_images=int(shared_images(dataset, load(store, train)).sum()),
         synthetic="synthetic" in (test.origin, train.origin, trained_on.origin),
     )
-
-
-def _read(store: DataStore, commit: Commit) -> Dataset:
-    return read_dataset({file.name: store.read(commit, file.name) for file in commit.files})
-
-
-def _shared_images(test: Dataset, train: Dataset) -> int:
-    seen = {image.tobytes() for image in test.images}
-    shared = seen & {content for image in train.images if (content := image.tobytes()) in seen}
-    return sum(image.tobytes() in shared for image in test.images) if shared else 0
 
 
 def _commits_ahead(store: DataStore, test: Commit, named: str) -> int:

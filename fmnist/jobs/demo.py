@@ -19,7 +19,8 @@ from fmnist.core.machine import usable_cores
 from fmnist.core.progress import Say
 from fmnist.core.provenance import DataReference
 from fmnist.data.base import Commit
-from fmnist.data.fetch import fetch, load
+from fmnist.data.commits import load
+from fmnist.data.fetch import fetch
 from fmnist.deployment.promote import Actor, Promotion
 from fmnist.errors import GateRefused, IntegrityError
 from fmnist.experiments import Experiment, load_experiment

@@ -23,7 +23,8 @@ from fmnist.core.fashion_mnist import TRAIN
 from fmnist.core.logs import bind, configure
 from fmnist.core.machine import usable_cores
 from fmnist.core.names import folder_name
-from fmnist.data.fetch import load, newest_data
+from fmnist.data.commits import load
+from fmnist.data.fetch import newest_data
 from fmnist.errors import FmnistError, InputError
 from fmnist.experiments import load_experiment
 from fmnist.experiments.data_selector import head_at, selector_of

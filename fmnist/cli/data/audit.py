@@ -1,4 +1,4 @@
-"""``fmnist data audit``: what may be wrong with the data."""
+"""``fmnist data audit``: labels that are likely wrong, and images in both splits."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,16 +7,17 @@ import click
 
 from fmnist.cli.console import as_json, print_json, print_table, say
 from fmnist.core.fashion_mnist import TEST, TRAIN
+from fmnist.data.base import BRANCH
 from fmnist.settings import from_environment
 from fmnist.wiring import data_store
 
 if TYPE_CHECKING:
-    from fmnist.data.audit.report import Audit
+    from fmnist.data.audit import Audit
 
 
 @click.command()
-@click.option("--train", "train_ref", default="master", show_default=True, help=f"Commit of {TRAIN.repo}.")
-@click.option("--test", "test_ref", default="master", show_default=True, help=f"Commit of {TEST.repo}.")
+@click.option("--train", "train_ref", default=BRANCH, show_default=True, help=f"Commit of {TRAIN.repo}.")
+@click.option("--test", "test_ref", default=BRANCH, show_default=True, help=f"Commit of {TEST.repo}.")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -36,31 +37,32 @@ def audit(train_ref: str, test_ref: str, out: Path, as_json: bool) -> None:
       fmnist data audit
       fmnist data audit --out /tmp/audit --json
     """
-    from fmnist.data.audit.report import audit as find
-    from fmnist.data.audit.report import write_report
-    from fmnist.data.diff import commit_of
-    from fmnist.data.fetch import load
+    from fmnist.data.audit import audit as audit_data
+    from fmnist.data.audit import write_report
+    from fmnist.data.commits import find_commit, load
 
     store = data_store(from_environment())
-    commits = commit_of(store, TRAIN.repo, train_ref), commit_of(store, TEST.repo, test_ref)
+    commits = find_commit(store, TRAIN.repo, train_ref), find_commit(store, TEST.repo, test_ref)
     train, test = (load(store, commit) for commit in commits)
-    found = find(train, test, say)
-    write_report(out, found, train, test)
+    result = audit_data(train, test, say)
+    write_report(out, result, train, test)
     if as_json:
-        print_json({"report": str(out), "commits": [f"{c.repo}@{c.id}" for c in commits], **found.document()})
+        print_json(
+            {"report": str(out), "commits": [f"{c.repo}@{c.id}" for c in commits], **result.document()}
+        )
     else:
-        _show(found, out)
+        _show(result, out)
 
 
-def _show(found: "Audit", out: Path) -> None:
-    document = found.document()
+def _show(result: "Audit", out: Path) -> None:
+    document = result.document()
     per_class = document["likely_mislabelled"]["per_class"]
-    rows = [("all images", len(found.suspects)), *per_class.items()]
+    rows = [("all images", len(result.suspects)), *per_class.items()]
     print_table(("labelled", "suspects"), rows)
-    twins = document["near_duplicates"]
+    duplicates = document["near_duplicates"]
     click.echo(
-        f"Likely mislabelled: {len(found.suspects)} of {found.images} training images, by a model of "
-        f"cross-validated accuracy {found.accuracy:.3f}\n"
-        f"Test images with a near-duplicate in training: {twins['count']}, {twins['exact']} of them exact, "
-        f"{twins['differently_labelled']} labelled otherwise\n{out}"
+        f"Likely mislabelled: {len(result.suspects)} of {result.images} training images, by a model of "
+        f"cross-validated accuracy {result.accuracy:.3f}\n"
+        f"Test images with a near-duplicate in training: {duplicates['count']}, "
+        f"{duplicates['exact']} of them exact, {duplicates['differently_labelled']} with another label\n{out}"
     )

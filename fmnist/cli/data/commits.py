@@ -10,11 +10,13 @@ import click
 
 from fmnist.cli.console import as_json, print_json, print_table, say, working
 from fmnist.core.fashion_mnist import SPLITS
-from fmnist.data.base import Commit
-from fmnist.data.diff import Contents, FileChange, commit_of, contents, file_changes, newest
+from fmnist.data.base import BRANCH, Commit, DataStore
+from fmnist.data.commits import find_commit, newest_commit
+from fmnist.data.diff import FileChange, file_changes, inspected
 from fmnist.data.fetch import fetch as fetch_both
 from fmnist.data.folders import checkout as check_out
 from fmnist.data.folders import files_under, refuse_broken_data
+from fmnist.data.quality import Inspection, remarks
 from fmnist.settings import from_environment
 from fmnist.wiring import data_store
 
@@ -22,13 +24,13 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command()
-@click.option("--source", type=_FOLDER, help="Folder with the files; nowhere else is looked then.")
+@click.option("--source", type=_FOLDER, help="Folder with the files; no other place is searched then.")
 @as_json
 def fetch(source: Path | None, as_json: bool) -> None:
     """Find Fashion-MNIST and commit both splits.
 
-    Looks in --source or FMNIST_SOURCE; else in the cache, ../shared/fashion-mnist, Keras's
-    cache, and on the web. Takes IDX files (gzipped or not) and Kaggle's CSV files.
+    Looks in --source or FMNIST_SOURCE; else in the cache, Keras's cache, and on the web.
+    Takes IDX files (gzipped or not) and Kaggle's CSV files.
 
     \b
     Examples:
@@ -39,9 +41,9 @@ def fetch(source: Path | None, as_json: bool) -> None:
     if source:
         settings = settings.model_copy(update={"source": source.absolute()})
     store = data_store(settings)
-    before = [newest(store, split.repo) for split in SPLITS]
+    before = [newest_commit(store, split.repo) for split in SPLITS]
     commits = list(fetch_both(settings, store, say))
-    _say_unchanged(before, commits)
+    _remark(store, before, commits)
     _print_commits(commits, as_json)
 
 
@@ -53,7 +55,8 @@ def fetch(source: Path | None, as_json: bool) -> None:
 def put(repo: str, paths: tuple[Path, ...], message: str, as_json: bool) -> None:
     """Make files, or a folder's files, the whole new content of REPO.
 
-    Images and labels are read first, and refused if they are broken.
+    Images and labels are read first, and refused if they are broken; the counts, and what would keep
+    them from training (unequal classes, duplicates, images of the other split), are shown.
 
     \b
     Examples:
@@ -65,8 +68,8 @@ def put(repo: str, paths: tuple[Path, ...], message: str, as_json: bool) -> None
     message = message or f"From {', '.join(str(path) for path in paths)}"
     store = data_store(from_environment())
     with working(f"putting into {repo}"):
-        before, commit = newest(store, repo), store.put(repo, files, message)
-    _say_unchanged([before], [commit])
+        before, commit = newest_commit(store, repo), store.put(repo, files, message)
+    _remark(store, [before], [commit])
     _print_commits([commit], as_json)
 
 
@@ -86,7 +89,7 @@ def log(repo: str, as_json: bool) -> None:
 @click.command()
 @click.argument("repo")
 @click.argument("a", required=False)
-@click.argument("b", default="master")
+@click.argument("b", default=BRANCH)
 @as_json
 def diff(repo: str, a: str | None, b: str, as_json: bool) -> None:
     """Show what changed in REPO from commit A to B: the last change unless named.
@@ -97,11 +100,11 @@ def diff(repo: str, a: str | None, b: str, as_json: bool) -> None:
       fmnist data diff fmnist-train-raw 1f3a9c 7be210
     """
     store = data_store(from_environment())
-    new = commit_of(store, repo, b)
+    new = find_commit(store, repo, b)
     old_ref = a or new.parent
-    old = commit_of(store, repo, old_ref) if old_ref else None
-    changes, now = file_changes(old, new), contents(store, new)
-    was = contents(store, old) if old else None
+    old = find_commit(store, repo, old_ref) if old_ref else None
+    changes, now = file_changes(old, new), inspected(store, new)
+    was = inspected(store, old) if old else None
     if as_json:
         print_json(_diff_document(repo, old, new, changes, was, now))
     else:
@@ -110,7 +113,7 @@ def diff(repo: str, a: str | None, b: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("repo")
-@click.argument("ref", default="master")
+@click.argument("ref", default=BRANCH)
 @click.option("--to", "folder", required=True, type=_FOLDER, help="Folder to write; new or empty.")
 @as_json
 def checkout(repo: str, ref: str, folder: Path, as_json: bool) -> None:
@@ -122,16 +125,17 @@ def checkout(repo: str, ref: str, folder: Path, as_json: bool) -> None:
       fmnist data checkout fmnist-test-raw 1f3a9c --to /tmp/older
     """
     store = data_store(from_environment())
-    commit = commit_of(store, repo, ref)
+    commit = find_commit(store, repo, ref)
     check_out(store, commit, folder)
     say(f"{folder}: {len(commit.files)} files of {repo}@{commit.id}")
     _print_commits([commit], as_json)
 
 
-def _say_unchanged(before: Sequence[Commit | None], after: Sequence[Commit]) -> None:
+def _remark(store: DataStore, before: Sequence[Commit | None], after: Sequence[Commit]) -> None:
     for commit in after:
-        if commit in before:
-            say(f"{commit.repo}: unchanged, no new commit")
+        lines = [f"{commit.repo}: unchanged, no new commit"] if commit in before else remarks(store, commit)
+        for line in lines:
+            say(line)
 
 
 def _print_commits(commits: list[Commit], as_json: bool) -> None:
@@ -161,8 +165,8 @@ def _diff_document(
     old: Commit | None,
     new: Commit,
     changes: list[FileChange],
-    was: Contents | None,
-    now: Contents | None,
+    was: Inspection | None,
+    now: Inspection | None,
 ) -> dict[str, Any]:
     return {
         "repo": repo,
@@ -178,15 +182,15 @@ def _print_diff(
     old: Commit | None,
     new: Commit,
     changes: list[FileChange],
-    was: Contents | None,
-    now: Contents | None,
+    was: Inspection | None,
+    now: Inspection | None,
 ) -> None:
     title = f"{repo}: {old.id[:12] if old else 'nothing'} → {new.id[:12]}"
     rows = [(item.change, item.name, _size(item.old_size), _size(item.new_size)) for item in changes]
     print_table(("change", "file", "old", "new"), rows or [("none", "", "", "")], title=title)
     if was is None and now is None:
         return
-    before, after = was or Contents(0, {}), now or Contents(0, {})
+    before, after = was or Inspection(0, {}, 0), now or Inspection(0, {}, 0)
     counts = [("all images", before.images, after.images)]
     for name in after.per_class or before.per_class:
         counts.append((name, before.per_class.get(name, 0), after.per_class.get(name, 0)))

@@ -6,14 +6,15 @@ import click
 
 from fmnist.cli.console import working
 from fmnist.core.fashion_mnist import TRAIN
-from fmnist.data.diff import commit_of
+from fmnist.data.base import BRANCH
+from fmnist.data.commits import find_commit, load
 from fmnist.settings import PROJECT, from_environment
 from fmnist.wiring import data_store
 
 
 @click.command()
 @click.argument("repo", default=TRAIN.repo)
-@click.argument("ref", default="master")
+@click.argument("ref", default=BRANCH)
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="PNG file to write."
 )
@@ -35,12 +36,11 @@ def show(repo: str, ref: str, out: Path, augment: bool, experiment: Path, seed: 
       fmnist data show fmnist-test-raw 1f3a9c --seed 7 --out test.png
     """
     from fmnist.cli.data.sheets import augmented_images, some_images
-    from fmnist.data.fetch import load
     from fmnist.files.atomic import write_atomically
 
     store = data_store(from_environment())
     with working(f"drawing images of {repo}"):
-        dataset = load(store, commit_of(store, repo, ref))
+        dataset = load(store, find_commit(store, repo, ref))
         sheet = augmented_images(dataset, experiment, seed) if augment else some_images(dataset, seed)
         write_atomically(out, sheet)
     click.echo(out)

@@ -57,7 +57,8 @@ def run(
 
 
 def _search(file: Path, overrides: tuple[str, ...], jobs: int | None, fresh: bool) -> SearchResult:
-    from fmnist.data.fetch import load, newest_data
+    from fmnist.data.commits import load
+    from fmnist.data.fetch import newest_data
     from fmnist.experiments import load_experiment
     from fmnist.search.progress import shown
     from fmnist.search.resources import share_machine

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fmnist.data.base import Commit, StoredFile
+from fmnist.data.base import BRANCH, Commit, StoredFile
 from fmnist.data.dvc.git_bundle import PackedHistory, pack
 from fmnist.errors import NotFoundError, UnavailableError
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from dulwich.objects import Commit as GitCommit
     from dulwich.objects import ObjectID
 
-BRANCH = "master"
 REF = f"refs/heads/{BRANCH}".encode()
 RECORD = "files.json"
 """In every commit: the names, sizes and SHA-256 of the data files."""
@@ -42,7 +41,7 @@ _CONFIG = {
 }
 
 
-class History:
+class GitHistory:
     """The commits of the data repo ``repo``, whose git repository is in ``folder``."""
 
     def __init__(self, repo: str, folder: Path) -> None:
@@ -74,7 +73,7 @@ class History:
         for lock in (folder / ".git").rglob("*.lock"):
             lock.unlink()
 
-    def __enter__(self) -> "History":
+    def __enter__(self) -> "GitHistory":
         return self
 
     def __exit__(self, *_: object) -> None:

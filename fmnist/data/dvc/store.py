@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fmnist.core.names import check_files, check_repo
-from fmnist.data.base import Commit, StoredFile
+from fmnist.data.base import BRANCH, Commit, StoredFile
+from fmnist.data.commits import is_readable, stored_file, stored_files
 from fmnist.data.dvc.cache import (
     FILES,
     POINTER,
@@ -27,8 +28,7 @@ from fmnist.data.dvc.cache import (
     read_cached,
     read_entries,
 )
-from fmnist.data.dvc.history import BRANCH, History
-from fmnist.data.stored import check_there, describe, is_sound, stored_file
+from fmnist.data.dvc.history import GitHistory
 from fmnist.errors import InputError, IntegrityError, NotFoundError
 from fmnist.files.atomic import folder_written_atomically
 from fmnist.files.lock import only_writer
@@ -61,11 +61,10 @@ class DvcStore:
         """
         folder = self.folder(repo)
         check_files(repo, files)
-        check_there(repo, files)
+        stored = stored_files(repo, files)
         with self.writing(repo):
-            stored = describe(files)
             head = self.head(repo)
-            if head and head.files == stored and is_sound(self, head):
+            if head and head.files == stored and is_readable(self, head):
                 return head
             stored = self._add(folder, files)
             if not (head and head.files == stored):
@@ -92,15 +91,15 @@ class DvcStore:
         check_repo(repo)
         return self._root / repo
 
-    def history(self, repo: str) -> History:
+    def history(self, repo: str) -> GitHistory:
         folder = self.folder(repo)
-        if not History.exists(folder):
+        if not GitHistory.exists(folder):
             known = ", ".join(sorted(path.parent.name for path in self._root.glob("*/.git"))) or "none"
             raise NotFoundError(
                 f"no data repo {repo} in {self._root} (there are: {known}); "
                 "fmnist data fetch, put or pull makes one"
             )
-        return History(repo, folder)
+        return GitHistory(repo, folder)
 
     def head_file(self, repo: str) -> Path:
         """The file that holds the id of the newest commit.
@@ -139,13 +138,13 @@ class DvcStore:
         for stale in self._root.glob(f".{repo}.????????"):
             shutil.rmtree(stale, ignore_errors=True)
         folder = self._root / repo
-        if not History.exists(folder):
+        if not GitHistory.exists(folder):
             if folder.exists():
                 raise InputError(f"{folder} is in the way: it is no data repo; move it elsewhere")
             with folder_written_atomically(folder) as beside:
                 _write_skeleton(beside)
             return
-        History.drop_stale_locks(folder)
+        GitHistory.drop_stale_locks(folder)
         # DVC's memory of what it saw before, and the lock of a killed process.
         shutil.rmtree(folder / ".dvc/tmp", ignore_errors=True)
 
@@ -168,7 +167,7 @@ def _write_skeleton(folder: Path) -> None:
         path = folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
-    History.create(folder)
+    GitHistory.create(folder)
 
 
 def _fill(folder: Path, files: Mapping[str, Path]) -> tuple[StoredFile, ...]:
@@ -181,4 +180,4 @@ def _fill(folder: Path, files: Mapping[str, Path]) -> tuple[StoredFile, ...]:
         target = work / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
-    return describe({name: work / name for name in files})
+    return stored_files(folder.name, {name: work / name for name in files})

@@ -9,7 +9,8 @@ import grpc  # type: ignore[import-untyped, unused-ignore]
 from fmnist.clients.pachyderm.connection import Connection
 from fmnist.clients.pachyderm.errors import status_of
 from fmnist.core.names import check_repo
-from fmnist.data.pachyderm.revisions import BRANCH, Revision, Revisions
+from fmnist.data.base import BRANCH
+from fmnist.data.pachyderm.revisions import Revision, Revisions
 from fmnist.errors import NotFoundError
 
 

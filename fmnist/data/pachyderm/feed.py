@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
 from fmnist.clients.pachyderm.connection import Connection
-from fmnist.data.pachyderm.revisions import BRANCH, Revision, Revisions
+from fmnist.data.base import BRANCH
+from fmnist.data.pachyderm.revisions import Revision, Revisions
 from fmnist.data.watch import newer
 from fmnist.errors import NotFoundError, UnavailableError
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from fmnist.clients.pachyderm.connection import Connection
-from fmnist.data.base import StoredFile
+from fmnist.data.base import BRANCH, StoredFile
 from fmnist.data.pachyderm.digests import NAME as SUMS
-from fmnist.data.pachyderm.revisions import BRANCH, commit_of
+from fmnist.data.pachyderm.revisions import commit_handle
 from fmnist.errors import InputError, NotFoundError, TimedOut, UnavailableError
 
 _MESSAGE_BYTES = 1 << 20
@@ -41,7 +41,7 @@ class Files:
         with self._connection.errors(f"{repo}@{commit}"):
             infos = [
                 info
-                for info in self._connection.client.walk_file(commit_of(repo, commit), "/")
+                for info in self._connection.client.walk_file(commit_handle(repo, commit), "/")
                 if info.file_type == pfs_proto.FileType.FILE
             ]
         found = [Entry(info.file.path.lstrip("/"), info.size_bytes, info.hash.hex()) for info in infos]
@@ -76,7 +76,9 @@ class Files:
     def _rest(self, repo: str, commit: str, name: str, offset: int) -> bytes:
         with (
             self._connection.errors(f"{repo}@{commit}: {name}"),
-            self._connection.client.get_file(commit_of(repo, commit), f"/{name}", offset=offset) as stream,
+            self._connection.client.get_file(
+                commit_handle(repo, commit), f"/{name}", offset=offset
+            ) as stream,
         ):
             content: bytes = stream.read()
             return content
@@ -101,7 +103,7 @@ class Files:
             UnavailableError: the link was cut; nothing was committed.
         """
         with ExitStack() as stack:
-            sources = [_Source(file, stack.enter_context(_opened(files[file.name]))) for file in stored]
+            sources = [_UploadStream(file, stack.enter_context(_opened(files[file.name]))) for file in stored]
             try:
                 with (
                     self._connection.errors(f"putting into {repo}"),
@@ -118,7 +120,7 @@ class Files:
                 raise
 
 
-class _Source:
+class _UploadStream:
     """An open file for python-pachyderm to read, which asks for more than some servers take at once."""
 
     def __init__(self, stored: StoredFile, stream: BinaryIO) -> None:

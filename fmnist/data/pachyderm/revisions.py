@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fmnist.clients.pachyderm.connection import Connection
+from fmnist.data.base import BRANCH
 from fmnist.errors import DataError, NotFoundError, UnavailableError
-
-BRANCH = "master"
 
 _TRIES = 3
 
@@ -62,12 +61,12 @@ class Revisions:
             NotFoundError: no such repo or commit.
         """
         with self._connection.errors(f"data repo {repo}"):
-            return _revision(next(self._connection.client.inspect_commit(commit_of(repo, commit))))
+            return _revision(next(self._connection.client.inspect_commit(commit_handle(repo, commit))))
 
     def upto(self, repo: str, commit: str) -> Iterator[Revision]:
         """The commit with this full id, then its ancestors, newest first."""
         with self._connection.errors(f"data repo {repo}"):
-            answer = self._connection.client.list_commit(repo, to_commit=commit_of(repo, commit))
+            answer = self._connection.client.list_commit(repo, to_commit=commit_handle(repo, commit))
             try:
                 for info in answer:
                     yield _revision(info)
@@ -110,7 +109,7 @@ class Revisions:
         if revision.open or revision.finished:
             return revision
         with self._connection.errors(f"{revision.repo}@{revision.id}"):
-            (info,) = self._connection.client.wait_commit(commit_of(revision.repo, revision.id))
+            (info,) = self._connection.client.wait_commit(commit_handle(revision.repo, revision.id))
         return _revision(info)
 
     def drop(self, revision: Revision) -> None:
@@ -123,7 +122,7 @@ class Revisions:
             self._connection.client.drop_commit(revision.id)
 
 
-def commit_of(repo: str, commit: str) -> Any:
+def commit_handle(repo: str, commit: str) -> Any:
     """python-pachyderm's name for a commit by its full id."""
     from python_pachyderm import pfs  # type: ignore[import-untyped, unused-ignore]
 

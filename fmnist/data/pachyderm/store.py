@@ -12,12 +12,12 @@ from pathlib import Path
 
 from fmnist.clients.pachyderm.connection import Connection
 from fmnist.core.names import check_files, check_repo
-from fmnist.data.base import Commit, StoredFile
+from fmnist.data.base import BRANCH, Commit, StoredFile
+from fmnist.data.commits import is_readable, stored_file, stored_files
 from fmnist.data.pachyderm import digests as sums
 from fmnist.data.pachyderm.contents import ContentsReader
 from fmnist.data.pachyderm.files import Files
-from fmnist.data.pachyderm.revisions import BRANCH, Revision, Revisions
-from fmnist.data.stored import check_there, describe, is_sound, stored_file
+from fmnist.data.pachyderm.revisions import Revision, Revisions
 from fmnist.errors import DataError, InputError, IntegrityError, NotFoundError, UnavailableError
 
 _COMMIT = re.compile("[0-9a-f]{32}")
@@ -48,8 +48,7 @@ class PachydermStore:
         check_repo(repo)
         check_files(repo, files)
         _check_names(repo, files)
-        check_there(repo, files)
-        stored = describe(files)
+        stored = stored_files(repo, files)
         with self._connection.errors(f"creating {repo}"):
             self._connection.client.create_repo(repo, update=True)
         before = self._head(repo)
@@ -113,7 +112,7 @@ class PachydermStore:
         """Whether a commit holds these very files, bytes and all."""
         if revision.error or (commit := self.get(revision.repo, revision.id)).files != stored:
             return False
-        return is_sound(self, commit)
+        return is_readable(self, commit)
 
     def _put_as(self, repo: str, stored: tuple[StoredFile, ...], before: Revision | None) -> Commit:
         """The commit that a put of these files has just made after ``before``: pachd does not say which."""

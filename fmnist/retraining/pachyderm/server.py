@@ -9,7 +9,7 @@ import grpc  # type: ignore[import-untyped, unused-ignore]
 
 from fmnist.clients.pachyderm.connection import Connection
 from fmnist.clients.pachyderm.errors import status_of, translated
-from fmnist.data.pachyderm.revisions import commit_of
+from fmnist.data.pachyderm.revisions import commit_handle
 from fmnist.errors import ConfigError, IntegrityError, NotFoundError, UnavailableError
 
 _STATE = "PIPELINE_"
@@ -122,7 +122,7 @@ class PachydermPipelines:
             IntegrityError: it does not come from exactly one commit of ``repo``.
         """
         with self._connection.errors(f"{output}@{commit}"):
-            info = next(self._connection.client.inspect_commit(commit_of(output, commit)))
+            info = next(self._connection.client.inspect_commit(commit_handle(output, commit)))
         inputs = [(source.repo.name, source.repo.type, source.id) for source in info.direct_provenance]
         ids = [id_ for name, kind, id_ in inputs if (name, kind) == (repo, "user")]
         if len(ids) != 1:

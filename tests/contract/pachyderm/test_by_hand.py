@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from fmnist.core.fashion_mnist import TRAIN
-from fmnist.data.fetch import load
+from fmnist.data.commits import load
 from fmnist.data.formats.idx import write_idx
 from fmnist.data.pachyderm.store import PachydermStore
 from tests.support.drawing import csv_of, same, some_data

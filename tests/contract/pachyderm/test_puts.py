@@ -8,7 +8,7 @@ import grpc  # type: ignore[import-untyped, unused-ignore]
 import pytest
 
 from fmnist.data.pachyderm.files import Files as PfsFiles
-from fmnist.data.pachyderm.files import _Source
+from fmnist.data.pachyderm.files import _UploadStream
 from fmnist.data.pachyderm.store import PachydermStore
 from fmnist.errors import DataError, InputError, UnavailableError
 from tests.support.files import Files
@@ -183,14 +183,14 @@ def test_a_server_killed_in_a_put_has_nothing_of_it(
 ) -> None:
     server = target.server
     first = target.store().put(repo, files(a=b"1"), "m")
-    read = _Source.read
+    read = _UploadStream.read
 
-    def read_and_kill(self: _Source, size: int) -> bytes:
+    def read_and_kill(self: _UploadStream, size: int) -> bytes:
         server.stop()
         return read(self, size)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_Source, "read", read_and_kill)
+        patch.setattr(_UploadStream, "read", read_and_kill)
         with pytest.raises(UnavailableError, match=f"putting into {repo}: .*UNAVAILABLE"):
             target.store().put(repo, files(a=b"2" * 3_000_000), "m")
     server.start()

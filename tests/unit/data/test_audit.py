@@ -10,10 +10,8 @@ from PIL import Image
 
 from fmnist.core.dataset import Dataset
 from fmnist.core.fashion_mnist import CLASSES
-from fmnist.data.audit.cross_validation import out_of_fold_probabilities
-from fmnist.data.audit.duplicates import NEAR, near_duplicates
-from fmnist.data.audit.mislabelled import likely_mislabelled
-from fmnist.data.audit.report import Audit, audit, write_report
+from fmnist.data.audit import Audit, audit, likely_mislabelled, out_of_fold_probabilities, write_report
+from fmnist.data.duplicates import MAX_DIFFERENCE, near_duplicates
 from fmnist.data.synthetic import draw
 from fmnist.errors import DataError
 from tests.support.blocks import block_images
@@ -78,7 +76,7 @@ def test_planted_twins_are_found_with_their_difference() -> None:
     found = {twin.test: twin for twin in near_duplicates(train, Dataset(images, labels))}
     assert (found[3].train, found[3].exact, found[3].difference) == (700, True, 0)
     assert (found[4].train, found[4].exact) == (701, False)
-    assert 0 < found[4].difference < NEAR
+    assert 0 < found[4].difference < MAX_DIFFERENCE
     assert found[4].train_label != found[4].test_label
     assert 5 not in found
 
@@ -107,5 +105,5 @@ def test_nothing_found_is_a_report_too(train: Dataset, tmp_path: Path) -> None:
 
 
 def test_too_few_images_are_refused() -> None:
-    with pytest.raises(DataError, match="4 images are too few to audit"):
-        out_of_fold_probabilities(draw(4, seed=1))
+    with pytest.raises(DataError, match="2 images are too few to audit"):
+        out_of_fold_probabilities(draw(2, seed=1))

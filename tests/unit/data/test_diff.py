@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from fmnist.data.base import Commit, StoredFile
-from fmnist.data.diff import Contents, FileChange, commit_of, contents, file_changes
+from fmnist.data.commits import find_commit
+from fmnist.data.diff import FileChange, file_changes, inspected
 from fmnist.data.dvc import DvcStore
 from fmnist.errors import NotFoundError
 from tests.support.drawing import csv_of, some_data
@@ -35,19 +36,19 @@ def test_the_beginning_of_an_id_names_a_commit(tmp_path: Path) -> None:
     first = store.put("garments", {"a": tmp_path / "a"}, "m")
     (tmp_path / "a").write_bytes(b"2")
     second = store.put("garments", {"a": tmp_path / "a"}, "m")
-    assert commit_of(store, "garments", first.id[:8]) == first
-    assert commit_of(store, "garments", first.id) == first
-    assert commit_of(store, "garments", "master") == second
+    assert find_commit(store, "garments", first.id[:8]) == first
+    assert find_commit(store, "garments", first.id) == first
+    assert find_commit(store, "garments", "master") == second
     for ref in (first.id[:3], "ffffffffff", ""):
         with pytest.raises(NotFoundError, match="garments"):
-            commit_of(store, "garments", ref)
+            find_commit(store, "garments", ref)
 
 
 def test_contents_count_the_images_by_class(tmp_path: Path) -> None:
     store = DvcStore(tmp_path / "data")
     (tmp_path / "x.csv").write_bytes(csv_of(some_data(11)))
     (tmp_path / "note").write_bytes(b"none")
-    found = contents(store, store.put("garments", {"x.csv": tmp_path / "x.csv"}, "m"))
-    assert isinstance(found, Contents)
+    found = inspected(store, store.put("garments", {"x.csv": tmp_path / "x.csv"}, "m"))
+    assert found
     assert (found.images, found.per_class["T-shirt/top"], found.per_class["Bag"]) == (11, 2, 1)
-    assert contents(store, store.put("garments", {"note": tmp_path / "note"}, "m")) is None
+    assert inspected(store, store.put("garments", {"note": tmp_path / "note"}, "m")) is None

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from fmnist.data import synthetic
+from fmnist.data.commits import load
 from fmnist.data.dvc import DvcStore
-from fmnist.data.fetch import fetch, load
+from fmnist.data.fetch import fetch
 from fmnist.errors import DataError
 from fmnist.settings import Settings, from_environment
 from tests.support.drawing import csv_of, same, some_data

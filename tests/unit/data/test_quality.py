@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unus
 from fmnist.core.dataset import Dataset
 from fmnist.core.fashion_mnist import TEST, TRAIN
 from fmnist.data.base import DataStore
-from fmnist.data.quality import Validation, validate
+from fmnist.data.quality import Validation, remarks, validate
 from fmnist.errors import DataError, IntegrityError, NotFoundError
 from tests.support.drawing import some_data
 from tests.support.pachd.server import serving
@@ -112,11 +112,44 @@ def test_without_test_images_nobody_can_say(tmp_path: Path) -> None:
     with serving() as server:
         own = store_on(server, tmp_path)
         train = put(own, tmp_path, TRAIN, some_data(1000))
-        with pytest.raises(NotFoundError, match="without test images nobody can say"):
+        with pytest.raises(NotFoundError, match="without test images it cannot be checked"):
             validate(own, train)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema_version": 2}', '{"schema_version": 1, "a": 1}'])
 def test_what_is_no_validation_is_told(text: str) -> None:
-    with pytest.raises(IntegrityError, match=r"^there: is no result of fmnist-validate"):
+    with pytest.raises(IntegrityError, match=r"^there: (not a Validation|schema_version is 2)"):
         Validation.read(text, "there")
+
+
+def test_remarks_give_counts_and_what_would_keep_data_from_training(store: DataStore, tmp_path: Path) -> None:
+    twice = joined(_sound, Dataset(_sound.images[:20], _sound.labels[:20]))
+    leaking = joined(twice, Dataset(_leaked.images[:3], _leaked.labels[:3]))
+    assert remarks(store, put(store, tmp_path, TRAIN, leaking)) == [
+        f"{TRAIN.repo}: 1023 images, 102 to 103 of each class",
+        f"{TRAIN.repo}: warning: 20 images are equal to others, expected at most 1%",
+        f"{TRAIN.repo}: warning: 3 images are also test images of {TEST.repo}",
+    ]
+    (tmp_path / "note").write_text("no images")
+    assert remarks(store, store.put("notes", {"note": tmp_path / "note"}, "m")) == []
+
+
+def test_the_first_format_on_disk_is_still_read() -> None:
+    text = """{
+  "schema_version": 1,
+  "repo": "fmnist-train-raw",
+  "commit": "8d0b3f",
+  "origin": "custom",
+  "files": {"train.csv": "ab12"},
+  "test_repo": "fmnist-test-raw",
+  "test_commit": "77aa01",
+  "test_images": 50,
+  "images": 1000,
+  "per_class": {"Bag": 1000},
+  "duplicates": 1,
+  "shared_images": 0,
+  "near_duplicates": 2
+}"""
+    validation = Validation.read(text, "there")
+    assert (validation.files, validation.per_class) == ({"train.csv": "ab12"}, {"Bag": 1000})
+    assert (validation.duplicates, validation.near_duplicates) == (1, 2)

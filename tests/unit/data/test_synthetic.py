@@ -8,7 +8,7 @@ from fmnist.core.fashion_mnist import TEST, TRAIN, Split
 from fmnist.data import synthetic
 from fmnist.data.base import SYNTHETIC_MARKER
 from fmnist.data.formats import read_dataset
-from fmnist.data.validation import inspect
+from fmnist.data.quality import inspect
 from tests.support.drawing import same
 
 

@@ -29,11 +29,11 @@ def die(*_, **__):
 
 step = sys.argv[3]
 if step == "skeleton":
-    history.History.create = die
+    history.GitHistory.create = die
 elif step == "copied":
     store.add = die
 elif step == "added":
-    history.History.add = die
+    history.GitHistory.add = die
 elif step == "objects written":
     from dulwich.refs import DiskRefsContainer
     DiskRefsContainer.set_if_equals = die

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fmnist.core.dataset import Dataset
-from fmnist.data.validation import inspect
+from fmnist.data.quality import inspect
 from fmnist.errors import DataError
 from tests.support.drawing import some_data
 

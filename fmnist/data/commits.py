@@ -1,0 +1,86 @@
+"""Commits and their files, as every store describes, finds and reads them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from fmnist.core.dataset import Dataset
+from fmnist.data.base import Commit, DataStore, StoredFile
+from fmnist.data.formats import read_dataset
+from fmnist.errors import DataError, IntegrityError, NotFoundError
+from fmnist.files.atomic import sha256_of
+
+_MIN_ID_LENGTH = 6
+
+
+def stored_files(repo: str, files: Mapping[str, Path]) -> tuple[StoredFile, ...]:
+    """Name, size and SHA-256 of files on this machine, sorted by name.
+
+    Raises:
+        NotFoundError: a file to put does not exist.
+    """
+    for name, path in files.items():
+        if not path.is_file():
+            raise NotFoundError(f"{path}: no such file (to be put as {name} into {repo})")
+    return tuple(
+        StoredFile(name, path.stat().st_size, sha256_of(path)) for name, path in sorted(files.items())
+    )
+
+
+def stored_file(commit: Commit, name: str) -> StoredFile:
+    """The commit's record of a file.
+
+    Raises:
+        NotFoundError: the commit holds no such file.
+    """
+    for file in commit.files:
+        if file.name == name:
+            return file
+    names = ", ".join(file.name for file in commit.files)
+    raise NotFoundError(f"{commit.repo}@{commit.id}: no file {name}; it holds {names}")
+
+
+def is_readable(store: DataStore, commit: Commit) -> bool:
+    """Whether every file of the commit can be read as it was recorded."""
+    try:
+        for file in commit.files:
+            store.read(commit, file.name)
+    except IntegrityError:
+        return False
+    return True
+
+
+def load(store: DataStore, commit: Commit) -> Dataset:
+    """The images and labels of a commit.
+
+    Raises:
+        DataError: its files are no data set.
+        IntegrityError: a file's bytes are not the recorded ones.
+    """
+    return read_dataset({file.name: store.read(commit, file.name) for file in commit.files})
+
+
+def find_commit(store: DataStore, repo: str, ref: str) -> Commit:
+    """Like ``store.get``, but the beginning of a commit id will do.
+
+    Raises:
+        NotFoundError: no such repo or commit, or several commits begin so.
+    """
+    try:
+        return store.get(repo, ref)
+    except NotFoundError:
+        matches = [commit for commit in store.log(repo) if commit.id.startswith(ref)]
+        if len(ref) < _MIN_ID_LENGTH or not matches:
+            raise
+        if len(matches) > 1:
+            raise NotFoundError(
+                f"{repo}: {len(matches)} commits begin with {ref}; give more digits"
+            ) from None
+        return matches[0]
+
+
+def newest_commit(store: DataStore, repo: str) -> Commit | None:
+    """The newest commit of a repo; None if there is none that can be read."""
+    try:
+        return store.get(repo)
+    except (NotFoundError, DataError):
+        return None
