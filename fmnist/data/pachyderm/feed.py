@@ -7,7 +7,7 @@ commit only, and it also brings commits that ended with an error.
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
-from fmnist.clients.pachyderm.connection import Connection
+from fmnist.clients.pachyderm import Connection
 from fmnist.data.base import BRANCH
 from fmnist.data.pachyderm.revisions import Revision, Revisions
 from fmnist.data.watch import newer

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from fmnist.clients.pachyderm.connection import Connection
+from fmnist.clients.pachyderm import Connection
 from fmnist.data.base import BRANCH, StoredFile
 from fmnist.data.pachyderm.digests import NAME as SUMS
 from fmnist.data.pachyderm.revisions import commit_handle

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from fmnist.clients.pachyderm.connection import Connection
+from fmnist.clients.pachyderm import Connection
 from fmnist.data.base import BRANCH
 from fmnist.errors import DataError, NotFoundError, UnavailableError
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
 
-from fmnist.clients.pachyderm.connection import Connection
+from fmnist.clients.pachyderm import Connection
 from fmnist.core.names import check_files, check_repo
 from fmnist.data.base import BRANCH, Commit, StoredFile
 from fmnist.data.commits import is_readable, stored_file, stored_files

@@ -7,8 +7,7 @@ from typing import Any
 
 import grpc  # type: ignore[import-untyped, unused-ignore]
 
-from fmnist.clients.pachyderm.connection import Connection
-from fmnist.clients.pachyderm.errors import status_of, translated
+from fmnist.clients.pachyderm import Connection, status_of, translated
 from fmnist.data.pachyderm.revisions import commit_handle
 from fmnist.errors import ConfigError, IntegrityError, NotFoundError, UnavailableError
 

@@ -1,1 +1,0 @@
-"""Client of a Pachyderm server."""
