@@ -51,10 +51,10 @@ def data_remote(settings: Settings, remote: str | None) -> DataRemote:
             "repos that are on this machine"
         )
     from fmnist.data.dvc.remote import DvcRemote
-    from fmnist.data.dvc.remote_storage import open_place
+    from fmnist.data.dvc.remote_storage import open_remote
     from fmnist.data.dvc.store import DvcStore
 
-    return DvcRemote(DvcStore(settings.data), open_place(remote, PROJECT / ".dvc"))
+    return DvcRemote(DvcStore(settings.data), open_remote(remote, PROJECT / ".dvc"))
 
 
 def data_head(settings: Settings, repo: str) -> Path:

@@ -11,7 +11,7 @@ import pytest
 
 from fmnist.data.base import DataRemote
 from fmnist.data.dvc.remote import DvcRemote
-from fmnist.data.dvc.remote_storage import open_place
+from fmnist.data.dvc.remote_storage import open_remote
 from fmnist.data.dvc.store import DvcStore
 from fmnist.errors import ConfigError, InputError, IntegrityError, NotFoundError, UnavailableError
 from fmnist.settings import PROJECT
@@ -22,7 +22,7 @@ class Machine:
 
     def __init__(self, folder: Path, shared: Path) -> None:
         self.store = DvcStore(folder / "data")
-        self.remote: DataRemote = DvcRemote(self.store, open_place(str(shared), PROJECT / ".dvc"))
+        self.remote: DataRemote = DvcRemote(self.store, open_remote(str(shared), PROJECT / ".dvc"))
         self._folder = folder
 
     def put(self, **contents: bytes) -> str:
@@ -97,7 +97,7 @@ def test_histories_that_parted_are_refused_both_ways(machine: NewMachine) -> Non
     two.put(a=b"other")
     ids = two.ids()
     for verb in (two.remote.push, two.remote.pull):
-        with pytest.raises(InputError, match=r"garments: the histories .* have parted.*move .* away"):
+        with pytest.raises(InputError, match=r"garments: the histories .* have diverged.*move .* away"):
             verb("garments")
     assert two.ids() == ids
     assert machine("three").remote.pull("garments").head == one.ids()[0]
@@ -221,10 +221,10 @@ def test_a_remote_is_a_folder_a_name_or_a_url_with_a_plugin(tmp_path: Path) -> N
     dvc = tmp_path / ".dvc"
     dvc.mkdir()
     with pytest.raises(ConfigError, match="no remote to use: give --remote FOLDER"):
-        open_place(None, dvc)
+        open_remote(None, dvc)
     with pytest.raises(ConfigError, match="dvc-gs"):
-        open_place("gs://bucket/folder", dvc)
+        open_remote("gs://bucket/folder", dvc)
     (dvc / "config").write_text("[core]\n remote = store\n['remote \"store\"']\n url = ../kept\n")
-    assert Path(open_place(None, dvc).address) == tmp_path / "kept"
-    assert Path(open_place("store", dvc).address) == tmp_path / "kept"
-    assert Path(open_place(str(tmp_path / "x"), dvc).address) == tmp_path / "x"
+    assert Path(open_remote(None, dvc).address) == tmp_path / "kept"
+    assert Path(open_remote("store", dvc).address) == tmp_path / "kept"
+    assert Path(open_remote(str(tmp_path / "x"), dvc).address) == tmp_path / "x"

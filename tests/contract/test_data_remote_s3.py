@@ -8,7 +8,7 @@ import requests
 from click.testing import CliRunner
 
 from fmnist.cli.data import data
-from fmnist.data.dvc.remote_storage import open_place
+from fmnist.data.dvc.remote_storage import open_remote
 from fmnist.data.formats.idx import write_idx
 from fmnist.data.synthetic import draw
 from fmnist.errors import IntegrityError, NotFoundError, UnavailableError
@@ -87,7 +87,7 @@ def test_a_damaged_object_is_never_taken(
     keys = [part.partition("</Key>")[0] for part in listed.split("<Key>")[1:]]
     key = next(key for key in keys if "/files/" in key and not key.endswith(".dir"))
     (tmp_path / "junk").write_bytes(b"junk")
-    open_place("s3://garments", PROJECT / ".dvc").write(key, tmp_path / "junk")
+    open_remote("s3://garments", PROJECT / ".dvc").write(key, tmp_path / "junk")
     with pytest.raises(IntegrityError, match=f"{key}: damaged"):
         two.types("pull", "shoes", "--remote", REMOTE)
     with pytest.raises(NotFoundError):

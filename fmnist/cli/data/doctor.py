@@ -1,4 +1,4 @@
-"""``fmnist data doctor``: what stops the data stage at the server."""
+"""``fmnist data doctor``: unfinished and failed commits at the server."""
 
 import sys
 from dataclasses import asdict
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 )
 @as_json
 def doctor(repos: tuple[str, ...], drop: bool, minutes: float, as_json: bool) -> None:
-    """Look at the Pachyderm server, and for commits in REPOs that were never finished or failed.
+    """Check the Pachyderm server, and REPOs for commits that were never finished or that failed.
 
     Both splits' repos unless named. Ends with 4 if something is found and left. A commit that somebody
     started and did not finish is the head of its branch with half its files: fmnist reads none such, and
@@ -42,10 +42,10 @@ def doctor(repos: tuple[str, ...], drop: bool, minutes: float, as_json: bool) ->
       fmnist data doctor fmnist-train-raw --drop
       fmnist data doctor --drop --older-than 0 --json
     """
-    at = data_doctor(from_environment())
+    server = data_doctor(from_environment())
     with working("Looking at the server"):
-        found = at.examine(repos or [split.repo for split in SPLITS])
-    dropped = at.drop(found.findings, timedelta(minutes=minutes)) if drop else []
+        found = server.examine(repos or [split.repo for split in SPLITS])
+    dropped = server.drop(found.findings, timedelta(minutes=minutes)) if drop else []
     print_json(_document(found, dropped)) if as_json else _show(found, dropped)
     if len(dropped) < len(found.findings):
         sys.exit(DataError.exit_code)

@@ -1,4 +1,4 @@
-"""``fmnist data ensure``: what dvc.yaml's first stages are views on."""
+"""``fmnist data ensure``: the first stages of dvc.yaml."""
 
 from pathlib import Path
 

@@ -28,12 +28,15 @@ def augmented_images(dataset: Dataset, experiment: Path, seed: int) -> bytes:
     Raises:
         ConfigError: the experiment file is wrong, or searches.
     """
-    own = Hyperparameters.read(load_experiment(experiment).constants()).augmentation
+    configured = Hyperparameters.read(load_experiment(experiment).constants()).augmentation
     alone = {name: Augmentation.model_validate({name: 1}) for name in VARIATIONS}
     chosen = np.concatenate([_of_class(dataset, number, 1, seed) for number in range(len(CLASSES))])
     images = dataset.images[chosen]
     random = np.random.default_rng(seed)
-    columns = {name: augment(images, one, random) for name, one in (alone | {experiment.name: own}).items()}
+    columns = {
+        name: augment(images, options, random)
+        for name, options in (alone | {experiment.name: configured}).items()
+    }
     cells = np.stack([images, *columns.values()], axis=1).reshape(-1, *images.shape[1:])
     captions = [
         text for index in chosen for text in (f"{CLASSES[dataset.labels[index]]}\n#{index}", *columns)

@@ -22,7 +22,7 @@ from fmnist.wiring import data_feed
 def watch(repo: str, command: tuple[str, ...], first: str | None, once: bool, as_json: bool) -> None:
     """Print each new commit of REPO, and run COMMAND for it, where no pipeline does.
 
-    Goes on where the last watch stopped; the first one begins with the newest commit. COMMAND finds the
+    Resumes where the last watch stopped; the first one begins with the newest commit. COMMAND finds the
     commit in FMNIST_DATA_REPO and FMNIST_DATA_COMMIT; when it fails the watch ends, and the next one
     begins with the same commit. When the server is away, the watch waits for it.
 

@@ -1,4 +1,4 @@
-"""DVC's cache of one data repo: files in by ``dvc add``, bytes out, nothing believed unread."""
+"""Reads and writes of DVC's cache of a data repo; the hash of every object is verified."""
 
 import hashlib
 import json
@@ -34,11 +34,11 @@ def opened(folder: Path, rev: str | None = None) -> Iterator[Any]:
     from dvc.logger import set_loggers_level
     from dvc.repo import Repo
 
-    own = {
+    config = {
         "core": {"site_cache_dir": str(folder / ".dvc/tmp/site"), "autostage": False, "no_scm": False},
         "cache": {"dir": str(folder / ".dvc/cache"), "type": "reflink,hardlink,copy"},
     }
-    with set_loggers_level(logging.CRITICAL), Repo(str(folder), rev=rev, config=own) as repo:
+    with set_loggers_level(logging.CRITICAL), Repo(str(folder), rev=rev, config=config) as repo:
         yield repo
 
 

@@ -1,4 +1,4 @@
-"""A data repo's whole history as one file, a git bundle: how it travels between machines.
+"""Git bundle: the whole history of a data repo as one file, for transfer between machines.
 
 ``git clone history.bundle`` reads it too.
 """

@@ -19,7 +19,7 @@ from fmnist.data.dvc.cache import (
 )
 from fmnist.data.dvc.git_bundle import PackedHistory
 from fmnist.data.dvc.history import REF
-from fmnist.data.dvc.remote_storage import Place
+from fmnist.data.dvc.remote_storage import RemoteStorage
 from fmnist.data.dvc.store import DvcStore
 from fmnist.errors import InputError, IntegrityError, NotFoundError
 from fmnist.files.atomic import write_atomically
@@ -31,13 +31,13 @@ _READ_ONLY = 0o444
 class DvcRemote:
     """A ``DataRemote`` for the repos of ``store``."""
 
-    def __init__(self, store: DvcStore, place: Place) -> None:
+    def __init__(self, store: DvcStore, storage: RemoteStorage) -> None:
         self._store = store
-        self._place = place
+        self._storage = storage
 
     def push(self, repo: str) -> Transfer:
         ours = self._our_history(repo)
-        with self._place.only_writer(repo):
+        with self._storage.only_writer(repo):
             theirs = self._their_history(repo)
             known = theirs.ids if theirs else []
             new = [] if ours.head in known else self._after(repo, ours.ids, known)
@@ -51,7 +51,8 @@ class DvcRemote:
         theirs = self._their_history(repo)
         if theirs is None:
             raise NotFoundError(
-                f"no data repo {repo} in {self._place.address}; push it there first: fmnist data push {repo}"
+                f"no data repo {repo} in {self._storage.address}; "
+                f"push it there first: fmnist data push {repo}"
             )
         with self._store.writing(repo):
             known = [commit.id for commit in self._store.log(repo)] if self._store.head(repo) else []
@@ -71,9 +72,9 @@ class DvcRemote:
         if known[0] not in ids:
             folder = self._store.folder(repo)
             raise InputError(
-                f"{repo}: the histories in {folder} and in {self._place.address} have parted: each has "
-                "commits that the other lacks, and neither replaces the other. To go on from the remote's, "
-                f"move {folder} away, fmnist data pull {repo}, and put your files again"
+                f"{repo}: the histories in {folder} and in {self._storage.address} have diverged: each has "
+                "commits that the other lacks, and neither replaces the other. To continue from the "
+                f"remote's, move {folder} away, fmnist data pull {repo}, and put your files again"
             )
         return ids[: ids.index(known[0])]
 
@@ -83,10 +84,10 @@ class DvcRemote:
             return PackedHistory(history.pack(), REF, str(self._store.folder(repo)))
 
     def _their_history(self, repo: str) -> PackedHistory | None:
-        content = self._place.read(_history(repo))
+        content = self._storage.read(_history(repo))
         if content is None:
             return None
-        return PackedHistory(content, REF, self._place.describe(_history(repo)))
+        return PackedHistory(content, REF, self._storage.describe(_history(repo)))
 
     def _send(self, commit: Commit) -> int:
         """Put in place what the remote lacks of a commit; gives the number of files sent.
@@ -98,20 +99,20 @@ class DvcRemote:
         sent = 0
         for file in commit.files:
             oid = entries[file.name]
-            if self._place.size(_object(commit.repo, oid)) != file.size:
+            if self._storage.size(_object(commit.repo, oid)) != file.size:
                 self._store.read(commit, file.name)
                 self._upload(commit.repo, object_path(folder, oid), oid)
                 sent += 1
         path = object_path(folder, listing)
-        if self._place.size(_object(commit.repo, listing)) != path.stat().st_size:
+        if self._storage.size(_object(commit.repo, listing)) != path.stat().st_size:
             self._upload(commit.repo, path, listing)
         return sent
 
     def _upload(self, repo: str, path: Path, oid: str) -> None:
         name = _object(repo, oid)
-        self._place.write(name, path)
-        if not is_object(self._place.read(name) or b"", oid):
-            raise IntegrityError(f"{self._place.describe(name)}: reads back other than it was written")
+        self._storage.write(name, path)
+        if not is_object(self._storage.read(name) or b"", oid):
+            raise IntegrityError(f"{self._storage.describe(name)}: reads back differently than written")
 
     def _receive(self, commit: Commit) -> int:
         """Put into the cache what is missing there of a commit; gives the number of files fetched."""
@@ -130,10 +131,10 @@ class DvcRemote:
 
     def _download(self, repo: str, folder: Path, oid: str) -> bytes:
         name = _object(repo, oid)
-        content = self._place.read(name)
+        content = self._storage.read(name)
         if content is None or not is_object(content, oid):
             raise IntegrityError(
-                f"{self._place.describe(name)}: {'missing' if content is None else 'damaged'}; delete what "
+                f"{self._storage.describe(name)}: {'missing' if content is None else 'damaged'}; delete what "
                 f"is there and push again from a machine that has {repo}"
             )
         path = object_path(folder, oid)
@@ -145,7 +146,7 @@ class DvcRemote:
         with tempfile.TemporaryDirectory(prefix="fmnist-") as folder:
             file = Path(folder) / _HISTORY
             file.write_bytes(history.content)
-            self._place.write(_history(repo), file)
+            self._storage.write(_history(repo), file)
 
 
 def _content(path: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""Any storage that DVC has a remote for: a folder, and what DVC's plugins add (S3, …)."""
+"""Storage behind a DVC remote: a folder, or what DVC's plugins add (S3, …)."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -12,7 +12,7 @@ _NAME = "fmnist"
 _LOCK_SECONDS = 120.0
 
 
-class Place:
+class RemoteStorage:
     """Files below ``address``; a file appears whole or not at all."""
 
     def __init__(self, fs: Any, base: str) -> None:
@@ -65,7 +65,7 @@ class Place:
             raise UnavailableError(f"remote {self.address}: {error or type(error).__name__}") from error
 
 
-def open_place(remote: str | None, dvc_folder: Path) -> Place:
+def open_remote(remote: str | None, dvc_folder: Path) -> RemoteStorage:
     """A folder, a URL, or the name of a remote in DVC's configuration; None is the default one there.
 
     Raises:
@@ -86,6 +86,6 @@ def open_place(remote: str | None, dvc_folder: Path) -> Place:
             url = name if "://" in name else str(Path(name).expanduser().absolute())
             known, name = {"remote": {_NAME: {"url": url}}}, _NAME
         cls, config, base = get_cloud_fs(known, name=name)
-        return Place(cls(**config), base)
+        return RemoteStorage(cls(**config), base)
     except (DvcException, ImportError) as error:
         raise ConfigError(f"remote {remote or 'of DVC'}: {error}") from error

@@ -1,7 +1,7 @@
-"""What a commit holds, with the SHA-256 of each file, whoever put it and however.
+"""Files of a Pachyderm commit with their SHA-256, also of commits made without fmnist.
 
-fmnist writes the sums into the commit. What was put by hand has none, or those of an earlier commit:
-then the files are read once, and their sums are kept on this machine by pachd's own hashes.
+fmnist writes the digests into the commit. A commit made by hand has none, or those of an earlier commit:
+then the files are read once, and their digests are cached on this machine by pachd's own hashes.
 """
 
 import hashlib
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fmnist.data.base import StoredFile
-from fmnist.data.pachyderm import digests as sums
-from fmnist.data.pachyderm.digests import Sums
+from fmnist.data.pachyderm import digests
+from fmnist.data.pachyderm.digests import Digests
 from fmnist.data.pachyderm.files import Entry, Files
 from fmnist.data.pachyderm.revisions import Revision
 from fmnist.files.atomic import write_atomically
@@ -26,7 +26,7 @@ class Contents:
 
 
 class ContentsReader:
-    """Reads what commits hold; keeps sums that it had to compute below ``cache``."""
+    """Reads what commits hold; caches digests that it had to compute below ``cache``."""
 
     def __init__(self, files: Files, cache: Path) -> None:
         self._files = files
@@ -39,26 +39,26 @@ class ContentsReader:
         claimed = self._claimed(revision, ancestors)
         files = [
             StoredFile(
-                entry.name, entry.size, claimed.by_name.get(entry.name) or self._sum_of(revision, entry)
+                entry.name, entry.size, claimed.by_name.get(entry.name) or self._digest_of(revision, entry)
             )
             for entry in entries.values()
-            if entry.name != sums.NAME
+            if entry.name != digests.NAME
         ]
         return Contents(claimed.message, tuple(files))
 
-    def _claimed(self, revision: Revision, ancestors: Iterable[Revision]) -> Sums:
+    def _claimed(self, revision: Revision, ancestors: Iterable[Revision]) -> Digests:
         """What the commit's SHA256SUMS says, unless it was made for another commit's files."""
         entries = self._entries_of(revision)
-        if sums.NAME not in entries:
-            return Sums()
+        if digests.NAME not in entries:
+            return Digests()
         for ancestor in ancestors:
             before = self._entries_of(ancestor)
             if before == entries:
                 continue
-            if before.get(sums.NAME) == entries[sums.NAME]:
-                return Sums()
+            if before.get(digests.NAME) == entries[digests.NAME]:
+                return Digests()
             break
-        return sums.read(self._read(revision, entries[sums.NAME]))
+        return digests.read(self._read(revision, entries[digests.NAME]))
 
     def _entries_of(self, revision: Revision) -> dict[str, Entry]:
         key = revision.repo, revision.id
@@ -66,7 +66,7 @@ class ContentsReader:
             self._entries[key] = self._files.entries(*key)
         return self._entries[key]
 
-    def _sum_of(self, revision: Revision, entry: Entry) -> str:
+    def _digest_of(self, revision: Revision, entry: Entry) -> str:
         known = self._cache / f"{entry.hash}.sha256"
         if entry.hash and known.is_file():
             return known.read_text().strip()

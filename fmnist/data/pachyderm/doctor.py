@@ -1,4 +1,4 @@
-"""What is wrong at a Pachyderm server, of that which stops the data stage."""
+"""Diagnosis of a Pachyderm server: unfinished and failed commits, which stop the data stage."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Checkup:
-    """``user`` is None where the server asks nobody who they are; ``commits`` by repo, None if missing."""
+    """State of a server and of some of its repos.
+
+    Attributes:
+        user: None if authentication is disabled.
+        commits: number of commits by repo, None if the repo is missing.
+        findings: commits that are unfinished or failed.
+    """
 
     address: str
     version: str
@@ -36,14 +42,14 @@ class Checkup:
 
 
 class Doctor:
-    """Looks at a server, and removes commits that nobody will finish."""
+    """Examines a server, and drops commits that nobody will finish."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._revisions = Revisions(connection)
 
     def examine(self, repos: Sequence[str]) -> Checkup:
-        """What is to be said of the server and of these repos.
+        """Examine the server and these repos.
 
         Raises:
             ConfigError: the token is missing or wrong, or what listens there is no pachd.

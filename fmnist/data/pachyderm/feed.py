@@ -1,4 +1,4 @@
-"""Commits as they come: a subscription wakes, and a look at the branch says what is new.
+"""Feed of new commits: a subscription wakes, and the branch's log tells what is new.
 
 A subscription alone does not do: it replays the whole history, starting from a commit leaves out that
 commit only, and it also brings commits that ended with an error.

@@ -14,7 +14,7 @@ from fmnist.clients.pachyderm import Connection
 from fmnist.core.names import check_files, check_repo
 from fmnist.data.base import BRANCH, Commit, StoredFile
 from fmnist.data.commits import is_readable, stored_file, stored_files
-from fmnist.data.pachyderm import digests as sums
+from fmnist.data.pachyderm import digests
 from fmnist.data.pachyderm.contents import ContentsReader
 from fmnist.data.pachyderm.files import Files
 from fmnist.data.pachyderm.revisions import Revision, Revisions
@@ -28,7 +28,7 @@ _GLOB = re.compile(r"[*?[\]{}!()@+^]")
 
 
 class PachydermStore:
-    """A ``DataStore`` on a Pachyderm server; ``cache`` is a folder for sums that nobody recorded."""
+    """A ``DataStore`` on a Pachyderm server; ``cache`` is a folder for digests that no commit records."""
 
     def __init__(self, connection: Connection, cache: Path) -> None:
         self._connection = connection
@@ -54,7 +54,7 @@ class PachydermStore:
         before = self._head(repo)
         if before and self._holds(before, stored):
             return self.get(repo, before.id)
-        self._files.write(repo, files, stored, sums.write(stored, message))
+        self._files.write(repo, files, stored, digests.write(stored, message))
         return self._put_as(repo, stored, before)
 
     def get(self, repo: str, ref: str = BRANCH) -> Commit:
@@ -161,5 +161,5 @@ def _check_names(repo: str, names: Mapping[str, Path]) -> None:
             raise InputError(
                 f"{repo}: file name {name!r}: Pachyderm takes ASCII without any of *?[]{{}}!()@+^; rename it"
             )
-        if name == sums.NAME:
+        if name == digests.NAME:
             raise InputError(f"{repo}: file name {name}: fmnist writes that file itself; leave it out")

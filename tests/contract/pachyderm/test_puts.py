@@ -97,7 +97,7 @@ def test_a_file_that_changes_meanwhile_is_not_put(
         described["a"].write_bytes(b"3")
         return b""
 
-    monkeypatch.setattr("fmnist.data.pachyderm.store.sums.write", late)
+    monkeypatch.setattr("fmnist.data.pachyderm.store.digests.write", late)
     with pytest.raises(InputError, match="changed while being put: a"):
         store.put(repo, described, "m")
     assert commits(target) == [first.id]

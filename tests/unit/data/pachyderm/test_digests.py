@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fmnist.data.base import StoredFile
-from fmnist.data.pachyderm.digests import NAME, Sums, read, write
+from fmnist.data.pachyderm.digests import NAME, Digests, read, write
 from tests.support.drawing import untimed
 
 SHA = "0123456789abcdef" * 4
@@ -28,7 +28,7 @@ SHA = "0123456789abcdef" * 4
 def test_what_is_written_is_read(message: str, contents: dict[str, bytes]) -> None:
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     files = [StoredFile(name, 0, sha256) for name, sha256 in sums.items()]
-    assert read(write(files, message)) == Sums(message, sums)
+    assert read(write(files, message)) == Digests(message, sums)
 
 
 @untimed
@@ -49,7 +49,7 @@ def test_anything_can_be_read(content: bytes) -> None:
     ],
 )
 def test_what_people_write(text: str, expected: dict[str, str]) -> None:
-    assert read(text.encode()) == Sums(None, expected)
+    assert read(text.encode()) == Digests(None, expected)
 
 
 def test_sha256sum_reads_it_too(tmp_path: Path) -> None:
