@@ -1,10 +1,10 @@
 """How often the gate's comparisons refuse, by simulation, and what a whole gate costs.
 
 A champion and a candidate answer 10,000 images; the disagreement is the share that exactly one of
-them names right. ``decide`` is asked with the bounds of gate.yaml about CANDIDATES drawn candidates,
-so that both comparisons, with the champion and with the best version ever promoted, share the false
-alarms; the other rules have fixed bounds, and the candidates meet them. The champion is the best
-version itself, or half a point below it, as releases that each got a little worse leave it: the
+them classifies correctly. ``decide`` is asked with the bounds of gate.yaml about CANDIDATES simulated
+candidates, so that both comparisons, with the champion and with the best version ever promoted, share
+the false alarms; the other rules have fixed bounds, and the candidates meet them. The champion is the
+best version itself, or half a point below it, as releases that each got a little worse leave it: the
 worst case for a candidate that is as good as the champion.
 
 Real retrainings of the modern network (7 or 8 epochs, other seeds and hyperparameters; official test
@@ -25,10 +25,10 @@ from fmnist.core.fashion_mnist import CLASSES
 from fmnist.errors import GateRefused
 from fmnist.gate.corruptions import CORRUPTIONS
 from fmnist.gate.evidence import Comparison
-from fmnist.gate.measurement import Estimate, Measurement
+from fmnist.gate.measure import Measurement
 from fmnist.gate.policy import Policy, read_policy
 from fmnist.gate.rules import decide
-from fmnist.gate.statistics import noticed_loss
+from fmnist.gate.statistics import Estimate, detectable_loss
 from fmnist.settings import PROJECT
 
 Counts = NDArray[np.int64]
@@ -59,7 +59,7 @@ def good() -> Measurement:
         recall=(best,) * len(CLASSES),
         calibration_error=Estimate(0.0, None),
         drops=(Estimate(0.0, None),) * len(CORRUPTIONS),
-        steadiness=best,
+        translation_consistency=best,
         latency_ms=0.1,
         size_bytes=1,
     )
@@ -118,7 +118,7 @@ def false_alarms_and_power(policy: Policy, random: np.random.Generator) -> None:
     for disagreement in DISAGREEMENTS:
         pairs = round(disagreement * IMAGES)
         seen = (
-            100 * noticed_loss(pairs, 0, IMAGES, policy.champion.significance, power)
+            100 * detectable_loss(pairs, 0, IMAGES, policy.champion.significance, power)
             for power in (0.85, 0.95)
         )
         for name, gap in GAPS.items():

@@ -206,7 +206,7 @@ def platform(settings: Settings) -> Platform:
 def promoter(settings: Settings, model: str = MODEL_NAME) -> "Promoter":
     """What changes the version that serves on this platform."""
     from fmnist.deployment.promote import Promoter
-    from fmnist.gate.keys import Keys
+    from fmnist.gate.signing import Keys
 
     return Promoter(
         registry=model_registry(settings),

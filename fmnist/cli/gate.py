@@ -1,4 +1,4 @@
-"""``fmnist gate``: the decision that GitLab takes, on this machine."""
+"""``fmnist gate``: the same gate as GitLab's, on this machine."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from fmnist.core.fashion_mnist import MODEL_NAME, TEST
 from fmnist.errors import GateRefused
 
 if TYPE_CHECKING:
-    from fmnist.gate.result import GateResult
+    from fmnist.gate.verdict import GateResult
     from fmnist.registry.base import ModelVersion
 
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     default=settings.PROJECT / "gate.yaml",
     help="The bounds [default: gate.yaml of the checkout].",
 )
-@click.option("--override", metavar="REASON", help="Let it pass whatever the rules say; kept with your name.")
+@click.option("--override", metavar="REASON", help="Override the verdict; reason and user name are recorded.")
 @as_json
 def gate(number: int | None, model: str, ref: str, policy: Path, override: str | None, as_json: bool) -> None:
     """Test a version against gate.yaml and write the signed result into its metadata.
 
-    A refused version ends with exit code 8; its result is written all the same. An override is
-    written down with who and why, and everything that shows the version shows it.
+    The exit code is 8 if the version is refused; its result is written all the same. An override is
+    recorded with user and reason, and shown wherever the version is.
 
     \b
     Examples:
@@ -40,25 +40,24 @@ def gate(number: int | None, model: str, ref: str, policy: Path, override: str |
       fmnist gate --version 3 --policy strict.yaml --json
       fmnist gate --version 3 --override "the new shirts are not in the test data yet"
     """
-    from fmnist.jobs.gate import Order, run
+    from fmnist.jobs.gate import GateArguments, run
 
     with working("Testing the model version"):
-        examined = run(settings.from_environment(), Order(model, number, ref, policy, override))
-    version, result = examined.version, examined.result
-    print_json(_document(version, result)) if as_json else _show(version, result)
+        tested = run(settings.from_environment(), GateArguments(model, number, ref, policy, override))
+    version, result = tested.version, tested.result
+    if as_json:
+        print_json({"model": version.model, "version": version.number, **result.document()})
+    else:
+        _show(version, result)
     if not result.passed:
         raise GateRefused(f"version {version.number} of {version.model} is refused: {result.reasons}")
-
-
-def _document(version: "ModelVersion", result: "GateResult") -> dict[str, object]:
-    return {"model": version.model, "version": version.number, **result.document()}
 
 
 def _show(version: "ModelVersion", result: "GateResult") -> None:
     rows = [(rule.name, rule.outcome, rule.explanation) for rule in result.verdict.rules]
     print_table(("rule", "outcome", "measured"), rows, title=_title(version, result))
     if result.override:
-        click.echo(f"forced by {result.override.who}: {result.override.reason}")
+        click.echo(f"overridden by {result.override.who}: {result.override.reason}")
 
 
 def _title(version: "ModelVersion", result: "GateResult") -> str:

@@ -17,10 +17,11 @@ from fmnist.cli.versions import version_description, version_document, version_l
 from fmnist.core.fashion_mnist import MODEL_NAME
 
 if TYPE_CHECKING:
+    from fmnist.catalogue.history import History
     from fmnist.clients.gitlab import GitlabProject
     from fmnist.core.bundle import Bundle
     from fmnist.gate.gitlab import Pipelines
-    from fmnist.registry.base import ModelRegistry, ModelVersion
+    from fmnist.registry.base import ModelRegistry
 
 _model = click.option("--model", default=MODEL_NAME, show_default=True)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -44,7 +45,9 @@ def models() -> None:
 @models.command()
 @click.argument("checkpoint", required=False)
 @click.option(
-    "--experiment", type=click.IntRange(min=1), help="The best checkpoint of this one on Determined."
+    "--experiment",
+    type=click.IntRange(min=1),
+    help="Determined experiment: its best checkpoint.",
 )
 @click.option("--trigger-pipeline", is_flag=True, help="Start the GitLab pipeline that tests the version.")
 @_model
@@ -54,8 +57,8 @@ def register(
 ) -> None:
     """Copy the bundle in folder CHECKPOINT into the registry and number it.
 
-    CHECKPOINT may also be the UUID of one on Determined. The same bundle again is the same version, with
-    the same pipeline.
+    CHECKPOINT may also be the UUID of one on Determined. Registering the same bundle again returns the
+    same version, with the same pipeline.
 
     \b
     Examples:
@@ -74,7 +77,7 @@ def register(
         with working(f"Starting its pipeline in GitLab project {project.project}"):
             version = _pipelines(project).ensure(version)
     if as_json:
-        print_json(version_document(version))
+        print_json(version_document(version, _history(model)))
     else:
         click.echo(version_line(version))
 
@@ -90,14 +93,14 @@ def list_versions(model: str, as_json: bool) -> None:
       fmnist models list --json
     """
     with working("Reading the registry"):
-        versions = _registry().versions(model)
+        versions, history = _registry().versions(model), _history(model)
     if as_json:
-        print_json([version_document(version) for version in versions])
+        print_json([version_document(version, history) for version in versions])
     elif not versions:
         click.echo(f"no versions of {model} yet; register a checkpoint with fmnist models register")
     else:
         columns = ("version", "gate", "serving", "accuracy", "dataset", "experiment", "created")
-        print_table(columns, [version_row(version) for version in versions], title=model)
+        print_table(columns, [version_row(version, history) for version in versions], title=model)
 
 
 @models.command()
@@ -105,7 +108,7 @@ def list_versions(model: str, as_json: bool) -> None:
 @_model
 @as_json
 def describe(version: int | None, model: str, as_json: bool) -> None:
-    """Show everything that is known of VERSION (default: the latest).
+    """Show everything recorded of VERSION (default: the latest).
 
     \b
     Examples:
@@ -113,11 +116,11 @@ def describe(version: int | None, model: str, as_json: bool) -> None:
       fmnist models describe 3 --json
     """
     with working("Reading the registry"):
-        found = _registry().get(model, version)
+        found, history = _registry().get(model, version), _history(model)
     if as_json:
-        print_json({**version_document(found), "metadata": asdict(found.metadata)})
+        print_json({**version_document(found, history), "metadata": asdict(found.metadata)})
     else:
-        for name, text in version_description(found):
+        for name, text in version_description(found, history):
             click.echo(f"{name:<22}{text}")
 
 
@@ -127,7 +130,7 @@ def describe(version: int | None, model: str, as_json: bool) -> None:
 @_model
 @as_json
 def download(version: int, folder: Path, model: str, as_json: bool) -> None:
-    """Copy the bundle of VERSION out, its sums checked.
+    """Download the bundle of VERSION and verify its digests.
 
     \b
     Example:
@@ -146,16 +149,16 @@ def download(version: int, folder: Path, model: str, as_json: bool) -> None:
 @click.option(
     "--every", "seconds", type=click.IntRange(min=1), default=30, show_default=True, help="Seconds."
 )
-@click.option("--from", "first", type=click.IntRange(min=1), help="Begin with this version.")
-@click.option("--once", is_flag=True, help="Look once and end.")
+@click.option("--from", "first", type=click.IntRange(min=1), help="Start from this version.")
+@click.option("--once", is_flag=True, help="Check once and exit.")
 @_model
 @as_json
 def watch(seconds: int, first: int | None, once: bool, model: str, as_json: bool) -> None:
-    """Start a GitLab pipeline for each version that appears in the registry.
+    """Start a GitLab pipeline for each new version in the registry.
 
     For versions that are registered by other means than fmnist models register --trigger-pipeline.
-    Goes on where the last watch stopped; the first one begins with the latest version. A version that
-    has its pipeline gets no second one.
+    Resumes where the last watch stopped; the first one starts from the latest version. A version that has
+    a pipeline gets no second one.
 
     \b
     Examples:
@@ -178,7 +181,9 @@ def watch(seconds: int, first: int | None, once: bool, model: str, as_json: bool
     else:
         found = watch_registry(registry, pipelines, model, cursor, say, seconds)
     for version in found:
-        click.echo(json.dumps(version_document(version)) if as_json else version_line(version))
+        click.echo(
+            json.dumps(version_document(version, _history(model))) if as_json else version_line(version)
+        )
 
 
 @models.command()
@@ -187,40 +192,34 @@ def watch(seconds: int, first: int | None, once: bool, model: str, as_json: bool
 @_model
 @as_json
 def copy(source: str, target: str, model: str, as_json: bool) -> None:
-    """Copy all versions from one registry to another: bundles, verdicts and what belongs to them.
+    """Copy all versions from one registry to another: bundles, verdicts and their evidence.
 
-    What is there already stays as it is. Sums are checked on both sides. A verdict goes along only if the
-    version keeps its number.
+    Versions that exist in the target stay as they are. Digests are verified on both sides. A verdict is
+    copied only if the version keeps its number.
 
     \b
     Example:
       fmnist models copy --from determined --to mlflow
     """
+    from fmnist.gate.verdict import attached_evidence
     from fmnist.registry.transfer import copy_versions
 
-    own = settings.from_environment()
-    old = engines.model_registry(own.model_copy(update={"registry": source}))
-    new = engines.model_registry(own.model_copy(update={"registry": target}))
-    done = copy_versions(old, new, model, _evidence_of, say)
+    old, new = (
+        engines.model_registry(settings.from_environment().model_copy(update={"registry": engine}))
+        for engine in (source, target)
+    )
+    copies = copy_versions(old, new, model, attached_evidence, say)
     if as_json:
-        print_json([asdict(one) for one in done])
+        print_json([asdict(copied) for copied in copies])
     else:
         columns = ("version", "in", "becomes", "in ", "annotations")
-        rows = [(one.number, source, one.becomes, target, ", ".join(one.annotations)) for one in done]
+        rows = [(made.number, source, made.becomes, target, ", ".join(made.annotations)) for made in copies]
         print_table(columns, rows, title=model)
-
-
-def _evidence_of(version: "ModelVersion") -> list[str]:
-    """The sums of what a version's verdict names as kept beside it."""
-    from fmnist.gate.result import gate_result
-
-    result = gate_result(version)
-    return [result.evidence_sha256] if result else []
 
 
 @contextmanager
 def _opened(checkpoint: str | None, experiment: int | None) -> "Iterator[Bundle]":
-    """The bundle in a folder, of a checkpoint on Determined, or of an experiment's best one there."""
+    """The bundle of a folder, of a checkpoint on Determined, or of an experiment's best one there."""
     from fmnist.core.bundle import open_bundle
 
     if (checkpoint is None) == (experiment is None):
@@ -233,6 +232,10 @@ def _opened(checkpoint: str | None, experiment: int | None) -> "Iterator[Bundle]
             yield bundle
     else:
         yield open_bundle(Path(checkpoint or ""))
+
+
+def _history(model: str) -> "History":
+    return engines.promotion_log(settings.from_environment(), model).read()
 
 
 def _registry() -> "ModelRegistry":

@@ -1,4 +1,4 @@
-"""Measures of a classifier, from its probabilities and the true labels. NumPy only."""
+"""Scores of a classifier, from its probabilities and the true labels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,12 +14,14 @@ Probabilities = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """All values are 0-1 but ``confusion``, counts of shape [10, 10], rows the truth.
+    """Scores, 0-1, and the confusion matrix.
 
-    ``macro_*`` are plain means over the ten classes; a class never predicted has precision 0.
-    ``group_accuracy`` is by retailers' group: right if the group with the largest summed
-    probability is the true class's group, over the images of that group. ``precision`` and
-    ``recall`` are by class number.
+    Attributes:
+        macro_precision: plain mean over the ten classes, as are ``macro_recall`` and ``macro_f1``.
+        precision: by class number, as are ``recall`` and ``f1``; 0 for a class never predicted.
+        group_accuracy: by retailers' group. An image of the group is correct if the group with the
+            largest summed probability is its class's.
+        confusion: counts, [10, 10], rows the truth.
     """
 
     accuracy: float
@@ -28,11 +30,12 @@ class Scores:
     macro_f1: float
     precision: tuple[float, ...]
     recall: tuple[float, ...]
+    f1: tuple[float, ...]
     group_accuracy: Mapping[str, float]
     confusion: NDArray[np.int64]
 
     def scalars(self) -> dict[str, float]:
-        """The numbers that trackers draw, by metric name."""
+        """The scores that trackers draw, by metric name."""
         groups = {f"accuracy_{name.replace(' ', '_')}": value for name, value in self.group_accuracy.items()}
         return {
             "accuracy": self.accuracy,
@@ -45,28 +48,29 @@ class Scores:
 
 def score(probabilities: Probabilities, labels: NDArray[np.uint8]) -> Scores:
     """Score ``probabilities`` [n, 10] against ``labels`` [n], n >= 1."""
+    # sklearn.metrics takes 160 MB and seconds to import, in every process that trains.
     predicted = probabilities.argmax(axis=1)
     confusion = np.zeros((len(CLASSES), len(CLASSES)), np.int64)
     np.add.at(confusion, (labels, predicted), 1)
-    hits = confusion.diagonal()
-    recall = _share(hits, confusion.sum(axis=1))
-    precision = _share(hits, confusion.sum(axis=0))
-    f1 = _share(2 * precision * recall, precision + recall)
+    hits, truth, named = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
+    precision, recall = _ratio(hits, named), _ratio(hits, truth)
+    f1 = _ratio(2 * hits, truth + named)
     return Scores(
         accuracy=float(hits.sum() / len(labels)),
         macro_precision=float(precision.mean()),
         macro_recall=float(recall.mean()),
         macro_f1=float(f1.mean()),
-        precision=tuple(float(value) for value in precision),
-        recall=tuple(float(value) for value in recall),
+        precision=tuple(precision.tolist()),
+        recall=tuple(recall.tolist()),
+        f1=tuple(f1.tolist()),
         group_accuracy=_group_accuracy(probabilities, labels),
         confusion=confusion,
     )
 
 
-def _share(part: NDArray[np.generic], whole: NDArray[np.generic]) -> NDArray[np.float64]:
-    result = np.zeros(len(whole), np.float64)
-    np.divide(part, whole, out=result, where=whole > 0)  # type: ignore[operator]
+def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+    result = np.zeros(len(whole))
+    np.divide(part, whole, out=result, where=whole > 0)
     return result
 
 

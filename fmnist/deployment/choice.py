@@ -2,8 +2,7 @@
 
 from fmnist.catalogue.history import History
 from fmnist.errors import GateRefused, NotFoundError
-from fmnist.gate.keys import Keys
-from fmnist.gate.signature import Target, verify
+from fmnist.gate.signing import Keys, Target, verify
 from fmnist.registry.base import ModelRegistry, ModelVersion
 
 

@@ -21,8 +21,7 @@ from fmnist.deployment.base import Deployment, Platform
 from fmnist.deployment.choice import champion_or_newest, chosen
 from fmnist.deployment.rollout import RecordEvent, Rollout, interrupted, planned, run
 from fmnist.errors import FmnistError, NotFoundError
-from fmnist.gate.keys import Keys
-from fmnist.gate.signature import Target
+from fmnist.gate.signing import Keys, Target
 from fmnist.registry.base import ModelRegistry, ModelVersion
 from fmnist.serving.client import Client
 

@@ -1,20 +1,33 @@
-"""The whole verdict with the tables and samples that a report shows, kept beside the bundle."""
+"""The tables and samples behind a verdict, kept beside the bundle for the report and later gates."""
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist.core.dataset import Labels
+from fmnist.core.fashion_mnist import CLASSES
+from fmnist.core.metrics import Scores
 from fmnist.errors import IntegrityError
+from fmnist.files.documents import parse_record
 from fmnist.gate.verdict import Interval, Rule
 from fmnist.registry.base import ModelRegistry, ModelVersion
 
+Predictions = NDArray[np.float32]
+"""Probabilities 0-1 by image and class, [n, 10]."""
+
+BINS = 15
 _SCHEMA = 1
+_MAX_ERRORS = 60
 
 
 @dataclass(frozen=True)
 class ClassScores:
-    """How one class did; shares are 0-1, ``images`` are the test images that truly are of it."""
+    """Scores of one class, 0-1; ``images`` counts the test images that truly belong to it."""
 
     name: str
     images: int
@@ -25,10 +38,11 @@ class ClassScores:
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """The test images whose answer had a probability in (``low``, ``high``].
+    """The test images whose prediction has a probability in (``low``, ``high``].
 
-    ``confidence`` is their mean probability and ``accuracy`` the share that was right, both 0-1 and
-    0 where ``images`` is 0.
+    Attributes:
+        confidence: mean probability, 0-1; 0 where ``images`` is 0.
+        accuracy: share classified correctly, 0-1; 0 where ``images`` is 0.
     """
 
     low: float
@@ -40,7 +54,7 @@ class ReliabilityBin:
 
 @dataclass(frozen=True)
 class CorruptionEffect:
-    """Accuracy under one corruption, 0-1, and how much less that is than without, with its interval."""
+    """Accuracy under one corruption, 0-1, and its drop from the accuracy without, with its interval."""
 
     name: str
     accuracy: float
@@ -50,7 +64,15 @@ class CorruptionEffect:
 
 @dataclass(frozen=True)
 class SampleError:
-    """A test image that was named wrong: its row in the test set, class numbers, probabilities 0-1."""
+    """A misclassified test image.
+
+    Attributes:
+        index: its row in the test set.
+        truth: number of its class.
+        answer: number of the predicted class.
+        probability: of the predicted class, 0-1.
+        truth_probability: of its class, 0-1.
+    """
 
     index: int
     truth: int
@@ -61,10 +83,14 @@ class SampleError:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Candidate against an earlier version on the same ``images``.
+    """Candidate against an earlier version on the same test images.
 
-    ``accuracy`` is the earlier version's, 0-1; ``lost`` counts the images that only it names right,
-    ``gained`` those that only the candidate does; ``recall`` is the earlier version's by class number.
+    Attributes:
+        version: number of the earlier version.
+        accuracy: of the earlier version, 0-1.
+        lost: images that only the earlier version classifies correctly.
+        gained: images that only the candidate classifies correctly.
+        recall: of the earlier version by class number, 0-1.
     """
 
     version: int
@@ -77,12 +103,18 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Evidence:
-    """``rules`` are the whole verdict, empty before there is one. ``confusion`` counts images, rows
-    the truth; ``errors`` are the surest wrong answers first.
+    """Everything the report shows of a gate's run.
 
-    ``champion`` and ``best`` are None where there was none to compare with; ``expected_calibration_error``
-    is 0-1; ``policy`` holds the values of gate.yaml. ``named_right`` tells of each test image whether it
-    was named right: a bit per image, the first one the highest of its byte, as base64; empty if not kept.
+    Attributes:
+        rules: the whole verdict; empty before there is one.
+        confusion: counts of images, [10, 10], rows the truth.
+        expected_calibration_error: 0-1.
+        errors: misclassified images, most confident first.
+        champion: comparison with the version in service; None if there was none.
+        best: comparison with the best version ever promoted; None if there was none.
+        policy: values of gate.yaml.
+        named_right: which test images are classified correctly: a bit per image, the first the highest
+            of its byte, as base64; empty if not kept.
     """
 
     rules: tuple[Rule, ...]
@@ -98,40 +130,8 @@ class Evidence:
     named_right: str = ""
 
     def document(self) -> dict[str, Any]:
-        """What is written as JSON."""
+        """The JSON document, for storage and for reports."""
         return {"schema_version": _SCHEMA, **asdict(self)}
-
-    @classmethod
-    def from_document(cls, raw: Mapping[str, Any], where: str) -> "Evidence":
-        """Raises IntegrityError if the document is no evidence of this schema version."""
-        try:
-            if raw["schema_version"] != _SCHEMA:
-                raise IntegrityError(
-                    f"{where}: schema_version is {raw['schema_version']}, this fmnist reads {_SCHEMA}; "
-                    "run the gate again"
-                )
-            return cls(
-                rules=tuple(map(Rule.from_document, raw["rules"])),
-                classes=tuple(ClassScores(**item) for item in raw["classes"]),
-                confusion=tuple(tuple(row) for row in raw["confusion"]),
-                reliability=tuple(ReliabilityBin(**item) for item in raw["reliability"]),
-                expected_calibration_error=raw["expected_calibration_error"],
-                corruptions=tuple(
-                    CorruptionEffect(**{**item, "uncertainty": Interval(**item["uncertainty"])})
-                    for item in raw["corruptions"]
-                ),
-                errors=tuple(SampleError(**item) for item in raw["errors"]),
-                champion=_comparison(raw["champion"]),
-                best=_comparison(raw["best"]),
-                policy=raw["policy"],
-                named_right=raw.get("named_right", ""),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise IntegrityError(f"{where}: not a gate's evidence ({error!r}); run the gate again") from error
-
-
-def _comparison(raw: Mapping[str, Any] | None) -> Comparison | None:
-    return None if raw is None else Comparison(**{**raw, "recall": tuple(raw["recall"])})
 
 
 def to_bytes(evidence: Evidence) -> bytes:
@@ -140,7 +140,7 @@ def to_bytes(evidence: Evidence) -> bytes:
 
 
 def read_evidence(registry: ModelRegistry, version: ModelVersion, sha256: str) -> Evidence:
-    """What a version's verdict names as its evidence.
+    """The evidence that a version's verdict names.
 
     Raises:
         NotFoundError: it is not kept with this version.
@@ -149,6 +149,74 @@ def read_evidence(registry: ModelRegistry, version: ModelVersion, sha256: str) -
     content = registry.attachment(version, sha256)
     where = f"version {version.number} of {version.model}, attachment {sha256}"
     try:
-        return Evidence.from_document(json.loads(content), where)
-    except ValueError as error:
-        raise IntegrityError(f"{where}: not a gate's evidence ({error}); run the gate again") from error
+        return parse_record(content, Evidence, where, _SCHEMA)
+    except IntegrityError as error:
+        raise IntegrityError(f"{error}; run the gate again") from error
+
+
+def packed(correct: NDArray[np.bool_]) -> str:
+    """One bit for each image as base64."""
+    return base64.b64encode(np.packbits(correct).tobytes()).decode()
+
+
+def unpacked(text: str, images: int) -> NDArray[np.bool_] | None:
+    """The bits of so many ``images``; None if the text holds another number, or no bits."""
+    try:
+        bits = np.frombuffer(base64.b64decode(text), np.uint8)
+    except ValueError:
+        return None
+    return np.unpackbits(bits, count=images).astype(np.bool_) if len(bits) == -(-images // 8) else None
+
+
+def class_table(scores: Scores) -> tuple[ClassScores, ...]:
+    """One row per class."""
+    images = scores.confusion.sum(axis=1).tolist()
+    rows = zip(CLASSES, images, scores.precision, scores.recall, scores.f1, strict=True)
+    return tuple(ClassScores(*row) for row in rows)
+
+
+def reliability(predictions: Predictions, labels: Labels) -> tuple[ReliabilityBin, ...]:
+    """Fifteen equal bins of the predictions' confidence.
+
+    sklearn.calibration.calibration_curve leaves out empty bins, the counts, and which bins it kept.
+    """
+    confidence, correct, bins = binned(predictions, labels)
+    return tuple(
+        ReliabilityBin(
+            low=index / BINS,
+            high=(index + 1) / BINS,
+            images=int(chosen.sum()),
+            confidence=float(confidence[chosen].mean()) if chosen.any() else 0.0,
+            accuracy=float(correct[chosen].mean()) if chosen.any() else 0.0,
+        )
+        for index in range(BINS)
+        for chosen in [bins == index]
+    )
+
+
+def binned(
+    predictions: Predictions, labels: Labels
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]]:
+    """Each image's confidence 0-1, whether it is classified correctly, and its bin 0-14; all [n].
+
+    A bin includes its upper edge.
+    """
+    confidence = predictions.max(axis=1).astype(np.float64)
+    correct = predictions.argmax(axis=1) == labels
+    return confidence, correct, np.digitize(confidence, np.arange(1, BINS) / BINS, right=True)
+
+
+def most_confident_errors(predictions: Predictions, labels: Labels) -> tuple[SampleError, ...]:
+    """The wrong predictions of the highest probability, at most sixty, by falling probability."""
+    wrong = np.flatnonzero(predictions.argmax(axis=1) != labels)
+    order = np.argsort(-predictions[wrong].max(axis=1), kind="stable")[:_MAX_ERRORS]
+    return tuple(
+        SampleError(
+            index=int(row),
+            truth=int(labels[row]),
+            answer=int(predictions[row].argmax()),
+            probability=float(predictions[row].max()),
+            truth_probability=float(predictions[row, labels[row]]),
+        )
+        for row in wrong[order]
+    )

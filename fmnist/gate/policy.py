@@ -2,18 +2,18 @@
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, AliasChoices, Field, model_validator
 
 from fmnist.core.fashion_mnist import CLASSES
 from fmnist.files.documents import Document, read_document
 
 ACCURACY_FLOOR = 0.70
-"""No policy may ask for less."""
+"""Minimum accuracy that a policy may require."""
 
 FALSE_ALARMS = 0.05
-"""How often, at most, a version that is as good as the champion may be refused by comparison."""
+"""Maximum probability of refusing a version that is as good as the champion, by both comparisons."""
 
 Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 Significance = Annotated[float, Field(gt=0, le=FALSE_ALARMS, strict=True)]
@@ -28,8 +28,13 @@ def _known_class(name: str) -> str:
 ClassName = Annotated[str, AfterValidator(_known_class)]
 
 
+def _once_called(name: str, old: str) -> Any:
+    """Read a field under its old name as well, and hash it under that: the policy is the same."""
+    return Field(validation_alias=AliasChoices(name, old), serialization_alias=old)
+
+
 class RecallPolicy(Document):
-    """The least recall of a class, and of those classes that are given their own."""
+    """Minimum recall of a class, and exceptions by class name."""
 
     every_class: Share
     exceptions: dict[ClassName, Share] = Field(default_factory=dict)
@@ -39,20 +44,20 @@ class RecallPolicy(Document):
 
 
 class ChampionPolicy(Document):
-    """How surely worse than the champion a version must be to be refused."""
+    """Significance level of the comparison with the champion."""
 
     significance: Significance
 
 
 class BestPolicy(Document):
-    """By how much, and how surely, worse than the best version ever promoted."""
+    """Margin (share of the images) and significance level of the comparison with the best version."""
 
     margin: Share
     significance: Significance
 
 
 class DropPolicy(Document):
-    """The accuracy that each corruption may take at most."""
+    """Maximum accuracy drop by each corruption."""
 
     noise: Share
     blur: Share
@@ -78,10 +83,10 @@ class Policy(Document):
     best: BestPolicy
     calibration_error: Share
     drop: DropPolicy
-    steadiness: Share
+    translation_consistency: Annotated[Share, _once_called("translation_consistency", "steadiness")]
     latency_ms: Annotated[float, Field(gt=0, strict=True)]
     size_bytes: Annotated[int, Field(gt=0, strict=True)]
-    least_images: Annotated[int, Field(ge=1, strict=True)]
+    min_images: Annotated[int, Field(ge=1, strict=True), _once_called("min_images", "least_images")]
     test_data_commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
 
     @model_validator(mode="after")
@@ -95,8 +100,8 @@ class Policy(Document):
         return self
 
     def sha256(self) -> str:
-        """Names the policy by its values: comments and layout of the file do not matter."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """Digest of the policy's values: comments and layout of the file do not matter."""
+        return hashlib.sha256(self.model_dump_json(by_alias=True).encode()).hexdigest()
 
 
 def read_policy(path: Path) -> Policy:

@@ -27,8 +27,8 @@ from fmnist.experiments import Experiment, load_experiment
 from fmnist.experiments.hyperparameters import Hyperparameters
 from fmnist.files.atomic import write_atomically
 from fmnist.files.git import code_version
-from fmnist.gate.result import GateResult
-from fmnist.jobs.gate import POLICY, Order, run
+from fmnist.gate.verdict import GateResult
+from fmnist.jobs.gate import POLICY, GateArguments, run
 from fmnist.registry.base import ModelVersion
 from fmnist.report.lineage import Lineage, lineage_of
 from fmnist.search import progress as search_progress
@@ -243,7 +243,7 @@ def _continued(
 
 
 def _gated(settings: Settings, version: ModelVersion, test_data: Commit, policy: Path) -> GateResult:
-    return run(settings, Order(version.model, version.number, test_data.id, policy)).result
+    return run(settings, GateArguments(version.model, version.number, test_data.id, policy)).result
 
 
 def _told(result: GateResult) -> str:

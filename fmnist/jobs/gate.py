@@ -6,26 +6,29 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fmnist import settings
 from fmnist import wiring as engines
 from fmnist.core.fashion_mnist import MODEL_NAME, TEST
 from fmnist.errors import InputError
-from fmnist.gate.examine import Examined, Occasion, examine, keep
-from fmnist.gate.gitlab_variables import of_merge_request
+from fmnist.gate.gate import GateRequest, GateRun, run_gate, save
+from fmnist.gate.gitlab import is_merge_request
 from fmnist.gate.incumbents import incumbents_of
-from fmnist.gate.keys import Keys
 from fmnist.gate.policy import read_policy
-from fmnist.gate.result import Override
-from fmnist.settings import PROJECT, Settings
+from fmnist.gate.signing import Keys
+from fmnist.gate.verdict import Override
+from fmnist.settings import PROJECT, Settings, user
 
 POLICY = PROJECT / "gate.yaml"
 
 
 @dataclass(frozen=True)
-class Order:
-    """What to test and by what. ``number`` None is the latest; ``data`` a branch or commit of the test data.
+class GateArguments:
+    """Everything a gate is called with.
 
-    ``override`` is the reason to let the version pass whatever the rules say, None for none.
+    Attributes:
+        number: of the version; None for the latest.
+        data: a branch or commit of the test data.
+        policy: a gate.yaml.
+        override: the reason to let the version pass whatever the rules say; None for none.
     """
 
     model: str = MODEL_NAME
@@ -35,33 +38,36 @@ class Order:
     override: str | None = None
 
 
-def run(own: Settings, order: Order, environ: Mapping[str, str] = os.environ) -> Examined:
-    """Test a version now; the result is signed, and kept with the version.
+def run(settings: Settings, arguments: GateArguments, environ: Mapping[str, str] = os.environ) -> GateRun:
+    """Test a version now; the result is signed, and saved with the version.
 
-    ``environ`` may hold CI's key (``FMNIST_GATE_KEY``) and what GitLab tells of the pipeline. That of a
-    merge request is not kept: nobody has agreed yet to the code and the policy that it judges by.
+    A merge request's result is not saved: its code and policy have not been reviewed yet.
+
+    Args:
+        environ: may hold CI's key (``FMNIST_GATE_KEY``) and GitLab's predefined variables.
 
     Raises:
         ConfigError: the policy or the key cannot be used.
-        NotFoundError: there is no such version or commit, or what it is compared with is gone.
+        NotFoundError: the version or the commit does not exist, or an incumbent no longer does.
         IntegrityError: a bundle or data are not what was recorded.
         UnavailableError: registry or data store cannot be reached.
     """
-    policy = read_policy(order.policy)
-    registry, store = engines.model_registry(own), engines.data_store(own)
-    version = registry.get(order.model, order.number)
-    # Not before: asking a home that does not exist leaves none behind.
-    key = Keys.at(own.home, environ).signing()
-    occasion = Occasion(
-        key,
-        datetime.now(UTC),
-        _override(order.override, environ),
-        environ.get("CI_PIPELINE_URL") or None,
+    policy = read_policy(arguments.policy)
+    registry, store = engines.model_registry(settings), engines.data_store(settings)
+    version = registry.get(arguments.model, arguments.number)
+    request = GateRequest(
+        version=version,
+        test_data=store.get(TEST.repo, arguments.data),
+        policy=policy,
+        incumbents=incumbents_of(engines.promotion_log(settings, version.model).read()),
+        # Not earlier: an empty home stays as it is when there is no such version.
+        key=Keys.at(settings.home, environ).signing(),
+        time=datetime.now(UTC),
+        override=_override(arguments.override, environ),
+        pipeline=environ.get("CI_PIPELINE_URL") or None,
     )
-    test_data = store.get(TEST.repo, order.data)
-    incumbents = incumbents_of(engines.promotion_log(own, version.model).read())
-    examined = examine(registry, store, version, test_data, policy, incumbents, occasion)
-    return examined if of_merge_request(environ) else keep(registry, examined)
+    run = run_gate(registry, store, request)
+    return run if is_merge_request(environ) else save(registry, run)
 
 
 def _override(reason: str | None, environ: Mapping[str, str]) -> Override | None:
@@ -69,4 +75,4 @@ def _override(reason: str | None, environ: Mapping[str, str]) -> Override | None
         return None
     if not reason.strip():
         raise InputError("an override needs a reason that others will understand")
-    return Override(settings.user(environ), reason.strip())
+    return Override(user(environ), reason.strip())

@@ -3,14 +3,14 @@
 from datetime import UTC, datetime
 
 from fmnist import wiring as engines
-from fmnist.gate.examine import Examined
+from fmnist.gate.gate import GateRun
 from fmnist.report.gather import gather
 from fmnist.report.model import ModelReport
 from fmnist.settings import Settings
 
 
 def collect(
-    own: Settings, model: str, subject: int | None = None, tested: Examined | None = None
+    own: Settings, model: str, subject: int | None = None, tested: GateRun | None = None
 ) -> ModelReport:
     """A report from this machine's registry, data and log; see ``gather``.
 

@@ -1,5 +1,6 @@
 """Measured values as people read them."""
 
+from fmnist.gate.rules import GROUPS
 from fmnist.gate.verdict import Interval, Relation, Rule
 
 NOTHING = "\N{EN DASH}"
@@ -39,13 +40,13 @@ def points(difference: float) -> str:
 
 def names(rules: tuple[Rule, ...]) -> str:
     """The rules' names on one line; those of several classes or kinds as their number."""
-    told: list[str] = []
-    for group, what in (("recall of ", "classes"), ("drop by ", "kinds of damage")):
-        members = [rule for rule in rules if rule.name.startswith(group)]
+    grouped: list[str] = []
+    for group in dict.fromkeys(filter(None, GROUPS.values())):
+        members = [rule for rule in rules if GROUPS.get(rule.name) == group]
         if len(members) > _LISTED:
-            told.append(f"{group}{len(members)} {what}")
+            grouped.append(group.format(len(members)))
             rules = tuple(rule for rule in rules if rule not in members)
-    return ", ".join([*(rule.name for rule in rules), *told])
+    return ", ".join([*(rule.name for rule in rules), *grouped])
 
 
 def short(sha: str) -> str:

@@ -9,9 +9,9 @@ from fmnist.core.provenance import DataReference
 from fmnist.data.base import DataStore
 from fmnist.errors import FmnistError, NotFoundError
 from fmnist.gate.evidence import Evidence, SampleError, read_evidence
-from fmnist.gate.examine import Examined
-from fmnist.gate.result import GateResult, gate_result
+from fmnist.gate.gate import GateRun
 from fmnist.gate.test_data import read_test_data
+from fmnist.gate.verdict import GateResult, gate_result
 from fmnist.registry.base import ModelRegistry, ModelVersion
 from fmnist.report.model import ModelReport, Picture, VersionEntry
 
@@ -23,7 +23,7 @@ def gather(
     model: str,
     now: datetime,
     subject: int | None = None,
-    tested: Examined | None = None,
+    tested: GateRun | None = None,
 ) -> ModelReport:
     """All versions of ``model`` with their verdicts, evidence and pictures.
 
@@ -73,13 +73,13 @@ class _EntryReader:
     registry: ModelRegistry
     pictures: _Pictures
     history: History
-    tested: Examined | None
+    tested: GateRun | None
 
     def entry(self, version: ModelVersion) -> VersionEntry:
         tested = self.tested
         if tested and tested.version.number == version.number:
             fresh = self._illustrated(tested.version, tested.result, tested.evidence)
-            entry = replace(fresh, kept=tested.kept)
+            entry = replace(fresh, kept=tested.saved)
         else:
             entry = self._kept(version)
         return replace(entry, tenures=self.history.of(version.number))

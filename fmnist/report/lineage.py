@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fmnist.core.provenance import DataReference
-from fmnist.gate.result import Override, gate_result
+from fmnist.gate.verdict import Override, gate_result
 from fmnist.registry.base import ModelVersion
 
 
@@ -114,7 +114,7 @@ def _outcome(gate: GateSummary) -> str:
         return "passed"
     broken = f"({', '.join(gate.broken)})"
     if gate.override:
-        return f"forced by {gate.override.who}, because {gate.override.reason}, although refused {broken}"
+        return f"overridden by {gate.override.who}, because {gate.override.reason}, although refused {broken}"
     return f"refused {broken}"
 
 

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from fmnist.catalogue.history import Tenure, status
 from fmnist.gate.evidence import Evidence, SampleError
-from fmnist.gate.result import GateResult
-from fmnist.gate.verdict import Rule
+from fmnist.gate.verdict import GateResult, Rule
 from fmnist.registry.base import ModelVersion
 
 
@@ -40,12 +39,10 @@ class VersionEntry:
 
     @property
     def status(self) -> str:
-        """``passed``, ``forced``, ``refused``, ``not tested`` or ``unreadable``."""
+        """``passed``, ``overridden``, ``refused``, ``not tested`` or ``unreadable``."""
         if self.result is None:
             return "unreadable" if self.troubles else "not tested"
-        if self.result.forced:
-            return "forced"
-        return "passed" if self.result.passed else "refused"
+        return self.result.status
 
     @property
     def serving(self) -> str:

@@ -24,12 +24,12 @@ from fmnist.report.model import ModelReport, VersionEntry
 
 _HEADLINES = {
     "passed": "Passed every rule",
-    "forced": "Overridden: rules failed, and a user let it pass",
+    "overridden": "Overridden: rules failed, and a user let it pass",
     "refused": "Refused",
     "not tested": "Never tested",
     "unreadable": "Its verdict cannot be read",
 }
-_MARKS = {"passed": "✅", "forced": "⚠️", "refused": "❌", "not tested": "▫️", "unreadable": "⛔"}
+_MARKS = {"passed": "✅", "overridden": "⚠️", "refused": "❌", "not tested": "▫️", "unreadable": "⛔"}
 
 
 def to_html(report: ModelReport) -> str:

@@ -54,7 +54,7 @@ def policy(tmp_path: Path) -> Path:
     bounds |= {
         "latency_ms": 1e3,
         "drop": dict.fromkeys(CORRUPTIONS, 1.0),
-        "steadiness": 0.0,
+        "translation_consistency": 0.0,
         "calibration_error": 1.0,
     }
     path = tmp_path / "gate.yaml"

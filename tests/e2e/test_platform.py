@@ -37,9 +37,8 @@ from fmnist.deployment.local import processes
 from fmnist.deployment.local.overview import servers, stop_all
 from fmnist.deployment.local.state import load_state
 from fmnist.errors import GateRefused, InputError, NotFoundError, UnavailableError
-from fmnist.gate.keys import Key, Keys
-from fmnist.gate.result import ANNOTATION
-from fmnist.gate.signature import sign
+from fmnist.gate.signing import Key, Keys, sign
+from fmnist.gate.verdict import ANNOTATION
 from fmnist.registry.base import ModelRegistry, ModelVersion
 from fmnist.settings import PROJECT, Settings
 from tests.support.bundles import make_bundle

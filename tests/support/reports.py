@@ -13,8 +13,7 @@ from fmnist.gate.evidence import (
     ReliabilityBin,
     SampleError,
 )
-from fmnist.gate.result import GateResult
-from fmnist.gate.verdict import Interval, Outcome, Rule
+from fmnist.gate.verdict import GateResult, Interval, Outcome, Rule
 from fmnist.registry.base import ModelVersion
 from fmnist.report.model import ModelReport, Picture, VersionEntry
 from tests.support.bundles import make_bundle

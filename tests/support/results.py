@@ -4,10 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from fmnist.core.provenance import DataReference
-from fmnist.gate.keys import Key
-from fmnist.gate.result import GateResult, annotation_of
-from fmnist.gate.signature import sign
-from fmnist.gate.verdict import Outcome, Relation, Rule, Verdict
+from fmnist.gate.signing import Key, sign
+from fmnist.gate.verdict import GateResult, Outcome, Relation, Rule, annotation_of
 from fmnist.registry.base import ModelVersion
 
 
@@ -28,7 +26,7 @@ def make_rule(name: str, **changes: Any) -> Rule:
 def make_result(version: ModelVersion, *rules: Rule, **changes: Any) -> GateResult:
     """A result about ``version``, on official test data, that nobody signed."""
     values = {
-        "verdict": Verdict(rules or (make_rule("accuracy"),)),
+        "rules": rules or (make_rule("accuracy"),),
         "model": version.model,
         "version": version.number,
         "bundle_sha256": version.bundle_sha256,

@@ -68,7 +68,7 @@ def test_the_list_shows_the_newest_first_with_gate_and_origin() -> None:
     ]
     shown = _run(models, "list")
     assert shown.index("synthetic") < shown.index("official")
-    assert "untested" in shown
+    assert "tested" in shown
 
 
 def test_an_unknown_model_lists_nothing() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fmnist.catalogue.history import History
 from fmnist.cli.versions import version_document
 from fmnist.core.bundle import Bundle
 from fmnist.core.provenance import PROVENANCE_FIELDS
@@ -49,7 +50,7 @@ def _notes(bundle: Bundle) -> dict[str, str]:
         _notes,
         _tags,
         lambda bundle: asdict(lineage_of(_version(bundle))),
-        lambda bundle: version_document(_version(bundle)),
+        lambda bundle: version_document(_version(bundle), History()),
     ],
     ids=["prediction", "checkpoint", "determined", "determined-page", "mlflow", "lineage", "models"],
 )

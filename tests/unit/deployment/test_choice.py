@@ -8,10 +8,8 @@ from fmnist.catalogue.history import History
 from fmnist.core.bundle import Metadata
 from fmnist.deployment.choice import champion_or_newest, newest_passed
 from fmnist.errors import GateRefused, IntegrityError, NotFoundError
-from fmnist.gate.keys import Keys
-from fmnist.gate.result import ANNOTATION
-from fmnist.gate.signature import Target, sign
-from fmnist.gate.verdict import Outcome
+from fmnist.gate.signing import Keys, Target, sign
+from fmnist.gate.verdict import ANNOTATION, Outcome
 from fmnist.registry.base import ModelVersion
 from tests.support.bundles import make_bundle
 from tests.support.promotions import served
@@ -81,7 +79,7 @@ def test_what_another_machine_signed_does_not_count(metadata: Metadata, keys: Ke
 
 
 def test_a_cluster_does_not_get_what_this_machine_signed(metadata: Metadata, keys: Keys) -> None:
-    with pytest.raises(NotFoundError, match="cluster takes CI's only"):
+    with pytest.raises(NotFoundError, match="cluster accepts CI's only"):
         _chosen(keys, _tested(1, metadata, keys), target="cluster")
 
 

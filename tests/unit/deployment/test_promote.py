@@ -14,9 +14,8 @@ from fmnist.core.bundle import Bundle
 from fmnist.deployment.base import Deployment, Server
 from fmnist.deployment.promote import Actor, Promoter
 from fmnist.errors import FmnistError, GateRefused, IntegrityError, NotFoundError, UnavailableError
-from fmnist.gate.keys import Keys
-from fmnist.gate.result import ANNOTATION
-from fmnist.gate.verdict import Outcome
+from fmnist.gate.signing import Keys
+from fmnist.gate.verdict import ANNOTATION, Outcome
 from fmnist.registry.base import ModelVersion
 from tests.support.bundles import make_bundle
 from tests.support.promotions import make_log

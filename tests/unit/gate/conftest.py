@@ -57,7 +57,7 @@ def policy_file(tmp_path: Path) -> Path:
                 "latency_ms": 1e3,
                 # A linear model falls for any shift of its blocks.
                 "drop": dict.fromkeys(CORRUPTIONS, 1.0),
-                "steadiness": 0.0,
+                "translation_consistency": 0.0,
                 "calibration_error": 1.0,
             }
         )

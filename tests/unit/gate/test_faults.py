@@ -17,16 +17,13 @@ from fmnist.core.bundle import Bundle
 from fmnist.core.dataset import Dataset
 from fmnist.data.base import Commit
 from fmnist.errors import IntegrityError, NotFoundError, UnavailableError
-from fmnist.gate.cached import remembered
 from fmnist.gate.evidence import read_evidence
-from fmnist.gate.examine import Occasion, examine, keep
-from fmnist.gate.incumbents import NOBODY, Incumbents, best_of
-from fmnist.gate.keys import Key, Keys
-from fmnist.gate.measure import named_right
+from fmnist.gate.gate import GateRequest, run_gate, save
+from fmnist.gate.incumbents import NO_INCUMBENTS, Incumbents, best_of, known_correct
+from fmnist.gate.measure import classified_correctly
 from fmnist.gate.policy import Policy
-from fmnist.gate.result import ANNOTATION, GateResult, gate_result
-from fmnist.gate.signature import sign, verify
-from fmnist.gate.verdict import Outcome
+from fmnist.gate.signing import Key, Keys, sign, verify
+from fmnist.gate.verdict import ANNOTATION, GateResult, Outcome, gate_result
 from fmnist.registry.base import ModelRegistry, ModelVersion
 from fmnist.settings import Settings
 from tests.support.blocks import block_weights, trained_on
@@ -40,18 +37,16 @@ Gate = Callable[..., GateResult]
 
 @pytest.fixture
 def gate(home: Settings, registry: ModelRegistry, test_data: Commit, policy: Policy) -> Gate:
-    def run(version: ModelVersion, incumbents: Incumbents = NOBODY, **changes: object) -> GateResult:
-        values = {"registry": registry, "policy": policy, "time": _NOW, **changes}
-        occasion = Occasion(Keys.at(home.home, {}).signing(), values.pop("time"))  # type: ignore[arg-type]
-        examined = examine(
-            store=engines.data_store(home),
-            version=version,
-            test_data=test_data,
-            incumbents=incumbents,
-            occasion=occasion,
-            **values,  # type: ignore[arg-type]
-        )
-        return keep(values["registry"], examined).result  # type: ignore[arg-type]
+    def run(
+        version: ModelVersion,
+        incumbents: Incumbents = NO_INCUMBENTS,
+        registry: ModelRegistry = registry,
+        **changes: Any,
+    ) -> GateResult:
+        key = Keys.at(home.home, {}).signing()
+        request = GateRequest(version, test_data, policy, incumbents, key, _NOW)
+        tested = run_gate(registry, engines.data_store(home), replace(request, **changes))
+        return save(registry, tested).result
 
     return run
 
@@ -129,9 +124,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def counted(bundle: Bundle, data: Dataset) -> NDArray[np.bool_]:
         sums.append(bundle.sha256)
-        return named_right(bundle, data)
+        return classified_correctly(bundle, data)
 
-    monkeypatch.setattr("fmnist.gate.examine.named_right", counted)
+    monkeypatch.setattr("fmnist.gate.gate.classified_correctly", counted)
     return sums
 
 
@@ -170,30 +165,34 @@ def test_evidence_that_does_not_tell_is_passed_over(
     version = register(f"evidence{change.__name__}", 2)
     result = gate(version)
     data = result.test_data
-    right = remembered(registry, registry.get(version.model), data, 1000, key)
+    right = known_correct(registry, registry.get(version.model), data, 1000, key)
     assert right is not None
     assert right.mean() == result.accuracy
     document = json.loads(registry.attachment(version, result.evidence_sha256))
     change(document)
     other = replace(result, evidence_sha256=registry.attach(version, json.dumps(document).encode()))
     registry.annotate(version, ANNOTATION, sign(other, key))
-    assert remembered(registry, registry.get(version.model), data, 1000, key) is None
+    assert known_correct(registry, registry.get(version.model), data, 1000, key) is None
 
 
-def test_only_a_verdict_signed_by_the_same_key_on_the_same_data_is_remembered(
+def test_only_a_verdict_signed_by_the_same_key_on_the_same_data_is_known_correct(
     register: Callable[..., ModelVersion], gate: Gate, registry: ModelRegistry, home: Settings
 ) -> None:
     key = Keys.at(home.home, {}).signing()
     version = register("signed", 2)
-    assert remembered(registry, version, gate(version).test_data, 1000, key) is None
+    assert known_correct(registry, version, gate(version).test_data, 1000, key) is None
     tested = registry.get("signed")
     data = gate(version).test_data
-    assert remembered(registry, tested, data, 1000, Key("local", b"another key of 32 characters....")) is None
-    assert remembered(registry, tested, data, 1000, Key("ci", key.secret)) is None
-    assert remembered(registry, tested, replace(data, commit="0" * 40), 1000, key) is None
+    assert (
+        known_correct(registry, tested, data, 1000, Key("local", b"another key of 32 characters....")) is None
+    )
+    assert known_correct(registry, tested, data, 1000, Key("ci", key.secret)) is None
+    assert known_correct(registry, tested, replace(data, commit="0" * 40), 1000, key) is None
     altered = tested.annotations[ANNOTATION].replace('"measured": 0.9', '"measured": 0.8', 1)
     assert altered != tested.annotations[ANNOTATION]
-    assert remembered(registry, replace(tested, annotations={ANNOTATION: altered}), data, 1000, key) is None
+    assert (
+        known_correct(registry, replace(tested, annotations={ANNOTATION: altered}), data, 1000, key) is None
+    )
 
 
 def test_the_best_is_of_those_promoted_that_still_exist(

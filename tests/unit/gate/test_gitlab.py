@@ -88,5 +88,5 @@ def test_a_registry_that_dies_after_the_start_does_not_hide_the_pipeline(
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"id": 1}', '{"id": 1, "url": "u", "surplus": 2}'])
 def test_a_note_that_names_no_pipeline_is_not_believed(version: ModelVersion, text: str) -> None:
-    with pytest.raises(IntegrityError, match=r"version 1 of shoes, fmnist\.pipeline: names no pipeline"):
+    with pytest.raises(IntegrityError, match=r"version 1 of shoes, fmnist\.pipeline: not a Pipeline"):
         pipeline_of(replace(version, annotations={ANNOTATION: text}))

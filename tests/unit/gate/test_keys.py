@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fmnist.errors import ConfigError
-from fmnist.gate.keys import Key, Keys
+from fmnist.gate.signing import Key, Keys
 from fmnist.settings import PROJECT
 
 _SECRET = "0123456789abcdef0123456789abcdef-planted"
@@ -76,7 +76,7 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_key_is_refused_not_replaced(tmp_path: Path) -> None:
     keys = Keys.at(tmp_path, {})
     keys.file.touch(0o600)
-    with pytest.raises(ConfigError, match="is no key"):
+    with pytest.raises(ConfigError, match="is not a key"):
         keys.signing()
 
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from fmnist.core.fashion_mnist import CLASSES
+from fmnist.files.documents import parse_record
 from fmnist.gate.corruptions import CORRUPTIONS
 from fmnist.gate.evidence import Evidence, to_bytes
-from fmnist.gate.measure import compare, measure, named_right
+from fmnist.gate.measure import classified_correctly, compare, measure
 from fmnist.gate.policy import read_policy
 from fmnist.gate.test_data import DataFacts
 from fmnist.settings import PROJECT
@@ -27,9 +28,9 @@ def test_a_model_that_knows_every_image(tmp_path: Path) -> None:
     assert (found.images, found.unusable, found.altered_files, found.classes) == (1200, 0, 0, CLASSES)
     assert found.size_bytes == bundle.onnx.stat().st_size
     assert 0 < found.latency_ms < 100
-    assert found.steadiness.value == 1.0
+    assert found.translation_consistency.value == 1.0
     assert found.drops[list(CORRUPTIONS).index("blur")].value == 0.0
-    assert measured.right.all()
+    assert measured.correct.all()
     assert measured.evidence.errors == ()
 
 
@@ -54,7 +55,7 @@ def test_intervals_hold_their_values(tmp_path: Path) -> None:
     assert 0.1 < found.accuracy.value < 1
     for estimate in (
         *(found.accuracy, found.macro_precision, found.macro_recall, found.macro_f1, *found.recall),
-        *(found.steadiness, *found.drops),
+        *(found.translation_consistency, *found.drops),
     ):
         assert estimate.uncertainty is not None
         assert estimate.uncertainty.low <= estimate.value <= estimate.uncertainty.high
@@ -75,7 +76,7 @@ def test_two_versions_are_compared_image_by_image(tmp_path: Path) -> None:
         weights[:, classes] = 0
         blind[name] = make_bundle(tmp_path / name, weights=weights)
     candidate = measure(blind["candidate"], blind["candidate"].sha256, data, _FACTS, _POLICY)
-    comparison = compare(4, named_right(blind["champion"], data), candidate, data)
+    comparison = compare(4, classified_correctly(blind["champion"], data), candidate, data)
     assert (comparison.version, comparison.images) == (4, 100)
     assert (comparison.lost, comparison.gained) == (10, 20)
     assert comparison.accuracy == pytest.approx(0.7)
@@ -83,11 +84,9 @@ def test_two_versions_are_compared_image_by_image(tmp_path: Path) -> None:
 
 
 def test_evidence_is_written_and_read_back(tmp_path: Path) -> None:
-    import json
-
     bundle = make_bundle(tmp_path / "bundle")
     data = block_images(per_class=8)
     measured = measure(bundle, bundle.sha256, data, _FACTS, _POLICY)
     written = to_bytes(measured.evidence)
-    assert Evidence.from_document(json.loads(written), "here") == measured.evidence
+    assert parse_record(written, Evidence, "here", 1) == measured.evidence
     assert to_bytes(measure(bundle, bundle.sha256, data, _FACTS, _POLICY).evidence) == written

@@ -19,10 +19,10 @@ _GOOD: dict[str, Any] = {
     "best": {"margin": 0.005, "significance": 0.005},
     "calibration_error": 0.06,
     "drop": dict.fromkeys(("noise", "blur", "brightness", "shift", "contrast"), 0.1),
-    "steadiness": 0.9,
+    "translation_consistency": 0.9,
     "latency_ms": 1.0,
     "size_bytes": 1000,
-    "least_images": 100,
+    "min_images": 100,
 }
 
 
@@ -46,6 +46,16 @@ def test_the_sum_is_of_the_values_not_of_the_text(tmp_path: Path) -> None:
     assert read_policy(_write(tmp_path, {**_GOOD, "accuracy": 0.91})).sha256() != first
 
 
+def test_a_policy_with_the_old_names_of_fields_is_the_same(tmp_path: Path) -> None:
+    old = {**_GOOD, "steadiness": 0.9, "least_images": 100}
+    del old["translation_consistency"], old["min_images"]
+    policy = read_policy(_write(tmp_path, old))
+    assert policy == read_policy(_write(tmp_path, _GOOD))
+    assert policy.sha256() == "8e48e05c91a47f2cb2394f58b239964985f784fe885cb345c895f9d82f177a8c"
+    with pytest.raises(ConfigError, match=r"gate\.yaml: steadiness: there is no such key"):
+        read_policy(_write(tmp_path, {**_GOOD, "steadiness": 0.9}))
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
@@ -61,7 +71,7 @@ def test_the_sum_is_of_the_values_not_of_the_text(tmp_path: Path) -> None:
         ),
         ({"recall": {"every_class": 0.7, "exceptons": {}}}, "recall.exceptons"),
         ({"recall": 0.7}, "recall"),
-        ({"least_images": 0}, "least_images"),
+        ({"min_images": 0}, "min_images"),
         ({"latency_ms": 0}, "latency_ms"),
         ({"size_bytes": 1.5}, "size_bytes"),
         ({"schema_version": 1}, "schema_version"),

@@ -10,8 +10,7 @@ from fmnist import settings
 from fmnist.catalogue.promotion_log import PromotionLog
 from fmnist.deployment.promote import Actor
 from fmnist.errors import GateRefused
-from fmnist.gate.result import GateResult
-from fmnist.gate.verdict import Outcome
+from fmnist.gate.verdict import GateResult, Outcome
 from fmnist.jobs import demo
 from fmnist.registry.base import ModelVersion
 from tests.support.bundles import make_bundle

@@ -15,7 +15,7 @@ from fmnist.core.provenance import DataReference
 from fmnist.data.base import Commit, DataStore
 from fmnist.errors import NotFoundError
 from fmnist.gate.evidence import SampleError, to_bytes
-from fmnist.gate.result import ANNOTATION
+from fmnist.gate.verdict import ANNOTATION
 from fmnist.registry.base import ModelRegistry, ModelVersion
 from fmnist.report.gather import gather
 from fmnist.report.write import write
@@ -126,7 +126,7 @@ def test_a_broken_verdict_is_told_and_hides_no_other(
     report = gather(registry, store, NOBODY, MODEL_NAME, NOW)
     assert [entry.status for entry in report.entries] == ["unreadable", "passed"]
     write(report, tmp_path / "out")
-    assert "not a gate result" in (tmp_path / "out" / "note.md").read_text()
+    assert "not a GateResult" in (tmp_path / "out" / "note.md").read_text()
 
 
 def test_a_model_without_versions_is_not_found(registry: ModelRegistry, store: DataStore) -> None:

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from fmnist.errors import IntegrityError
-from fmnist.gate.result import ANNOTATION, Override
-from fmnist.gate.verdict import Outcome
+from fmnist.gate.verdict import ANNOTATION, Outcome, Override
 from fmnist.registry.base import ModelVersion
 from fmnist.report.lineage import chain, lineage_of
 from tests.support.bundles import make_bundle
@@ -74,7 +73,9 @@ def test_a_forced_pass_is_shown_with_who_and_why(version: ModelVersion) -> None:
     assert found.gate is not None
     assert (found.gate.passed, found.gate.broken) == (True, ("accuracy",))
     line = dict(chain(found))["gate"]
-    assert line.startswith("forced by ada, because it is a test, although refused (accuracy), accuracy 0.95")
+    assert line.startswith(
+        "overridden by ada, because it is a test, although refused (accuracy), accuracy 0.95"
+    )
 
 
 def test_an_untested_version_says_so(version: ModelVersion) -> None:

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fmnist.catalogue.history import Tenure, TenureOutcome
-from fmnist.gate.result import Override
-from fmnist.gate.verdict import Outcome
+from fmnist.gate.verdict import Outcome, Override
 from fmnist.registry.base import ModelVersion
 from fmnist.report.figures import names
 from fmnist.report.machine import to_json, to_metrics
@@ -60,7 +59,7 @@ def test_a_refused_version_is_told_with_the_rules_it_broke(version: ModelVersion
 def test_an_override_is_shown_in_every_file_for_people(version: ModelVersion) -> None:
     report = make_report(make_entry(version, BROKEN, override=Override("m.moser", "new shirts")))
     for text in (to_html(report), to_markdown(report), to_note(report), to_json(report)):
-        assert "forced" in text
+        assert "overridden" in text
         assert "m.moser" in text
         assert "new shirts" in text
 

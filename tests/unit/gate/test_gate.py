@@ -18,13 +18,13 @@ from fmnist.core.bundle import Bundle, open_bundle, write_metadata
 from fmnist.core.fashion_mnist import CLASSES, MODEL_NAME
 from fmnist.data.base import Commit
 from fmnist.errors import GateRefused, InputError, IntegrityError, NotFoundError
-from fmnist.gate.examine import Occasion, examine, keep
-from fmnist.gate.incumbents import NOBODY, Incumbents
-from fmnist.gate.keys import Keys
+from fmnist.gate.gate import GateRequest, run_gate, save
+from fmnist.gate.incumbents import NO_INCUMBENTS, Incumbents
 from fmnist.gate.policy import Policy
-from fmnist.gate.result import ANNOTATION, GateResult, Override, gate_result
 from fmnist.gate.rules import RULES
-from fmnist.jobs.gate import Order, run
+from fmnist.gate.signing import Keys
+from fmnist.gate.verdict import ANNOTATION, GateResult, Override, gate_result
+from fmnist.jobs.gate import GateArguments, run
 from fmnist.jobs.report import collect
 from fmnist.registry.base import ModelRegistry, ModelVersion
 from fmnist.settings import PROJECT, Settings
@@ -63,23 +63,22 @@ def environment(
     return monkeypatch
 
 
-def _examined(
+def _tested(
     home: Settings,
     version: ModelVersion,
     test_data: Commit,
     policy: Policy,
-    incumbents: Incumbents = NOBODY,
+    incumbents: Incumbents = NO_INCUMBENTS,
 ) -> GateResult:
     registry = engines.model_registry(home)
-    occasion = Occasion(Keys.at(home.home, {}).signing(), _NOW)
-    store = engines.data_store(home)
-    return keep(registry, examine(registry, store, version, test_data, policy, incumbents, occasion)).result
+    request = GateRequest(version, test_data, policy, incumbents, Keys.at(home.home, {}).signing(), _NOW)
+    return save(registry, run_gate(registry, engines.data_store(home), request)).result
 
 
 def test_the_result_is_kept_with_the_version(
     home: Settings, registry: ModelRegistry, test_data: Commit, policy: Policy
 ) -> None:
-    result = _examined(home, registry.get(MODEL_NAME, GOOD), test_data, policy)
+    result = _tested(home, registry.get(MODEL_NAME, GOOD), test_data, policy)
     assert result.passed
     assert result.accuracy == 1.0
     assert (result.test_data.commit, result.test_data.origin) == (test_data.id, "custom")
@@ -91,7 +90,7 @@ def test_the_result_is_kept_with_the_version(
 def test_a_refusal_is_kept_too(
     home: Settings, registry: ModelRegistry, test_data: Commit, policy: Policy
 ) -> None:
-    result = _examined(home, registry.get(MODEL_NAME, POOR), test_data, policy)
+    result = _tested(home, registry.get(MODEL_NAME, POOR), test_data, policy)
     assert [rule.name for rule in result.verdict.broken] == [
         *_BROKEN_BY_THE_POOR,
     ]
@@ -103,7 +102,7 @@ def test_classes_in_another_order_are_refused(
 ) -> None:
     bundle = trained_on(make_bundle(tmp_path / "bundle", weights=block_weights(), seed=3), train)
     turned = _rewritten(bundle, classes=tuple(reversed(CLASSES)))
-    result = _examined(home, registry.register("turned", turned), test_data, policy)
+    result = _tested(home, registry.register("turned", turned), test_data, policy)
     assert [rule.name for rule in result.verdict.broken] == ["schema"]
 
 
@@ -113,7 +112,7 @@ def test_a_model_that_answers_nan_is_refused_and_the_refusal_kept(
     weights = np.full((784, 10), np.nan, np.float32)
     bundle = trained_on(make_bundle(tmp_path / "bundle", weights=weights), train)
     version = registry.register("nan", bundle)
-    rule = _examined(home, version, test_data, policy).verdict.rule("usable answers")
+    rule = _tested(home, version, test_data, policy).verdict.rule("usable predictions")
     assert (rule.measured, rule.broken) == (1000, True)
     kept = gate_result(registry.get("nan"))
     assert kept is not None
@@ -127,7 +126,7 @@ def test_an_altered_model_gets_no_verdict(
     (stored,) = (home.artifacts / "models" / "altered").glob("*/model.onnx")
     stored.write_bytes(stored.read_bytes() + b"\0")
     with pytest.raises(IntegrityError, match=r"model\.onnx"):
-        _examined(home, version, test_data, policy)
+        _tested(home, version, test_data, policy)
     assert registry.get("altered").annotations == {}
 
 
@@ -150,7 +149,7 @@ def test_the_verb_refuses_the_latest_with_its_reasons(
 ) -> None:
     outcome = CliRunner().invoke(gate, ["--policy", str(policy_file), "--json"])
     assert isinstance(outcome.exception, GateRefused)
-    assert "version 2 of fashion-classifier is refused: accuracy (0.1000" in str(outcome.exception)
+    assert "version 2 of fashion-classifier is refused: accuracy (accuracy 0.1000" in str(outcome.exception)
     assert json.loads(outcome.stdout)["passed"] is False
 
 
@@ -162,17 +161,17 @@ def test_an_override_passes_and_is_kept_with_who_and_why(
     arguments = ["--version", str(POOR), "--policy", str(policy_file)]
     shown = CliRunner().invoke(gate, [*arguments, "--override", "a demonstration"], catch_exceptions=False)
     assert shown.exit_code == 0
-    assert "forced by ada: a demonstration" in shown.stdout
+    assert "overridden by ada: a demonstration" in shown.stdout
     result = gate_result(registry.get(MODEL_NAME, POOR))
     assert result is not None
     assert result.override == Override("ada", "a demonstration")
-    assert (result.passed, result.forced, result.verdict.passed) == (True, True, False)
+    assert (result.passed, result.overridden, result.verdict.passed) == (True, True, False)
     assert result.pipeline == "https://gitlab.example/p/1"
     environment.setenv("GATE_OVERRIDE", "again")
     code, cases = _entry_here(tmp_path)
     assert code == 0
     assert {f"test_rule[{name}]" for name in _BROKEN_BY_THE_POOR} < _named(cases, "skipped")
-    assert "forced by ada (again)" in str(cases["test_rule[accuracy]"].find("skipped").attrib)  # type: ignore[union-attr]
+    assert "overridden by ada (again)" in str(cases["test_rule[accuracy]"].find("skipped").attrib)  # type: ignore[union-attr]
     CliRunner().invoke(gate, arguments)
     again = gate_result(registry.get(MODEL_NAME, POOR))
     assert again is not None
@@ -195,22 +194,22 @@ def test_a_merge_requests_report_shows_its_own_verdict_and_says_that_it_is_not_k
     environment: pytest.MonkeyPatch, home: Settings, policy_file: Path
 ) -> None:
     merge_request = {"CI_PIPELINE_SOURCE": "merge_request_event"}
-    examined = run(home, Order(MODEL_NAME, POOR, policy=policy_file), merge_request)
-    entry = collect(home, MODEL_NAME, tested=examined).entry
-    assert (entry.version.number, entry.result, entry.kept) == (POOR, examined.result, False)
-    assert entry.evidence == examined.evidence
+    tested = run(home, GateArguments(MODEL_NAME, POOR, policy=policy_file), merge_request)
+    entry = collect(home, MODEL_NAME, tested=tested).entry
+    assert (entry.version.number, entry.result, entry.kept) == (POOR, tested.result, False)
+    assert entry.evidence == tested.evidence
     assert "merge request" in entry.remarks[0]
 
 
 @pytest.mark.parametrize(
     ("source", "variable", "says"),
     [
-        ("trigger", "GATE_OVERRIDE", "pipeline started by trigger; only a person may override"),
-        ("api", "GATE_OVERRIDE", "only a person may override"),
-        ("push", "GATE_OVERRIDE", "only a person may override"),
-        ("merge_request_event", "GATE_OVERRIDE", "only a person may override"),
-        ("trigger", "GATE_POLICY", "judges by the gate.yaml of its commit"),
-        ("web", "GATE_POLICY", "judges by the gate.yaml of its commit"),
+        ("trigger", "GATE_OVERRIDE", "pipeline started by trigger; only a user may override"),
+        ("api", "GATE_OVERRIDE", "only a user may override"),
+        ("push", "GATE_OVERRIDE", "only a user may override"),
+        ("merge_request_event", "GATE_OVERRIDE", "only a user may override"),
+        ("trigger", "GATE_POLICY", "applies the gate.yaml of its commit"),
+        ("web", "GATE_POLICY", "applies the gate.yaml of its commit"),
     ],
 )
 def test_what_a_pipeline_may_not_bring_ends_without_a_verdict(
@@ -274,7 +273,7 @@ def test_gitlabs_entry_shows_each_broken_rule_of_the_latest_without_tensorflow(
         "test_report_is_written",
     }
     assert "refused" in (tmp_path / "reports" / "note.md").read_text()
-    assert "0.1000 of the images are named right (0.0829 to 0.1202), at least 0.9000 asked" in outcome.stdout
+    assert "accuracy 0.1000 (0.0829 to 0.1202) < 0.9000" in outcome.stdout
     result = gate_result(registry.get(MODEL_NAME, POOR))
     assert result is not None
     assert result.time > _NOW.isoformat()

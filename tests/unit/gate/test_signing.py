@@ -8,14 +8,14 @@ import pytest
 
 from fmnist.core.provenance import DataReference
 from fmnist.errors import GateRefused, IntegrityError
-from fmnist.gate.keys import Key, Keys
-from fmnist.gate.result import ANNOTATION, CI_ANNOTATION, Override, gate_result
-from fmnist.gate.signature import verify
-from fmnist.gate.verdict import Interval, Outcome
+from fmnist.gate.signing import Key, Keys, sign, verify
+from fmnist.gate.verdict import ANNOTATION, CI_ANNOTATION, Interval, Outcome, Override, gate_result
 from fmnist.registry.base import ModelVersion
 from tests.support.bundles import make_bundle
 from tests.support.results import make_rule, with_verdict
 
+SAMPLES = Path(__file__).parent / "samples"
+"""Documents that an earlier fmnist wrote."""
 _CI = {"FMNIST_GATE_KEY": "a key of CI's, of forty characters or so"}
 
 
@@ -55,7 +55,7 @@ def test_a_pass_signed_by_ci_goes_anywhere(version: ModelVersion, keys: Keys, ci
 def test_a_pass_signed_here_stays_here(version: ModelVersion, keys: Keys, local: Key) -> None:
     signed = with_verdict(version, local)
     assert verify(signed, "local", keys).key == "local"
-    with pytest.raises(GateRefused, match="a cluster takes CI's only"):
+    with pytest.raises(GateRefused, match="a cluster accepts CI's only"):
         verify(signed, "cluster", keys)
 
 
@@ -67,12 +67,12 @@ def test_a_pass_signed_here_stays_here(version: ModelVersion, keys: Keys, local:
         {"dataset": "synthetic", "override": Override("ada", "they look real")},
     ],
 )
-def test_drawn_images_never_go_to_a_cluster(
+def test_synthetic_images_never_go_to_a_cluster(
     version: ModelVersion, keys: Keys, ci: Key, changes: dict[str, Any]
 ) -> None:
     signed = with_verdict(version, ci, **changes)
     assert verify(signed, "local", keys).synthetic
-    with pytest.raises(GateRefused, match="drawn images"):
+    with pytest.raises(GateRefused, match="synthetic images"):
         verify(signed, "cluster", keys)
 
 
@@ -81,12 +81,12 @@ def test_an_untested_version_goes_nowhere(version: ModelVersion, keys: Keys) -> 
         verify(version, "local", keys)
 
 
-def test_a_refused_version_goes_nowhere_unless_forced(version: ModelVersion, keys: Keys, ci: Key) -> None:
+def test_a_refused_version_goes_nowhere_unless_overridden(version: ModelVersion, keys: Keys, ci: Key) -> None:
     rules = (make_rule("accuracy"), make_rule("size", outcome=Outcome.FAIL))
     with pytest.raises(GateRefused, match="version 3 of m was refused by the gate: size"):
         verify(with_verdict(version, ci, *rules), "local", keys)
-    forced = with_verdict(version, ci, *rules, override=Override("ada", "it fits"))
-    assert verify(forced, "cluster", keys).forced
+    overridden = with_verdict(version, ci, *rules, override=Override("ada", "it fits"))
+    assert verify(overridden, "cluster", keys).overridden
 
 
 def _pass_all(document: dict[str, Any]) -> None:
@@ -141,7 +141,7 @@ def test_a_key_that_is_not_here_is_told(
     version: ModelVersion, keys: Keys, ci: Key, local: Key, tmp_path: Path
 ) -> None:
     elsewhere = Keys.at(tmp_path / "elsewhere", {})
-    with pytest.raises(GateRefused, match=f"signed by the ci key {ci.id}, there is none here"):
+    with pytest.raises(GateRefused, match=f"signed by the ci key {ci.id}, which is not available here"):
         verify(with_verdict(version, ci), "local", elsewhere)
     own = elsewhere.signing()
     with pytest.raises(GateRefused, match=f"signed by the local key {local.id}, the one here is {own.id}"):
@@ -184,5 +184,14 @@ def test_cis_verdict_is_not_signed_by_a_key_that_stands_in_its_place(
     version: ModelVersion, keys: Keys, local: Key
 ) -> None:
     own = with_verdict(version, local).annotations[ANNOTATION]
-    with pytest.raises(GateRefused, match="a cluster takes CI's only"):
+    with pytest.raises(GateRefused, match="a cluster accepts CI's only"):
         verify(replace(version, annotations={CI_ANNOTATION: own}), "cluster", keys)
+
+
+def test_a_verdict_signed_by_an_earlier_fmnist_still_verifies(version: ModelVersion, keys: Keys) -> None:
+    kept = (SAMPLES / "verdict.json").read_text()
+    earlier = replace(version, bundle_sha256="b" * 64, annotations={CI_ANNOTATION: kept})
+    result = verify(earlier, "cluster", keys)
+    assert (result.overridden, result.champion, len(result.rules)) == (True, 1, 32)
+    assert result.verdict.rule("steadiness").unit == "share"
+    assert sign(result, keys.signing()) == kept.rstrip()

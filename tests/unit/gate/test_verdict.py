@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from fmnist.errors import IntegrityError
-from fmnist.gate.result import ANNOTATION, GateResult, Override, gate_result
-from fmnist.gate.verdict import Interval, Outcome
+from fmnist.gate.verdict import ANNOTATION, GateResult, Interval, Outcome, Override, gate_result
 from fmnist.registry.base import ModelVersion
 from tests.support.bundles import make_bundle
 from tests.support.results import make_result, make_rule
@@ -38,19 +37,17 @@ def test_what_was_written_is_read_back(version: ModelVersion, result: GateResult
     assert result.accuracy == 0.91
 
 
-def test_a_forced_pass_says_so_and_keeps_what_the_rules_said(
-    version: ModelVersion, result: GateResult
-) -> None:
-    forced = replace(result, override=Override("ada", "the test set is wrong"))
-    read = gate_result(_with(version, forced.document()))
-    assert read == forced
-    assert (forced.passed, forced.forced, forced.verdict.passed) == (True, True, False)
-    assert (result.outcome, forced.outcome) == ("refused", "forced")
+def test_an_override_passes_and_keeps_the_rules_outcomes(version: ModelVersion, result: GateResult) -> None:
+    overridden = replace(result, override=Override("ada", "the test set is wrong"))
+    read = gate_result(_with(version, overridden.document()))
+    assert read == overridden
+    assert (overridden.passed, overridden.overridden, overridden.verdict.passed) == (True, True, False)
+    assert (result.status, overridden.status) == ("refused", "overridden")
 
 
-def test_an_override_that_was_not_needed_forces_nothing(version: ModelVersion) -> None:
+def test_an_override_that_was_not_needed_changes_nothing(version: ModelVersion) -> None:
     result = make_result(version, override=Override("ada", "just in case"))
-    assert (result.passed, result.forced, result.outcome) == (True, False, "passed")
+    assert (result.passed, result.overridden, result.status) == (True, False, "passed")
 
 
 def test_an_untested_version_has_none(version: ModelVersion) -> None:
@@ -63,11 +60,11 @@ def test_an_untested_version_has_none(version: ModelVersion) -> None:
         ({"passed": True}, "its rules say False"),
         ({"schema_version": 1}, "schema_version is 1"),
         ({"bundle_sha256": "a" * 64}, "is about bundle aaa"),
-        ({"rules": [{"name": "accuracy"}]}, "not a gate result"),
-        ({"rules": 3}, "not a gate result"),
-        ({"test_data": None}, "not a gate result"),
-        ({"override": "please"}, "not a gate result"),
-        ({"surplus": 1}, "not a gate result"),
+        ({"rules": [{"name": "accuracy"}]}, "not a GateResult"),
+        ({"rules": 3}, "not a GateResult"),
+        ({"test_data": None}, "not a GateResult"),
+        ({"override": "please"}, "not a GateResult"),
+        ({"surplus": 1}, "not a GateResult"),
     ],
 )
 def test_a_changed_result_is_not_believed(
@@ -79,5 +76,5 @@ def test_a_changed_result_is_not_believed(
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"passed": true}'])
 def test_what_is_no_result_is_not_believed(version: ModelVersion, text: str) -> None:
-    with pytest.raises(IntegrityError, match="not a gate result"):
+    with pytest.raises(IntegrityError, match="not a GateResult"):
         gate_result(replace(version, annotations={ANNOTATION: text}))
