@@ -27,7 +27,7 @@ from determined import _info
 from determined.common.api import bindings
 
 from bench.networks import MODERN
-from fmnist.clients.determined.session import log_in
+from fmnist.clients.determined import log_in
 from fmnist.core.dataset import Dataset
 from fmnist.core.fashion_mnist import TRAIN
 from fmnist.core.machine import usable_cores

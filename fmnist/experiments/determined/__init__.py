@@ -1,3 +1,3 @@
 """Experiments at a Determined master."""
 
-import fmnist.clients.determined  # noqa: F401 - first: it silences the warnings of determined's own imports
+import fmnist.clients.determined  # noqa: F401 - first, to silence determined

@@ -14,7 +14,7 @@ from determined.common.api import bindings
 from determined.common.api._session import Session
 from determined.common.experimental.checkpoint._checkpoint import Checkpoint
 
-from fmnist.clients.determined.session import errors_mapped
+from fmnist.clients.determined import errors_mapped
 from fmnist.core.bundle import METADATA_FILE, ONNX_FILE, Bundle, open_bundle
 from fmnist.errors import InputError, IntegrityError, NotFoundError, UnavailableError
 from fmnist.experiments.determined.checkpoint import FOLDER

@@ -14,7 +14,7 @@ from typing import Any
 from determined.common import context, v1file_utils
 from determined.common.api import bindings
 
-from fmnist.clients.determined.session import Session, errors_mapped, log_in
+from fmnist.clients.determined import Session, errors_mapped, log_in
 from fmnist.core.bundle import Bundle
 from fmnist.core.progress import Say
 from fmnist.errors import InputError, NotFoundError, TimedOut, TrainingFailed, UnavailableError

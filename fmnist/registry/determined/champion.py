@@ -3,7 +3,7 @@
 from determined.common.api import bindings
 from determined.common.api.errors import NotFoundException
 
-from fmnist.clients.determined.session import errors_mapped, log_in
+from fmnist.clients.determined import errors_mapped, log_in
 from fmnist.registry.base import CHAMPION
 from fmnist.settings import DeterminedLogin
 

@@ -12,7 +12,7 @@ from determined.common.api.errors import NotFoundException
 from determined.common.storage.base import from_string
 from determined.common.storage.shared import _shortcut_to_config
 
-from fmnist.clients.determined.session import Session, errors_mapped
+from fmnist.clients.determined import Session, errors_mapped
 from fmnist.core.bundle import Bundle
 from fmnist.errors import IntegrityError, UnavailableError
 from fmnist.experiments import SINGLE

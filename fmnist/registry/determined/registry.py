@@ -11,7 +11,7 @@ from determined.common.api import bindings
 from determined.common.api._util import read_paginated
 from determined.common.api.errors import NotFoundException
 
-from fmnist.clients.determined.session import Session, errors_mapped, log_in
+from fmnist.clients.determined import Session, errors_mapped, log_in
 from fmnist.core.bundle import Bundle
 from fmnist.errors import ConfigError, InputError, NotFoundError, UnavailableError
 from fmnist.experiments.determined.download import opened

@@ -1,3 +1,3 @@
 """Determined as tracker, in a trial of the master and in one of this machine."""
 
-import fmnist.clients.determined  # noqa: F401 - first: it silences the warnings of determined's own imports
+import fmnist.clients.determined  # noqa: F401 - first, to silence determined

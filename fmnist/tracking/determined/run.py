@@ -9,7 +9,7 @@ from typing import Any
 from determined.common.api import bindings
 from determined.core._context import Context
 
-from fmnist.clients.determined.session import errors_mapped
+from fmnist.clients.determined import errors_mapped
 from fmnist.core.bundle import open_bundle
 from fmnist.errors import TimedOut
 from fmnist.experiments import TIME_METRIC, nested

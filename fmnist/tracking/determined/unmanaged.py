@@ -14,7 +14,7 @@ from determined.core._context import Context
 from determined.core._tensorboard_mode import TensorboardMode
 from determined.experimental.core_v2._core_v2 import Config, init_context
 
-from fmnist.clients.determined.session import errors_mapped, log_in
+from fmnist.clients.determined import errors_mapped, log_in
 from fmnist.experiments import SINGLE
 from fmnist.settings import DeterminedLogin
 from fmnist.tracking.base import StudyLabel

@@ -1,3 +1,3 @@
 """Trials that Determined starts."""
 
-import fmnist.clients.determined  # noqa: F401 - first: it silences the warnings of determined's own imports
+import fmnist.clients.determined  # noqa: F401 - first, to silence determined

@@ -15,7 +15,7 @@ from determined.core._context import Context, init
 from determined.core._preempt import PreemptMode
 from determined.core._tensorboard_mode import TensorboardMode
 
-from fmnist.clients.determined.session import errors_mapped, patient
+from fmnist.clients.determined import enable_retries, errors_mapped
 from fmnist.errors import ConfigError
 from fmnist.experiments.determined.checkpoint import STATE
 from fmnist.tracking.base import Run
@@ -50,7 +50,7 @@ def open_trial() -> Iterator[Trial]:
             )
             session = context._session
             assert session
-            patient(session)
+            enable_retries(session)
             stack.enter_context(context)
             if info.latest_checkpoint:
                 _restore(context, info.latest_checkpoint, state)

@@ -10,8 +10,8 @@ import pytest
 from determined.common.api import bindings
 from determined.common.experimental.determined import Determined
 
-from fmnist.clients.determined import session
-from fmnist.clients.determined.session import log_in
+from fmnist.clients import determined as client
+from fmnist.clients.determined import log_in
 from fmnist.core.bundle import Bundle
 from fmnist.data.base import Commit
 from fmnist.errors import (
@@ -315,7 +315,7 @@ def test_nobody_gets_in_who_cannot(
     message: str,
 ) -> None:
     # As often as ever, without the seconds in between.
-    monkeypatch.setattr(session, "_RETRIES", session._RETRIES.new(backoff_factor=0.01))
+    monkeypatch.setattr(client, "_RETRIES", client._RETRIES.new(backoff_factor=0.01))
     login = DeterminedLogin(**{"master": master.url, "user": USER, "password": PASSWORD, **change})
     with pytest.raises(kind, match=message) as caught:
         log_in(login)
@@ -323,7 +323,7 @@ def test_nobody_gets_in_who_cannot(
 
 
 def test_a_master_that_hangs_is_given_up(master: Master, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "_SECONDS", 0.2)
+    monkeypatch.setattr(client, "_SECONDS", 0.2)
     master.faults.append(Fault("POST .*/login", seconds=1.0, times=5))
     with pytest.raises(TimedOut, match="no answer in time"):
         log_in(DeterminedLogin(master.url, USER, PASSWORD))

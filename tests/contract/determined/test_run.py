@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from determined.common.api import bindings
 
-from fmnist.clients.determined import session
+from fmnist.clients import determined as client
 from fmnist.errors import FmnistError, TimedOut
 from fmnist.tracking.base import Decision
 from fmnist.tracking.determined.run import DeterminedRun
@@ -207,8 +207,8 @@ def test_a_validation_that_is_never_stored_is_told(master: Master, monkeypatch: 
 def test_a_master_that_hangs_ends_no_later_than_its_deadline(
     master: Master, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "_SECONDS", 0.3)
-    monkeypatch.setattr(session, "_TRIES", 1)
+    monkeypatch.setattr(client, "_SECONDS", 0.3)
+    monkeypatch.setattr(client, "_TRIES", 1)
     with running(master, schedule(master, SINGLE), monkeypatch) as trial:
         master.faults.append(Fault("POST .*/metadata", seconds=1.0, times=2))
         with pytest.raises(TimedOut, match="no answer in time"):

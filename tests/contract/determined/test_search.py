@@ -16,7 +16,7 @@ from determined.common.api import bindings
 from fmnist import settings
 from fmnist import wiring as engines
 from fmnist.cli.search import search
-from fmnist.clients.determined.session import Session, log_in
+from fmnist.clients.determined import Session, log_in
 from fmnist.core.fashion_mnist import TRAIN
 from fmnist.data.formats.idx import write_idx
 from fmnist.errors import UnavailableError

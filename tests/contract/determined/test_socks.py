@@ -9,8 +9,8 @@ from urllib3.util.retry import Retry
 
 from fmnist import settings
 from fmnist import wiring as engines
-from fmnist.clients.determined import session
-from fmnist.clients.determined.session import log_in
+from fmnist.clients import determined as client
+from fmnist.clients.determined import log_in
 from fmnist.errors import UnavailableError
 from fmnist.settings import DeterminedLogin
 from fmnist.tracking.base import Decision
@@ -37,7 +37,7 @@ def proxy() -> Iterator[Proxy]:
 def neither_proxies_of_the_machine_nor_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("no_proxy", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(session, "_RETRIES", Retry(0))
+    monkeypatch.setattr(client, "_RETRIES", Retry(0))
 
 
 def seen_from_outside(master: Master, host: str, monkeypatch: pytest.MonkeyPatch) -> None:

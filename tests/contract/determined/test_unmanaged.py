@@ -11,7 +11,7 @@ from determined.common.api import bindings
 
 from fmnist import settings
 from fmnist import wiring as engines
-from fmnist.clients.determined.session import _RETRIES, Session, log_in
+from fmnist.clients.determined import _RETRIES, Session, log_in
 from fmnist.errors import ConfigError, UnavailableError
 from fmnist.settings import Settings
 from fmnist.tracking.base import Decision
@@ -144,7 +144,7 @@ def test_its_checkpoint_is_registered_as_it_is(own: Settings, session: Session, 
 
 def test_a_master_that_is_not_there_is_told(own: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     # As often as ever, without the seconds in between.
-    monkeypatch.setattr("fmnist.clients.determined.session._RETRIES", _RETRIES.new(backoff_factor=0.01))
+    monkeypatch.setattr("fmnist.clients.determined._RETRIES", _RETRIES.new(backoff_factor=0.01))
     gone = settings.from_environment({"DET_MASTER": "http://127.0.0.1:9", "FMNIST_HOME": str(own.home)})
     with pytest.raises(UnavailableError, match="cannot be reached"), engines.open_run(gone, "x"):
         pass

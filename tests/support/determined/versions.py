@@ -12,7 +12,7 @@ from unittest.mock import patch
 from determined.common.api._session import BaseSession
 from determined.common.api.errors import APIException
 
-from fmnist.clients.determined.session import Session, log_in
+from fmnist.clients.determined import Session, log_in
 from fmnist.registry.base import ModelVersion
 from fmnist.settings import Settings, from_environment
 from tests.support.determined.server import serving

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unus
 
 from fmnist import settings
 from fmnist import wiring as engines
-from fmnist.clients.determined import session
+from fmnist.clients import determined as client
 from fmnist.core.bundle import Bundle, open_bundle, write_metadata
 from fmnist.core.fashion_mnist import MODEL_NAME, TEST, TRAIN
 from fmnist.core.provenance import DataReference
@@ -255,7 +255,7 @@ def test_a_search_that_is_not_over_in_time_fails_the_job_and_goes_on(cluster: Cl
 
 def test_a_master_that_is_away_fails_the_job(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     # As often as ever, without the seconds in between.
-    monkeypatch.setattr(session, "_RETRIES", session._RETRIES.new(backoff_factor=0.01))
+    monkeypatch.setattr(client, "_RETRIES", client._RETRIES.new(backoff_factor=0.01))
     validated = cluster.validated(put_both(cluster.store, cluster.folder).id)
     cluster.master.stop()
     with pytest.raises(UnavailableError):

@@ -1,9 +1,11 @@
-"""Speaking with a Determined master: log-in, deadlines, and its errors as ours.
+"""Client of a Determined master: log-in, deadlines, and one mapping of its errors.
 
-Nothing here is kept on disk: ``det``'s own token cache would go on working after a password changed.
+Imported before any other module of determined, because it silences the warnings of determined's imports.
+No token is kept on disk: ``det``'s cached token stays valid after a password has changed.
 """
 
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,24 +13,29 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from determined.common.api import _session as api_session
-from determined.common.api import authentication, bindings, certs, errors
-from determined.common.api._session import BaseSession
-from determined.common.api._util import canonicalize_master_url
 from urllib3.util.retry import Retry
 
 from fmnist.errors import ConfigError, FmnistError, InputError, NotFoundError, TimedOut, UnavailableError
 from fmnist.settings import DeterminedLogin
 
+with warnings.catch_warnings():
+    # determined's modules warn of each other when they are imported (0.38.1).
+    warnings.simplefilter("ignore", FutureWarning)
+    import determined.experimental  # noqa: F401
+    from determined.common.api import _session as api_session
+    from determined.common.api import authentication, bindings, certs, errors
+    from determined.common.api._session import BaseSession
+    from determined.common.api._util import canonicalize_master_url
+
 _SECONDS = 60
 _TRIES = 20
 _AWAY = (502, 503, 504)
 _RETRIES = Retry(total=3, read=1, backoff_factor=0.5, status_forcelist=_AWAY, raise_on_status=False)
-"""For what may safely be asked twice; urllib3 leaves POST and PATCH out."""
+"""For idempotent requests: urllib3 does not repeat POST and PATCH."""
 
 
 class _Limited(BaseSession):
-    """Determined's own sessions would wait for ever; ours for ``seconds``, or the usual ones."""
+    """A session with a deadline of ``seconds``; determined's sessions have none."""
 
     seconds: float | None = None
 
@@ -47,22 +54,20 @@ class _Limited(BaseSession):
         return super()._do_request(method, path, params, json, data, headers, deadline, stream)
 
 
-class _Unknown(_Limited, api_session.UnauthSession):
-    """Somebody who has not logged in yet."""
+class _AnonymousSession(_Limited, api_session.UnauthSession):
+    """A session before the log-in."""
 
 
 class Session(_Limited, api_session.Session):
-    """A user's session, with a deadline on every request."""
+    """A user's session."""
 
 
 class _TrialSession(_Limited, api_session.TaskSession):
-    """A trial's, likewise."""
+    """A trial's session."""
 
 
-def patient(session: BaseSession) -> None:
-    """Let a trial's session outlive a restart of the master, also behind a proxy, but wait for no answer
-    for ever.
-    """
+def enable_retries(session: BaseSession) -> None:
+    """Let a trial's session survive a restart of the master, also behind a proxy, with deadlines."""
     session.__class__ = _TrialSession
     session._max_retries = Retry(
         total=_TRIES, backoff_factor=0.5, status_forcelist=_AWAY, allowed_methods=None, raise_on_status=False
@@ -73,9 +78,9 @@ def log_in(login: DeterminedLogin) -> Session:
     """A session at the master that ``login`` names.
 
     Raises:
-        ConfigError: the address is none, or the master does not know user and password.
-        UnavailableError: nothing answers there as a master does.
-        TimedOut: it answers too slowly.
+        ConfigError: the address is invalid, or the master rejects the credentials.
+        UnavailableError: no Determined master responds at the address.
+        TimedOut: the master responds too slowly.
     """
     try:
         master = canonicalize_master_url(login.master)
@@ -83,17 +88,17 @@ def log_in(login: DeterminedLogin) -> Session:
         raise ConfigError(f"DET_MASTER={login.master}: {error}") from error
     with errors_mapped(master):
         cert = certs.default_load(master)
-        unknown = _Unknown(master=master, cert=cert, max_retries=_RETRIES)
+        anonymous = _AnonymousSession(master=master, cert=cert, max_retries=_RETRIES)
         body = bindings.v1LoginRequest(
             username=login.user, password=authentication.salt_and_hash(login.password), isHashed=True
         )
-        token = bindings.post_Login(unknown, body=body).token
+        token = bindings.post_Login(anonymous, body=body).token
     return Session(master=master, username=login.user, token=token, cert=cert, max_retries=_RETRIES)
 
 
 @contextmanager
 def errors_mapped(master: str) -> Iterator[None]:
-    """Determined's errors, and those of what it is made of, as ours."""
+    """Raise the errors of determined, requests and urllib3 as those of this package."""
     where = f"Determined at {master}"
     try:
         yield
