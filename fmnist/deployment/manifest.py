@@ -1,4 +1,4 @@
-"""``deploy/deploy.yaml``: the SeldonDeployment that a cluster gets is the configuration here too.
+"""``deploy/deploy.yaml``: the SeldonDeployment of a cluster, which also configures a single machine.
 
 Seldon's own fields follow its 1.17.1 schema as far as this project uses it, and an unknown one is
 an error; pods and containers are Kubernetes' and are read for what a single machine needs.
@@ -19,45 +19,45 @@ _NAME = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
 _REST_TIMEOUT = "seldon.io/rest-timeout"
 
 
-class _Strict(Document):
+class _Section(Document):
     model_config = ConfigDict(alias_generator=to_camel)
 
 
-class _Read(_Strict):
-    model_config = ConfigDict(extra="ignore")
-
-
-class Variable(_Strict):
+class Variable(_Section):
     """An environment variable; a single machine has no secrets or config maps to take it from."""
 
     name: str
     value: str
 
 
-class Parameter(_Strict):
-    """An argument of the wrapper class, as Seldon hands it over: a text and the type it becomes."""
+class Parameter(_Section):
+    """An argument of the wrapper class: its value as text, and the type that Seldon converts it to."""
 
     name: str
     type: Literal["STRING", "INT", "FLOAT", "DOUBLE", "BOOL"]
     value: str
 
 
-class Container(_Read):
-    """One container of the pod."""
+class Container(_Section):
+    """A container of the pod."""
+
+    model_config = ConfigDict(extra="ignore")
 
     name: str
     image: str
     env: tuple[Variable, ...] = ()
 
 
-class Pod(_Read):
+class Pod(_Section):
     """The pod of a component."""
+
+    model_config = ConfigDict(extra="ignore")
 
     containers: tuple[Container, ...] = Field(min_length=1)
     termination_grace_period_seconds: int = Field(default=20, ge=0)
 
 
-class Component(_Strict):
+class Component(_Section):
     """A pod and how it scales."""
 
     spec: Pod
@@ -68,7 +68,7 @@ class Component(_Strict):
     replicas: int | None = Field(default=None, ge=0)
 
 
-class Graph(_Strict):
+class Graph(_Section):
     """The inference graph: one model."""
 
     name: str = Field(pattern=_NAME)
@@ -76,8 +76,8 @@ class Graph(_Strict):
     parameters: tuple[Parameter, ...] = ()
 
 
-class Predictor(_Strict):
-    """A version's pods and their share of traffic in percent, 0-100."""
+class PredictorSpec(_Section):
+    """A version's pods, and in ``traffic`` their share of it in percent, 0-100."""
 
     name: str = Field(pattern=_NAME)
     replicas: int = Field(default=1, ge=0)
@@ -90,7 +90,7 @@ class Predictor(_Strict):
     component_specs: tuple[Component, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _graph_has_a_container(self) -> "Predictor":
+    def _graph_has_a_container(self) -> "PredictorSpec":
         names = [container.name for container in self._containers()]
         if self.graph.name not in names:
             raise ValueError(f"graph.name is {self.graph.name}, but the containers are {', '.join(names)}")
@@ -103,7 +103,7 @@ class Predictor(_Strict):
 
     @property
     def grace_seconds(self) -> int:
-        """How long a pod may go on answering after it was told to end."""
+        """Seconds that a pod may take to end after SIGTERM."""
         return next(
             component.spec.termination_grace_period_seconds
             for component in self.component_specs
@@ -114,8 +114,8 @@ class Predictor(_Strict):
         return [container for component in self.component_specs for container in component.spec.containers]
 
 
-class Names(_Strict):
-    """What the deployment is called; both names are in its address."""
+class Names(_Section):
+    """Names and labels of the deployment; ``name`` and ``namespace`` make its address."""
 
     name: str = Field(pattern=_NAME, max_length=63)
     namespace: str = Field(default="default", pattern=_NAME, max_length=63)
@@ -123,16 +123,16 @@ class Names(_Strict):
     annotations: Mapping[str, str] = {}
 
 
-class Spec(_Strict):
-    """What the operator makes true."""
+class Spec(_Section):
+    """Desired state, which Seldon's operator brings about."""
 
     name: str | None = None
     protocol: Literal["seldon"] = "seldon"
     annotations: Mapping[str, str] = {}
-    predictors: tuple[Predictor, ...] = Field(min_length=1)
+    predictors: tuple[PredictorSpec, ...] = Field(min_length=1)
 
 
-class SeldonDeployment(_Strict):
+class SeldonDeployment(_Section):
     """A validated manifest."""
 
     api_version: Literal["machinelearning.seldon.io/v1"]
@@ -154,25 +154,26 @@ class SeldonDeployment(_Strict):
         return self
 
     @property
-    def predictor(self) -> Predictor:
-        """The first predictor: the one whose pod a single machine imitates."""
+    def predictor(self) -> PredictorSpec:
+        """The first predictor, whose pod a single machine imitates."""
         return self.spec.predictors[0]
 
     @property
     def path(self) -> str:
-        """Where a gateway serves it; no slash at the end."""
+        """Path at the gateway; no slash at the end."""
         return f"/seldon/{self.metadata.namespace}/{self.metadata.name}"
 
     @property
     def timeout_seconds(self) -> float | None:
-        """How long a REST request may take; None is for ever."""
+        """Time limit of a REST request; None if there is none."""
         milliseconds = self.spec.annotations.get(_REST_TIMEOUT)
         return int(milliseconds) / 1000 if milliseconds else None
 
     def environment(self, replaced: Mapping[str, str]) -> dict[str, str]:
-        """The container's variables, with those of Seldon's operator that do not name a port.
+        """The container's variables, and those that Seldon's operator adds, but for its ports.
 
-        ``replaced`` are values by parameter name that differ from the manifest's.
+        Args:
+            replaced: values by parameter name, instead of the manifest's.
 
         Raises:
             ConfigError: the graph has no such parameter.
@@ -183,8 +184,8 @@ class SeldonDeployment(_Strict):
         if missing:
             raise ConfigError(f"{self.metadata.name}: the graph has no parameter {', '.join(missing)}")
         given = [
-            {"name": one.name, "type": one.type, "value": replaced.get(one.name, one.value)}
-            for one in parameters
+            {**parameter.model_dump(), "value": replaced.get(parameter.name, parameter.value)}
+            for parameter in parameters
         ]
         return {
             **{variable.name: variable.value for variable in predictor.container.env},
