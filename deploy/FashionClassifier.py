@@ -14,37 +14,41 @@ from fmnist.core.bundle import open_bundle
 from fmnist.core.logs import VARIABLE, bind, configure
 from fmnist.errors import FmnistError, IntegrityError, PayloadError
 from fmnist.serving.codecs.seldon_v1 import Message
-from fmnist.serving.model import Service, class_counts
+from fmnist.serving.model import ServedModel, class_counts
 from fmnist.serving.openapi import openapi, page
-from fmnist.serving.seldon import blueprint
+from fmnist.serving.seldon import blueprint, listen_on
 
 logger = logging.getLogger("fmnist.serving")
 
 
 class FashionClassifier:
-    """Seldon's parameters are the arguments.
+    """A model as seldon-core wants it; Seldon's parameters are the arguments.
+
+    FMNIST_LISTEN_HOST in the environment replaces 0.0.0.0 as the address to listen on.
 
     Args:
         bundle: folder of the checkpoint bundle; it is verified at once and loaded after the fork.
-        version: the model version, as answers and the Swagger page name it.
+        version: the model version, for responses and the Swagger page.
     """
 
     def __init__(self, bundle: str = "/model", version: str | int = "0") -> None:
         opened = open_bundle(Path(bundle))
         self._version = str(version)
         self._provenance = opened.metadata.provenance
-        self._service = Service(opened, self._version)
-        # seldon-core's seam for a blueprint on its Flask app.
+        self._model = ServedModel(opened, self._version)
+        if host := os.environ.get("FMNIST_LISTEN_HOST"):
+            listen_on(host)
+        # seldon-core registers this blueprint on its Flask app.
         self.model_error_handler = blueprint(page(opened, self._version), openapi(opened, self._version))
 
     def load(self) -> None:
-        """Called once in each process that answers.
+        """Load the model; seldon-core calls it once in each process that predicts.
 
         Raises:
-            IntegrityError: the model does not load or does not give its known answer.
+            IntegrityError: the model does not load, or fails its self-test.
         """
         try:
-            self._service.load()
+            self._model.load()
         except (AttributeError, NotImplementedError) as error:
             # seldon-core takes these two for "there is no load()" and would serve without a model.
             raise IntegrityError(f"the model does not load: {error!r}") from error
@@ -59,63 +63,63 @@ class FashionClassifier:
         logger.info("version %s serves, trained on data commit %s", self._version, commit)
 
     def predict_raw(self, request: object) -> Message | SeldonMessage:
-        """REST gives and takes dicts, gRPC SeldonMessages.
+        """Classify images; a request by REST is a dict, one by gRPC a SeldonMessage, and so is its response.
 
         Raises:
-            PayloadError: REST answers its status and reason; gRPC, where seldon-core hands no context
-                on, answers UNKNOWN with a text that begins with the reason.
+            PayloadError: by REST the response has its status and reason; by gRPC, where seldon-core
+                passes no context on, it is UNKNOWN with a text that begins with the reason.
         """
         try:
             if isinstance(request, SeldonMessage):
-                return self._answer_proto(request)
-            return self._answer(request)
+                return self._predict_proto(request)
+            return self._predict(request)
         except FmnistError:
             raise
         except Exception as error:
             logger.exception("unexpected error in a prediction")
             raise FmnistError("unexpected error; the service's log says more") from error
 
-    def _answer_proto(self, message: SeldonMessage) -> SeldonMessage:
+    def _predict_proto(self, message: SeldonMessage) -> SeldonMessage:
         try:
-            return json_format.ParseDict(self._answer(_as_json(message)), SeldonMessage())
+            return json_format.ParseDict(self._predict(_as_json(message)), SeldonMessage())
         except PayloadError as error:
             raise PayloadError(f"{error.reason}: {error}", reason=error.reason) from None
 
-    def _answer(self, message: object) -> Message:
-        answer = self._service.answer(message)
-        answer["meta"]["metrics"] = [
+    def _predict(self, message: object) -> Message:
+        response = self._model.predict(message)
+        response["meta"]["metrics"] = [
             {
                 "type": "COUNTER",
                 "key": "fashion_classifier_predictions",
                 "value": count,
                 "tags": {"class": name, "version": self._version},
             }
-            for name, count in class_counts(answer).items()
+            for name, count in class_counts(response).items()
         ]
-        return answer
+        return response
 
     def send_feedback_raw(self, request: Feedback) -> SeldonMessage:
-        """Seldon has counted the reward already; this counts the feedback, good or bad."""
+        """Count the feedback, good or bad; Seldon itself sums up the rewards."""
         counter = {
             "type": "COUNTER",
             "key": "fashion_classifier_feedback",
             "value": 1,
             "tags": {"version": self._version},
         }
-        meta = {"tags": dict(self._service.tags), "metrics": [counter]}
+        meta = {"tags": dict(self._model.tags), "metrics": [counter]}
         return json_format.ParseDict({"meta": meta}, SeldonMessage())
 
     def health_status_raw(self) -> Message:
-        """Ready only if the known picture gives its known answer."""
-        return self._service.check()
+        """Run the self-test, for readiness."""
+        return self._model.check()
 
     def init_metadata(self) -> Message:
-        """What ``/metadata`` answers."""
-        return self._service.describe()
+        """Model metadata, for ``/metadata``."""
+        return self._model.describe()
 
 
 def _as_json(message: SeldonMessage) -> dict[str, Any]:
-    """The message as REST would have brought it; a tensor's values stay out of protobuf's slow mapping."""
+    """The message as a dict, as by REST; a tensor's values do not take protobuf's slow way there."""
     meta = json_format.MessageToDict(message.meta)
     field = message.WhichOneof("data_oneof")
     if field == "binData":

@@ -1,4 +1,4 @@
-"""``fmnist predict``: what the served model says of images."""
+"""``fmnist predict``: classify images through the gateway."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -7,22 +7,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fmnist.cli.console import as_json, print_json, print_table
+from fmnist.cli.console import as_json, pass_settings, print_json, print_table
 from fmnist.core.fashion_mnist import CLASSES, TEST
 
 if TYPE_CHECKING:
-    from fmnist.serving.client import Answer, Client
+    from fmnist.serving.client import Client, Response
+    from fmnist.settings import Settings
 
 _TAGS = ("model", "model_version", "data_origin", "train_data_repo", "train_data_commit", "run", "git_commit")
 
 
 @dataclass(frozen=True)
 class _Row:
-    """An image, the answer for it, and its true class if that is known."""
+    """An image's name, its true class if that is known, and the server's response."""
 
     name: str
     truth: str | None
-    answer: "Answer"
+    response: "Response"
 
 
 @click.command()
@@ -30,7 +31,10 @@ class _Row:
 @click.option("--test", "count", type=click.IntRange(1, 1000), help="The first N images of the test data.")
 @click.option("--url", help="Address of the model [default: the local gateway].")
 @as_json
-def predict(images: tuple[Path, ...], count: int | None, url: str | None, as_json: bool) -> None:
+@pass_settings
+def predict(
+    settings: "Settings", images: tuple[Path, ...], count: int | None, url: str | None, as_json: bool
+) -> None:
     """Classify PNG or JPEG files, or images of the test data, through the gateway.
 
     \b
@@ -40,25 +44,19 @@ def predict(images: tuple[Path, ...], count: int | None, url: str | None, as_jso
       fmnist predict --url http://gateway.example.com/seldon/default/fashion-classifier shoe.png
     """
     from fmnist.serving.client import Client
+    from fmnist.wiring import platform
 
     if not images and not count:
         raise click.UsageError("name image files, or --test N")
-    with Client(url or _local_address()) as client:
-        rows = [*_of_files(client, images), *_of_test_data(client, count or 0)]
+    with Client(url or platform(settings).url) as client:
+        rows = [*_predict_files(client, images), *_predict_test_data(settings, client, count or 0)]
     if as_json:
         print_json([_document(row) for row in rows])
     else:
         _print(rows)
 
 
-def _local_address() -> str:
-    from fmnist.deployment.manifest import load_manifest
-    from fmnist.settings import PROJECT, from_environment
-
-    return from_environment().gateway + load_manifest(PROJECT / "deploy" / "deploy.yaml").path
-
-
-def _of_files(client: "Client", images: tuple[Path, ...]) -> Iterator[_Row]:
+def _predict_files(client: "Client", images: tuple[Path, ...]) -> Iterator[_Row]:
     from fmnist.errors import PayloadError
 
     for path in images:
@@ -68,26 +66,25 @@ def _of_files(client: "Client", images: tuple[Path, ...]) -> Iterator[_Row]:
             raise PayloadError(f"{path}: {error}", reason=error.reason) from error
 
 
-def _of_test_data(client: "Client", count: int) -> Iterator[_Row]:
+def _predict_test_data(settings: "Settings", client: "Client", count: int) -> Iterator[_Row]:
     if not count:
         return
     from fmnist.data.commits import load
-    from fmnist.settings import from_environment
     from fmnist.wiring import data_store
 
-    store = data_store(from_environment())
+    store = data_store(settings)
     dataset = load(store, store.get(TEST.repo))
     for number in range(min(count, len(dataset))):
-        answer = client.predict(dataset.images[number : number + 1])
-        yield _Row(f"{TEST.repo}[{number}]", CLASSES[dataset.labels[number]], answer)
+        response = client.predict(dataset.images[number : number + 1])
+        yield _Row(f"{TEST.repo}[{number}]", CLASSES[dataset.labels[number]], response)
 
 
 def _document(row: _Row) -> dict[str, object]:
     return {
         "image": row.name,
         "truth": row.truth,
-        "predictions": [asdict(prediction) for prediction in row.answer.predictions],
-        "tags": dict(row.answer.tags),
+        "predictions": [asdict(prediction) for prediction in row.response.predictions],
+        "tags": dict(row.response.tags),
     }
 
 
@@ -95,9 +92,9 @@ def _print(rows: list[_Row]) -> None:
     truth = ("truth",) if any(row.truth for row in rows) else ()
     lines = []
     for row in rows:
-        for prediction in row.answer.predictions:
+        for prediction in row.response.predictions:
             known = (row.truth or "",) if truth else ()
             lines.append((row.name, prediction.label, f"{prediction.probability:.4f}", *known))
     print_table(("image", "class", "probability", *truth), lines)
-    for tags in {row.answer.tags["model_version"]: row.answer.tags for row in rows}.values():
+    for tags in {row.response.tags["model_version"]: row.response.tags for row in rows}.values():
         click.echo("  ".join(f"{name}={tags[name]}" for name in _TAGS if name in tags))

@@ -1,4 +1,4 @@
-"""A client of the served model, as anybody would write one: HTTP and Seldon's messages."""
+"""Client of the served model by HTTP and Seldon's messages."""
 
 import base64
 from collections.abc import Mapping
@@ -18,20 +18,30 @@ _HERE = ("127.0.0.1", "::1", "localhost")
 
 @dataclass(frozen=True)
 class Prediction:
-    """What was said of one image: its best class, and the probabilities (0-1) by class name."""
+    """Prediction for one image.
+
+    Attributes:
+        label: the most probable class.
+        probabilities: 0-1, by class name.
+    """
 
     label: str
     probabilities: Mapping[str, float]
 
     @property
     def probability(self) -> float:
-        """Of the best class, 0-1."""
+        """Probability of ``label``, 0-1."""
         return self.probabilities[self.label]
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One prediction for each image sent; ``tags`` say which version answered, and its lineage."""
+class Response:
+    """Response of the server.
+
+    Attributes:
+        predictions: one for each image sent.
+        tags: the version that predicted, and its lineage.
+    """
 
     predictions: tuple[Prediction, ...]
     tags: Mapping[str, Any]
@@ -42,7 +52,7 @@ class Client:
 
         >>> from fmnist import Client
         >>> with Client("http://127.0.0.1:8080/seldon/default/fashion-classifier") as client:
-        ...     answer = client.predict(images)  # doctest: +SKIP
+        ...     response = client.predict(images)  # doctest: +SKIP
 
     Args:
         url: the model's address, ``http://host/seldon/namespace/name``.
@@ -53,7 +63,7 @@ class Client:
         self._url = url.rstrip("/")
         self._seconds = seconds
         self._session = requests.Session()
-        # A proxy that the environment names would look for this machine on its own.
+        # A proxy that the environment names would look for a server on its own machine.
         self._session.trust_env = urlsplit(url).hostname not in _HERE
 
     def __enter__(self) -> Self:
@@ -64,47 +74,47 @@ class Client:
     ) -> None:
         self._session.close()
 
-    def predict(self, images: Images) -> Answer:
+    def predict(self, images: Images) -> Response:
         """Classify ``images``, uint8 0-255 [n, 28, 28].
 
         Raises:
-            PayloadError: the server refuses them; it says why.
-            UnavailableError: nobody answers there, or not with a prediction.
-            TimedOut: no answer in time.
+            PayloadError: the server refuses them; the message is its reason.
+            UnavailableError: the connection failed, or the response is no prediction.
+            TimedOut: no response in time.
         """
         tensor = {"shape": list(images.shape), "values": images.ravel().tolist()}
         return self._post({"data": {"tensor": tensor}})
 
-    def predict_file(self, content: bytes) -> Answer:
-        """Classify a PNG or JPEG file (or raw pixels); raises as ``predict`` does."""
+    def predict_file(self, content: bytes) -> Response:
+        """Classify a PNG or JPEG file (or raw pixels); raises like ``predict``."""
         return self._post({"strData": base64.b64encode(content).decode()})
 
-    def _post(self, message: Message) -> Answer:
+    def _post(self, message: Message) -> Response:
         url = f"{self._url}/api/v1.0/predictions"
         try:
             response = self._session.post(url, json=message, timeout=self._seconds)
         except requests.Timeout as error:
-            raise TimedOut(f"{url}: no answer within {self._seconds:.0f} s") from error
+            raise TimedOut(f"{url}: no response within {self._seconds:.0f} s") from error
         except requests.RequestException as error:
             raise UnavailableError(
-                f"{url}: nobody answers ({_cause(error)}); start it with make up"
+                f"{url}: connection failed ({_cause(error)}); start the gateway with `make up`"
             ) from error
         if not response.ok:
             raise _refusal(url, response)
         try:
             return _read(response.json())
         except (ValueError, KeyError, TypeError) as error:
-            raise UnavailableError(f"{url}: answers, but not with a prediction ({error!r})") from error
+            raise UnavailableError(f"{url}: the response is no prediction ({error!r})") from error
 
 
-def _read(message: Message) -> Answer:
+def _read(message: Message) -> Response:
     data = message["data"]
     names = data["names"]
     predictions = []
     for row in data["ndarray"] if "ndarray" in data else _rows(data["tensor"]):
         probabilities = {name: float(value) for name, value in zip(names, row, strict=True)}
         predictions.append(Prediction(max(probabilities, key=probabilities.__getitem__), probabilities))
-    return Answer(tuple(predictions), message["meta"]["tags"])
+    return Response(tuple(predictions), message["meta"]["tags"])
 
 
 def _rows(tensor: Message) -> list[list[float]]:

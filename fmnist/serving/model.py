@@ -1,4 +1,4 @@
-"""One version of the model as a service, without any server: message in, message out."""
+"""A served model version without any server: message in, message out."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from fmnist.core.bundle import Bundle
 from fmnist.core.fashion_mnist import CLASSES, IMAGE_SHAPE
 from fmnist.core.predictor import Predictor
 from fmnist.errors import UnavailableError
-from fmnist.serving.codecs.seldon_v1 import Message, read_request, write_answer
+from fmnist.serving.codecs.seldon_v1 import Message, read_request, write_response
 
 
 def lineage_tags(bundle: Bundle, version: str) -> dict[str, str]:
@@ -20,8 +20,8 @@ def lineage_tags(bundle: Bundle, version: str) -> dict[str, str]:
     }
 
 
-class Service:
-    """Answers for one bundle. ``load`` comes after the last fork: ONNX Runtime has threads of its own."""
+class ServedModel:
+    """A bundle that answers Seldon messages. ``load`` it after the last fork: ONNX Runtime starts threads."""
 
     def __init__(self, bundle: Bundle, version: str) -> None:
         self.tags: Mapping[str, str] = lineage_tags(bundle, version)
@@ -29,16 +29,16 @@ class Service:
         self._predictor: Predictor | None = None
 
     def load(self) -> None:
-        """Load the model; it counts as loaded only if its known picture gives its known answer.
+        """Load the model, which counts as loaded only if it passes its self-test.
 
         Raises:
-            IntegrityError: the graph does not load, or answers otherwise than recorded.
+            IntegrityError: the graph does not load, or the self-test fails.
         """
         predictor = Predictor(self._bundle)
         predictor.check_known_answer()
         self._predictor = predictor
 
-    def answer(self, message: object) -> Message:
+    def predict(self, message: object) -> Message:
         """Predict.
 
         Raises:
@@ -46,20 +46,20 @@ class Service:
             UnavailableError: the model is not loaded.
         """
         request = read_request(message)
-        return write_answer(request, self._loaded().predict(request.images), self.tags)
+        return write_response(request, self._loaded().predict(request.images), self.tags)
 
     def check(self) -> Message:
-        """Readiness: the known picture, asked for again.
+        """Run the self-test again, for readiness.
 
         Raises:
-            IntegrityError: it is not answered as recorded.
+            IntegrityError: it fails.
             UnavailableError: the model is not loaded.
         """
         self._loaded().check_known_answer()
-        return {"strData": "the known picture gives its known answer", "meta": {"tags": dict(self.tags)}}
+        return {"strData": "the self-test passed", "meta": {"tags": dict(self.tags)}}
 
     def describe(self) -> Message:
-        """Seldon's model metadata."""
+        """Model metadata in Seldon's format."""
         return {
             "name": self.tags["model"],
             "versions": [self.tags["model_version"]],
@@ -79,6 +79,6 @@ class Service:
         return self._predictor
 
 
-def class_counts(answer: Message) -> Mapping[str, int]:
-    """How often each class is the best one in an answer."""
-    return Counter(answer["meta"]["tags"]["class"])
+def class_counts(response: Message) -> Mapping[str, int]:
+    """Number of images by predicted class."""
+    return Counter(response["meta"]["tags"]["class"])

@@ -1,4 +1,4 @@
-"""The Swagger page of one model version: its OpenAPI document, and the page that shows it.
+"""Swagger page of a model version: its OpenAPI document, and the page that shows it.
 
 Everything is relative, so that the page works behind a gateway's prefix as well as directly, and
 nothing comes from another host.
@@ -13,7 +13,7 @@ from fmnist.core.bundle import Bundle
 from fmnist.core.fashion_mnist import CLASSES, IMAGE_SHAPE
 from fmnist.serving.codecs.images import MAX_PICTURE_PIXELS
 from fmnist.serving.codecs.pixels import MAX_IMAGES
-from fmnist.serving.codecs.seldon_v1 import Message, PredictionRequest, write_answer
+from fmnist.serving.codecs.seldon_v1 import Message, PredictionRequest, write_response
 from fmnist.serving.model import lineage_tags
 
 ASSETS = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")
@@ -150,7 +150,7 @@ def _request_examples(bundle: Bundle) -> Message:
 def _answer_example(bundle: Bundle, version: str) -> Message:
     probabilities = np.array([bundle.metadata.known_answer.probabilities])
     request = PredictionRequest(_known_image(bundle), "tensor", {})
-    return write_answer(request, probabilities, lineage_tags(bundle, version))
+    return write_response(request, probabilities, lineage_tags(bundle, version))
 
 
 def _known_image(bundle: Bundle) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

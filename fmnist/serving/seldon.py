@@ -1,7 +1,7 @@
-"""What seldon-core's Flask app gets from us, as the blueprint that it registers on itself.
+"""Seam for seldon-core's microservice (1.17.1): a blueprint for its Flask app, and where it listens.
 
-Requests are looked at before Seldon reads them, so that each refusal says what was wrong; every
-error is answered in Seldon's format; the Swagger page has its routes here.
+The blueprint checks requests before Seldon reads them, so that each refusal says what was wrong,
+responds to every error in Seldon's format, and has the routes of the Swagger page.
 """
 
 import io
@@ -12,6 +12,8 @@ from contextlib import suppress
 from typing import Any, BinaryIO
 
 from flask import Blueprint, Response, current_app, jsonify, redirect, request, send_from_directory
+from seldon_core import wrapper
+from seldon_core.gunicorn_utils import StandaloneApplication
 from swagger_ui_bundle import swagger_ui_path
 from werkzeug.exceptions import (
     BadRequest,
@@ -22,8 +24,8 @@ from werkzeug.exceptions import (
 )
 
 from fmnist.errors import FmnistError, PayloadError
-from fmnist.serving import openapi as documentation
 from fmnist.serving.codecs.seldon_v1 import Message
+from fmnist.serving.openapi import ASSETS, START
 
 logger = logging.getLogger(__name__)
 
@@ -31,12 +33,12 @@ MAX_BODY = 8 << 20
 """Bytes of one request's body: 1,024 images as JSON need at most 6 MiB."""
 
 _DRAINED = 8 * MAX_BODY
-"""How much of an oversize body is read and dropped, so that the client sees the answer and no reset."""
+"""How much of an oversize body is read and dropped, so that the client gets the response and no reset."""
 
 _DOC = "/api/v1.0/doc"
-_READ_BODY = ("Predict", "SendFeedback")
+_WITH_BODY = ("Predict", "SendFeedback")
 # Seldon's routes for other kinds of graph nodes, and its description of them.
-_NOT_OURS = ("TransformInput", "TransformOutput", "Route", "Aggregate", "openAPI")
+_UNUSED_ROUTES = ("TransformInput", "TransformOutput", "Route", "Aggregate", "openAPI")
 _URLENCODED = "application/x-www-form-urlencoded"
 _UNEXPECTED = (
     ArithmeticError,
@@ -50,29 +52,44 @@ _UNEXPECTED = (
     TypeError,
     ValueError,
 )
-"""Seldon handles Exception itself and answers its text; Flask prefers handlers of narrower classes."""
+"""Seldon's own handler of Exception would send its text; Flask prefers handlers of narrower classes."""
 
 
-def blueprint(page: str, openapi: Message) -> Blueprint:
-    """The blueprint for one model; ``page`` and ``openapi`` are those of ``documentation``."""
+def listen_on(host: str) -> None:
+    """Make the REST, gRPC and metrics servers of this process listen on ``host`` only.
+
+    seldon-core has 0.0.0.0 in its code and no option for it.
+    """
+    load_config, get_grpc_server = StandaloneApplication.load_config, wrapper.get_grpc_server
+
+    def load_local_config(application: StandaloneApplication) -> None:
+        application.options["bind"] = f"{host}:{application.options['bind'].rpartition(':')[2]}"
+        load_config(application)
+
+    def get_local_grpc_server(*args: Any, **kwargs: Any) -> Any:
+        server = get_grpc_server(*args, **kwargs)
+        add_port = server.add_insecure_port
+        server.add_insecure_port = lambda address: add_port(f"{host}:{address.rpartition(':')[2]}")
+        return server
+
+    StandaloneApplication.load_config = load_local_config
+    wrapper.get_grpc_server = get_local_grpc_server
+
+
+def blueprint(page: str, document: Message) -> Blueprint:
+    """The blueprint for one model, with the page and the document of ``fmnist.serving.openapi``."""
     routes = Blueprint("fmnist", __name__)
-    routes.before_app_request(_look_at_request)
-    for kind, handler in _handlers():
-        routes.app_errorhandler(kind)(handler)
-    _add_documentation(routes, page, openapi)
+    routes.before_app_request(_check_request)
+    routes.app_errorhandler(HTTPException)(_respond_http_error)
+    routes.app_errorhandler(FmnistError)(_respond_own_error)
+    routes.app_errorhandler(UnicodeDecodeError)(_respond_not_text)
+    for kind in _UNEXPECTED:
+        routes.app_errorhandler(kind)(_respond_unexpected_error)
+    _add_documentation(routes, page, document)
     return routes
 
 
-def _handlers() -> list[tuple[type[Exception], Any]]:
-    return [
-        (HTTPException, _http_error),
-        (FmnistError, _own_error),
-        (UnicodeDecodeError, _not_text),
-        *((kind, _unexpected_error) for kind in _UNEXPECTED),
-    ]
-
-
-def _add_documentation(routes: Blueprint, page: str, openapi: Message) -> None:
+def _add_documentation(routes: Blueprint, page: str, document: Message) -> None:
     policy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 
     def index() -> Response:
@@ -81,31 +98,27 @@ def _add_documentation(routes: Blueprint, page: str, openapi: Message) -> None:
         return response
 
     def asset(name: str) -> Response:
-        if name not in documentation.ASSETS:
+        if name not in ASSETS:
             raise NotFound
         return send_from_directory(swagger_ui_path, name, max_age=86400)
 
     # Not by jsonify, which would sort the examples.
-    document = json.dumps(openapi)
+    text = json.dumps(document)
     # Relative: an absolute one would lose the gateway's prefix.
     routes.add_url_rule(_DOC, "doc", lambda: redirect("doc/"))
     routes.add_url_rule(f"{_DOC}/", "index", index)
-    routes.add_url_rule(
-        f"{_DOC}/seldon.json", "openapi", lambda: Response(document, mimetype="application/json")
-    )
-    routes.add_url_rule(
-        f"{_DOC}/start.js", "start", lambda: Response(documentation.START, mimetype="text/javascript")
-    )
+    routes.add_url_rule(f"{_DOC}/seldon.json", "openapi", lambda: Response(text, mimetype="application/json"))
+    routes.add_url_rule(f"{_DOC}/start.js", "start", lambda: Response(START, mimetype="text/javascript"))
     routes.add_url_rule(f"{_DOC}/<name>", "asset", asset)
 
 
-def _look_at_request() -> None:
-    if request.endpoint in _NOT_OURS:
+def _check_request() -> None:
+    if request.endpoint in _UNUSED_ROUTES:
         raise NotFound
-    if request.endpoint not in _READ_BODY:
+    if request.endpoint not in _WITH_BODY:
         return
     _limit_body()
-    message = _message()
+    message = _read_message()
     if not isinstance(message, dict):
         raise PayloadError(f"expected a JSON object, got {type(message).__name__}", reason="BAD_TYPE")
     if request.endpoint == "SendFeedback":
@@ -114,10 +127,10 @@ def _look_at_request() -> None:
             raise PayloadError("reward: expected a number", reason="BAD_TYPE")
 
 
-def _message() -> object:
-    """What Seldon is about to read, by the same rules."""
+def _read_message() -> object:
+    """The message that Seldon is about to read, found by the same rules."""
     if request.mimetype == "multipart/form-data":
-        return _multipart()
+        return _read_multipart()
     fields = request.args if request.mimetype != _URLENCODED else request.form
     if "json" in fields:
         return _load(fields["json"])
@@ -139,7 +152,7 @@ def _message() -> object:
         return _load(request.get_data())
 
 
-def _multipart() -> dict[str, object]:
+def _read_multipart() -> dict[str, object]:
     for name in request.files:
         if name not in ("binData", "strData"):
             raise PayloadError(
@@ -169,10 +182,10 @@ def _limit_body() -> None:
             left -= len(chunk)
         raise RequestEntityTooLarge
     stream = request.environ["wsgi.input"]
-    request.environ["wsgi.input"] = io.BufferedReader(_Limited(stream, MAX_BODY))
+    request.environ["wsgi.input"] = io.BufferedReader(_LimitedBody(stream, MAX_BODY))
 
 
-class _Limited(io.RawIOBase):
+class _LimitedBody(io.RawIOBase):
     """A body without a length (chunked) that ends with an error when it grows too large."""
 
     def __init__(self, stream: BinaryIO, limit: int) -> None:
@@ -191,51 +204,51 @@ class _Limited(io.RawIOBase):
         return len(chunk)
 
 
-def _answer(status: int, reason: str, info: str) -> Response:
+def _respond(status: int, reason: str, info: str) -> Response:
     response: Response = jsonify({"status": {"status": 1, "info": info, "code": -1, "reason": reason}})
     response.status_code = status
     return response
 
 
-def _own_error(error: FmnistError) -> Response:
+def _respond_own_error(error: FmnistError) -> Response:
     if isinstance(error, PayloadError):
-        return _answer(error.http_status, error.reason, str(error))
+        return _respond(error.http_status, error.reason, str(error))
     logger.error("%s", error, exc_info=error.__cause__ is not None)
-    return _answer(error.http_status, type(error).__name__, str(error))
+    return _respond(error.http_status, type(error).__name__, str(error))
 
 
-def _not_text(error: UnicodeDecodeError) -> Response:
-    return _answer(400, "BAD_TYPE", f"expected text in every part but the file binData: {error}")
+def _respond_not_text(error: UnicodeDecodeError) -> Response:
+    return _respond(400, "BAD_TYPE", f"expected text in every part but the file binData: {error}")
 
 
-def _http_error(error: HTTPException) -> Response:
+def _respond_http_error(error: HTTPException) -> Response:
     if error.code is None or error.code < 400:
         return error.get_response()
     if isinstance(error, NotFound | MethodNotAllowed):
-        allowed = _methods()
+        allowed = _allowed_methods()
         wrong_method = allowed and request.method not in allowed
         error = MethodNotAllowed(valid_methods=allowed) if wrong_method else NotFound()
     reason, info = error.name.upper().replace(" ", "_"), f"{request.method} {request.path}: {error.name}"
     if isinstance(error, RequestEntityTooLarge):
         reason, info = "TOO_LARGE", f"expected a body of at most {MAX_BODY} bytes; send several requests"
     response: Response = error.get_response()
-    response.data = _answer(0, reason, info).data
+    response.data = _respond(0, reason, info).data
     response.content_type = "application/json"
     return response
 
 
-def _methods() -> list[str]:
+def _allowed_methods() -> list[str]:
     # Seldon's app has a static folder at its root, so that every path matches GET: that one doesn't count.
     adapter = current_app.create_url_adapter(request)
-    found = []
+    methods = []
     for method in ("GET", "POST"):
         with suppress(HTTPException):
             endpoint, _ = adapter.match(method=method)
-            if endpoint not in (*_NOT_OURS, "static"):
-                found.append(method)
-    return found
+            if endpoint not in (*_UNUSED_ROUTES, "static"):
+                methods.append(method)
+    return methods
 
 
-def _unexpected_error(error: Exception) -> Response:
+def _respond_unexpected_error(error: Exception) -> Response:
     logger.error("unexpected error in %s %s", request.method, request.path, exc_info=error)
-    return _answer(500, "INTERNAL_ERROR", "unexpected error; the service's log says more")
+    return _respond(500, "INTERNAL_ERROR", "unexpected error; the service's log says more")

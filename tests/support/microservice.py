@@ -1,4 +1,4 @@
-"""The real ``seldon-core-microservice`` on free ports, and nothing of it left afterwards."""
+"""The real ``seldon-core-microservice`` on free ports of 127.0.0.1; nothing of it is left afterwards."""
 
 import json
 import os
@@ -23,7 +23,7 @@ STOP_SECONDS = 10
 
 @dataclass(frozen=True)
 class Microservice:
-    """Where it listens; ``session`` is the id of the session that all its processes are in."""
+    """Its addresses; ``session`` is the id of the session that all its processes are in."""
 
     rest: str
     grpc: str
@@ -89,6 +89,7 @@ def start_process(
     ]
     environment = {
         "PATH": os.environ["PATH"],
+        "FMNIST_LISTEN_HOST": "127.0.0.1",
         "PREDICTIVE_UNIT_HTTP_SERVICE_PORT": str(rest),
         "PREDICTIVE_UNIT_GRPC_SERVICE_PORT": str(grpc),
         "PREDICTIVE_UNIT_METRICS_SERVICE_PORT": str(metrics),

@@ -1,4 +1,4 @@
-"""Seldon messages, as JSON gives them, to images, and probabilities back to Seldon messages."""
+"""Codec of Seldon messages, parsed from JSON: to images, and from probabilities back."""
 
 import json
 from collections.abc import Mapping
@@ -23,7 +23,13 @@ _META = {"puid": str, "tags": dict, "requestPath": dict}
 
 @dataclass(frozen=True, eq=False)
 class PredictionRequest:
-    """``images``: uint8 [n, 28, 28], n >= 1; ``form``: how the answer is wanted; ``meta``: to be echoed."""
+    """A readable request.
+
+    Attributes:
+        images: uint8 [n, 28, 28], n >= 1.
+        form: in which the response is wanted.
+        meta: to be echoed.
+    """
 
     images: Images
     form: Form
@@ -34,7 +40,7 @@ def read_request(message: object) -> PredictionRequest:
     """Read a SeldonMessage.
 
     Exactly one of ``data.tensor``, ``data.ndarray``, ``binData`` and ``strData`` holds the images;
-    the last two are base64 of what ``images_from_bytes`` takes. Binary input is answered as ndarray.
+    the last two are base64 of what ``images_from_bytes`` takes. The response to binary input is an ndarray.
 
     Raises:
         PayloadError: ``reason`` is one of EMPTY, BAD_FIELD, BAD_TYPE, BAD_SHAPE, BAD_RANGE,
@@ -56,14 +62,15 @@ def read_request(message: object) -> PredictionRequest:
     return PredictionRequest(images_from_bytes(bytes_from_base64(content)), "ndarray", meta)
 
 
-def write_answer(
+def write_response(
     request: PredictionRequest, probabilities: NDArray[np.float32], tags: Mapping[str, Any]
 ) -> Message:
-    """The SeldonMessage with ``probabilities`` [n, 10] in the form that the request came in.
+    """The SeldonMessage with ``probabilities`` [n, 10] in the form of the request.
 
-    ``tags`` and the best class of each image (``class``) join the client's own tags and win over them.
+    ``tags`` and the predicted class of each image (``class``) are added to the client's tags, and replace
+    those of the same name.
     """
-    best = [CLASSES[number] for number in probabilities.argmax(axis=1)]
+    classes = [CLASSES[number] for number in probabilities.argmax(axis=1)]
     values: Message
     if request.form == "tensor":
         values = {"tensor": {"shape": list(probabilities.shape), "values": probabilities.ravel().tolist()}}
@@ -71,7 +78,7 @@ def write_answer(
         values = {"ndarray": probabilities.tolist()}
     return {
         "data": {"names": list(CLASSES), **values},
-        "meta": {**request.meta, "tags": {**request.meta.get("tags", {}), **tags, "class": best}},
+        "meta": {**request.meta, "tags": {**request.meta.get("tags", {}), **tags, "class": classes}},
     }
 
 
@@ -113,5 +120,5 @@ def _echoed(meta: object) -> dict[str, Any]:
     try:
         json.dumps(kept, allow_nan=False)
     except (ValueError, RecursionError) as error:
-        raise PayloadError(f"meta: cannot be given back: {error}", reason="BAD_TYPE") from None
+        raise PayloadError(f"meta: cannot be echoed: {error}", reason="BAD_TYPE") from None
     return kept

@@ -4,18 +4,18 @@ import pytest
 
 from fmnist.core.fashion_mnist import CLASSES
 from fmnist.errors import UnavailableError
-from fmnist.serving.model import Service, class_counts, lineage_tags
+from fmnist.serving.model import ServedModel, class_counts, lineage_tags
 from tests.support.bundles import make_bundle
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Service:
-    return Service(make_bundle(tmp_path / "bundle", origin="official"), "7")
+def service(tmp_path: Path) -> ServedModel:
+    return ServedModel(make_bundle(tmp_path / "bundle", origin="official"), "7")
 
 
-def test_an_answer_carries_its_lineage(service: Service, tmp_path: Path) -> None:
+def test_an_answer_carries_its_lineage(service: ServedModel, tmp_path: Path) -> None:
     service.load()
-    tags = service.answer({"data": {"ndarray": [0] * 784}, "meta": {"tags": {"model": "x"}}})["meta"]["tags"]
+    tags = service.predict({"data": {"ndarray": [0] * 784}, "meta": {"tags": {"model": "x"}}})["meta"]["tags"]
     bundle = make_bundle(tmp_path / "bundle", origin="official")
     assert {name: tags[name] for name in tags if name != "class"} == {
         "model": "fashion-classifier",
@@ -31,26 +31,26 @@ def test_an_answer_carries_its_lineage(service: Service, tmp_path: Path) -> None
     assert lineage_tags(bundle, "7") == service.tags
 
 
-def test_before_it_is_loaded_it_is_unavailable(service: Service) -> None:
+def test_before_it_is_loaded_it_is_unavailable(service: ServedModel) -> None:
     with pytest.raises(UnavailableError):
         service.check()
     with pytest.raises(UnavailableError):
-        service.answer({"data": {"ndarray": [0] * 784}})
+        service.predict({"data": {"ndarray": [0] * 784}})
 
 
-def test_loaded_it_is_ready(service: Service) -> None:
+def test_loaded_it_is_ready(service: ServedModel) -> None:
     service.load()
     assert service.check()["meta"]["tags"]["model_version"] == "7"
 
 
-def test_classes_are_counted(service: Service) -> None:
+def test_classes_are_counted(service: ServedModel) -> None:
     service.load()
-    counts = class_counts(service.answer({"data": {"ndarray": [[0] * 784] * 3}}))
+    counts = class_counts(service.predict({"data": {"ndarray": [[0] * 784] * 3}}))
     assert sum(counts.values()) == 3
     assert set(counts) <= set(CLASSES)
 
 
-def test_it_describes_itself(service: Service) -> None:
+def test_it_describes_itself(service: ServedModel) -> None:
     description = service.describe()
     assert (description["name"], description["versions"]) == ("fashion-classifier", ["7"])
     assert all(isinstance(value, str) for value in description["custom"].values())

@@ -8,7 +8,7 @@ import pytest
 
 from fmnist.core.bundle import Bundle
 from fmnist.serving.codecs.seldon_v1 import Message, read_request
-from fmnist.serving.model import Service
+from fmnist.serving.model import ServedModel
 from fmnist.serving.openapi import openapi, page
 from tests.support.bundles import make_bundle
 
@@ -35,9 +35,9 @@ def test_the_example_answer_is_what_the_service_answers(bundle: Bundle) -> None:
     operation = content(openapi(bundle, "3"))
     examples = operation["requestBody"]["content"]["application/json"]["examples"]
     documented = operation["responses"]["200"]["content"]["application/json"]["example"]
-    service = Service(bundle, "3")
+    service = ServedModel(bundle, "3")
     service.load()
-    answered = service.answer(examples["tensor"]["value"])
+    answered = service.predict(examples["tensor"]["value"])
     assert answered["meta"] == documented["meta"]
     np.testing.assert_allclose(
         answered["data"]["tensor"]["values"], documented["data"]["tensor"]["values"], atol=1e-4

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fmnist.core.fashion_mnist import CLASSES
 from fmnist.errors import PayloadError
-from fmnist.serving.codecs.seldon_v1 import PredictionRequest, read_request, write_answer
+from fmnist.serving.codecs.seldon_v1 import PredictionRequest, read_request, write_response
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 28, 28), np.uint8)
 RAW = base64.b64encode(PIXELS.tobytes()).decode()
@@ -73,11 +73,11 @@ def probabilities() -> np.ndarray[Any, np.dtype[np.float32]]:
 
 
 def test_the_answer_has_the_form_of_the_request() -> None:
-    tensor = write_answer(read_request({"data": {"tensor": TENSOR}}), probabilities(), {})
+    tensor = write_response(read_request({"data": {"tensor": TENSOR}}), probabilities(), {})
     assert tensor["data"]["names"] == list(CLASSES)
     assert tensor["data"]["tensor"]["shape"] == [2, 10]
     assert tensor["data"]["tensor"]["values"] == probabilities().ravel().tolist()
-    ndarray = write_answer(read_request({"binData": RAW}), probabilities(), {})
+    ndarray = write_response(read_request({"binData": RAW}), probabilities(), {})
     assert ndarray["data"]["ndarray"] == probabilities().tolist()
     assert ndarray["meta"]["tags"]["class"] == ["Ankle boot", "Pullover"]
 
@@ -89,7 +89,7 @@ def test_the_clients_meta_comes_back_and_ours_wins() -> None:
         "requestPath": {"a": "b"},
         "metrics": [1],
     }
-    answer = write_answer(read_request({"binData": RAW, "meta": meta}), probabilities(), {"model": "ours"})
+    answer = write_response(read_request({"binData": RAW, "meta": meta}), probabilities(), {"model": "ours"})
     assert answer["meta"] == {
         "puid": "p1",
         "requestPath": {"a": "b"},
