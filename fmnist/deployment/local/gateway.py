@@ -1,14 +1,14 @@
-"""A running Envoy: started on its port, given clusters and routes, seen to follow them."""
+"""A running Envoy: start it on its port, give it clusters and routes, see that it follows them."""
 
 import json
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from urllib.parse import quote
 
-from fmnist.deployment.local import envoy, loopback, processes
+from fmnist.deployment.local import envoy, loopback
 from fmnist.deployment.local.envoy import Address, Backend, Gateway
+from fmnist.deployment.local.processes import Sessions, size_of, tail, wait_until
 from fmnist.deployment.local.state import RunningGateway
 from fmnist.errors import TimedOut, UnavailableError
 from fmnist.files.atomic import write_atomically
@@ -22,105 +22,99 @@ def require_free(port: int) -> None:
     """Check that the gateway may listen on 127.0.0.1 and ``port``.
 
     Raises:
-        UnavailableError: somebody else does; the message says who and what to do.
+        UnavailableError: the port is taken; the message says by which program and what to do.
     """
-    if not processes.is_free(port):
-        who = processes.listener(port) or "another program"
+    if not loopback.is_free(port):
+        who = loopback.listener(port) or "another program"
         raise UnavailableError(
             f"port {port} is taken by {who}; stop that, or name another port, as in FMNIST_GATEWAY_PORT=8081"
         )
 
 
-def start(address: Address, backends: Sequence[Backend], port: int, owner: Path) -> RunningGateway:
+def start(address: Address, backends: Sequence[Backend], port: int, sessions: Sessions) -> RunningGateway:
     """Start Envoy; it routes to ``backends`` when this returns.
 
     Raises:
-        UnavailableError: the port is taken, or Envoy does not start; the message ends with its last words.
+        UnavailableError: the port is taken, or Envoy does not start; the message ends with its log.
     """
     require_free(port)
-    own = Gateway(port, processes.free_ports(1)[0], _folder(owner))
+    envoys = Gateway(port, loopback.free_ports(1)[0], sessions.folder / "gateway")
     generation = time.time_ns()
-    write_atomically(own.bootstrap, envoy.bootstrap(own))
-    write_atomically(own.clusters, envoy.clusters(backends, generation))
-    write_atomically(own.routes, envoy.routes(address, backends, generation))
-    log = owner / "logs" / "gateway.log"
-    since = processes.size_of(log)
-    session = processes.start(envoy.command(own), owner=owner, variables={}, cwd=owner, log=log)
-    started = RunningGateway(session, own.port, own.admin_port, address.path, str(log))
+    write_atomically(envoys.bootstrap, envoy.bootstrap(envoys))
+    write_atomically(envoys.clusters, envoy.clusters(backends, generation))
+    write_atomically(envoys.routes, envoy.routes(address, backends, generation))
+    log = sessions.folder / "logs" / "gateway.log"
+    since = size_of(log)
+    session = sessions.start(envoy.command(envoys), variables={}, cwd=sessions.folder, log=log)
+    started = RunningGateway(session, port, envoys.admin_port, address.path, str(log))
+
+    def is_settled() -> bool:
+        return _generation(started) == generation or not sessions.is_running(session)
+
     try:
-        _wait_started(started, generation, owner)
+        wait_until(is_settled, _START_SECONDS, "the gateway did not answer")
+        if _generation(started) != generation:
+            raise TimedOut("the gateway ended")
     except BaseException as error:
-        end(started, owner)
+        stop(started, sessions)
         if not isinstance(error, TimedOut):
             raise
-        last = processes.tail(log, since)
-        raise UnavailableError(f"the gateway does not start; {log} ends with:\n{last}") from None
+        raise UnavailableError(f"the gateway does not start; {log} ends with:\n{tail(log, since)}") from None
     return started
 
 
-def is_running(gateway: RunningGateway, owner: Path) -> bool:
-    """True if Envoy lives and answers."""
-    answers = loopback.get(gateway.port, envoy.GENERATION_PATH) is not None
-    return answers and processes.is_running(gateway.session, owner)
+def is_running(gateway: RunningGateway, sessions: Sessions) -> bool:
+    """Whether Envoy lives and answers."""
+    return _generation(gateway) is not None and sessions.is_running(gateway.session)
 
 
-def follow(
+def route(
     gateway: RunningGateway,
     address: Address,
     before: Iterable[Backend],
     after: Sequence[Backend],
-    owner: Path,
+    sessions: Sessions,
 ) -> None:
-    """Move the traffic from ``before`` to ``after``; no request is lost, and the gateway is seen to follow.
+    """Move the traffic from ``before`` to ``after`` without losing a request, and see the gateway follow.
 
     Raises:
-        TimedOut: it does not.
+        TimedOut: it does not follow.
     """
-    own = Gateway(gateway.port, gateway.admin_port, _folder(owner))
+    envoys = _files(gateway, sessions)
     generation = time.time_ns()
-    dropped = [backend for backend in before if backend.cluster not in {one.cluster for one in after}]
-    write_atomically(own.clusters, envoy.clusters([*after, *dropped], generation))
+    kept = {backend.cluster for backend in after}
+    dropped = [backend for backend in before if backend.cluster not in kept]
+    write_atomically(envoys.clusters, envoy.clusters([*after, *dropped], generation))
     what = f"the gateway did not follow (see {gateway.log})"
-    processes.wait_until(
+    wait_until(
         lambda: _statistic(gateway, envoy.CLUSTERS_GENERATION) == str(generation), _FOLLOW_SECONDS, what
     )
-    write_atomically(own.routes, envoy.routes(address, after, generation))
-    processes.wait_until(lambda: _generation(gateway) == generation, _FOLLOW_SECONDS, what)
+    write_atomically(envoys.routes, envoy.routes(address, after, generation))
+    wait_until(lambda: _generation(gateway) == generation, _FOLLOW_SECONDS, what)
 
 
-def forget(
-    gateway: RunningGateway, dropped: Backend, left: Sequence[Backend], seconds: float, owner: Path
+def drain(
+    gateway: RunningGateway, dropped: Backend, left: Sequence[Backend], seconds: float, sessions: Sessions
 ) -> None:
-    """Let ``dropped``, which gets no new requests, answer those it has, for ``seconds`` at most."""
+    """Let ``dropped``, which gets no new requests, finish those in flight, for ``seconds`` at most."""
     with suppress(TimedOut):
-        processes.wait_until(lambda: not _active(gateway, dropped), seconds, "")
-    own = Gateway(gateway.port, gateway.admin_port, _folder(owner))
-    write_atomically(own.clusters, envoy.clusters(left, time.time_ns()))
+        wait_until(lambda: not _active(gateway, dropped), seconds, "")
+    write_atomically(_files(gateway, sessions).clusters, envoy.clusters(left, time.time_ns()))
 
 
-def end(gateway: RunningGateway, owner: Path) -> None:
+def stop(gateway: RunningGateway, sessions: Sessions) -> None:
     """Stop Envoy.
 
     Raises:
-        FmnistError: it cannot be ended.
+        FmnistError: it does not end.
     """
-    processes.stop([gateway.session], owner, _STOP_SECONDS)
-
-
-def _wait_started(started: RunningGateway, generation: int, owner: Path) -> None:
-    def is_settled() -> bool:
-        return _generation(started) == generation or not processes.is_running(started.session, owner)
-
-    processes.wait_until(is_settled, _START_SECONDS, "the gateway did not answer")
-    if _generation(started) != generation:
-        raise TimedOut("the gateway ended")
+    sessions.stop([gateway.session], _STOP_SECONDS)
 
 
 def _generation(gateway: RunningGateway) -> int | None:
-    answer = loopback.get(gateway.port, envoy.GENERATION_PATH)
+    body = loopback.get(gateway.port, envoy.GENERATION_PATH)
     with suppress(ValueError, KeyError, TypeError):
-        if answer and answer.status == 200:
-            return int(json.loads(answer.body)["generation"])
+        return int(json.loads(body or b"")["generation"])
     return None
 
 
@@ -129,12 +123,10 @@ def _active(gateway: RunningGateway, backend: Backend) -> bool:
 
 
 def _statistic(gateway: RunningGateway, name: str) -> str | None:
-    answer = loopback.get(gateway.admin_port, f"/stats?filter={quote(f'^{name}$')}")
-    if answer is None or answer.status != 200:
-        return None
-    key, _, value = answer.body.decode().partition(":")
+    body = loopback.get(gateway.admin_port, f"/stats?filter={quote(f'^{name}$')}") or b""
+    key, _, value = body.decode().partition(":")
     return value.strip().strip('"') if key == name else None
 
 
-def _folder(owner: Path) -> Path:
-    return owner / "gateway"
+def _files(gateway: RunningGateway, sessions: Sessions) -> Gateway:
+    return Gateway(gateway.port, gateway.admin_port, sessions.folder / "gateway")

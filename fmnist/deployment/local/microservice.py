@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Collection
@@ -9,39 +10,57 @@ from contextlib import suppress
 from pathlib import Path
 
 from fmnist.core.bundle import Bundle
-from fmnist.deployment.local import loopback, processes
+from fmnist.deployment.local import loopback
+from fmnist.deployment.local.processes import Sessions, size_of, tail, wait_until
 from fmnist.deployment.local.state import Served
 from fmnist.deployment.manifest import SeldonDeployment
 from fmnist.errors import ConfigError, TimedOut, UnavailableError
 
-READY_SECONDS = 30.0
+_READY_SECONDS = 30.0
 _STOP_SECONDS = 0.5
 _SERVER = "seldon-core-microservice"
 _CLASS = "FashionClassifier"
-# gunicorn's last word when the model does not load; Seldon's first process lives on without it.
+# gunicorn's last line when the model does not load; Seldon's first process lives on without it.
 _GAVE_UP = "Worker failed to boot"
 _OWN_ERROR = "fmnist.errors."
+# What Python's multiprocessing appends to TMPDIR for a socket, whose path may have 103 bytes on macOS.
+_LONGEST_TEMPORARY = 103 - len("/fmnist-serving-123456789012-12345678/pymp-12345678/listener-12345678")
 
 
-def launch(manifest: SeldonDeployment, bundle: Bundle, version: int, *, project: Path, owner: Path) -> Served:
-    """Start serving ``bundle`` on free ports, with no traffic; it is not ready yet.
+def start(
+    manifest: SeldonDeployment, bundle: Bundle, version: int, *, project: Path, sessions: Sessions
+) -> Served:
+    """Serve ``bundle`` on free ports, with no traffic; it is ready when this returns.
 
     The wrapper class is that of ``project``/deploy, in ``project``/.venv-serve.
 
     Raises:
         ConfigError: that environment is missing.
-        UnavailableError: it could not be started.
+        UnavailableError: it does not start; the message ends with its log.
+        TimedOut: it does not get ready.
     """
+    log = sessions.folder / "logs" / f"v{version}.log"
+    since = size_of(log)
+    served = _launch(manifest, bundle, version, log, project, sessions)
+    try:
+        _wait_ready(served, sessions, since)
+    except BaseException:
+        stop(served, sessions)
+        raise
+    return served
+
+
+def _launch(
+    manifest: SeldonDeployment, bundle: Bundle, version: int, log: Path, project: Path, sessions: Sessions
+) -> Served:
     commands = project / ".venv-serve" / "bin"
     if not (commands / _SERVER).exists():
         raise ConfigError(f"{commands}: {_SERVER} is missing; run make setup")
-    http, grpc, metrics = processes.free_ports(3)
-    scratch = tempfile.mkdtemp(prefix=_scratch_prefix(owner))
-    log = log_of(version, owner)
+    http, grpc, metrics = loopback.free_ports(3)
+    scratch = tempfile.mkdtemp(prefix=_scratch_prefix(sessions.folder), dir=_temporary())
     try:
-        session = processes.start(
+        session = sessions.start(
             [str(commands / "python"), str(commands / _SERVER), _CLASS, "--service-type", "MODEL"],
-            owner=owner,
             cwd=project / "deploy",
             log=log,
             variables={
@@ -49,7 +68,8 @@ def launch(manifest: SeldonDeployment, bundle: Bundle, version: int, *, project:
                 "PREDICTIVE_UNIT_HTTP_SERVICE_PORT": str(http),
                 "PREDICTIVE_UNIT_GRPC_SERVICE_PORT": str(grpc),
                 "PREDICTIVE_UNIT_METRICS_SERVICE_PORT": str(metrics),
-                # Its sockets are here: a path below ``owner`` may be longer than theirs may be.
+                "FMNIST_LISTEN_HOST": loopback.HOST,
+                # Its sockets are there: a path below the serving folder may be longer than theirs may be.
                 "TMPDIR": scratch,
             },
         )
@@ -70,71 +90,61 @@ def launch(manifest: SeldonDeployment, bundle: Bundle, version: int, *, project:
     )
 
 
-def log_of(version: int, owner: Path) -> Path:
-    """Where the version's output goes, of all its starts."""
-    return owner / "logs" / f"v{version}.log"
-
-
-def wait_ready(served: Served, owner: Path, since: int, seconds: float = READY_SECONDS) -> None:
-    """Return once the known picture gave its known answer, by REST, and gRPC listens.
-
-    ``since`` is the log's size at the start.
-
-    Raises:
-        UnavailableError: it ended or gave up; the message ends with its last words.
-        TimedOut: it did not get ready.
-    """
-    log = Path(served.log)
+def _wait_ready(served: Served, sessions: Sessions, since: int) -> None:
+    """Return once the self-test passed, by REST, and gRPC listens; ``since`` is the log's size before."""
+    log, what = Path(served.log), f"version {served.version}"
 
     def has_failed() -> bool:
-        return _GAVE_UP in processes.tail(log, since) or not processes.is_running(served.session, owner)
+        return _GAVE_UP in tail(log, since) or not sessions.is_running(served.session)
 
-    def is_settled() -> bool:
-        return is_healthy(served) or has_failed()
-
-    what = f"version {served.version}"
     with suppress(TimedOut):
-        processes.wait_until(is_settled, seconds, what)
+        wait_until(lambda: is_healthy(served) or has_failed(), _READY_SECONDS, what)
         if is_healthy(served):
             return
-        raise UnavailableError(_last_words(f"{what} does not start", log, since))
-    raise TimedOut(_last_words(f"{what} was not ready within {seconds:.0f} s", log, since))
+        raise UnavailableError(_explain(f"{what} does not start", log, since))
+    raise TimedOut(_explain(f"{what} was not ready within {_READY_SECONDS:.0f} s", log, since))
 
 
 def is_healthy(served: Served) -> bool:
-    """True if this very bundle answers, its known picture with the known answer."""
-    answer = loopback.get(served.http_port, "/health/status")
-    if answer is None or answer.status != 200 or not processes.listens(served.grpc_port):
+    """Whether this very bundle answers and passes its self-test."""
+    body = loopback.get(served.http_port, "/health/status")
+    if body is None or not loopback.accepts(served.grpc_port):
         return False
     with suppress(ValueError, KeyError, TypeError):
-        tags = json.loads(answer.body)["meta"]["tags"]
-        return bool(tags["bundle_sha256"] == served.bundle_sha256)
+        return bool(json.loads(body)["meta"]["tags"]["bundle_sha256"] == served.bundle_sha256)
     return False
 
 
-def end(served: Served, owner: Path) -> None:
-    """Stop it, whatever is left of it; it should have no requests any more, because it gets little time.
+def stop(served: Served, sessions: Sessions) -> None:
+    """Stop all of its processes, soon: it should have been drained before.
 
     Raises:
-        FmnistError: a process cannot be ended.
+        FmnistError: a process does not end.
     """
-    processes.stop([served.session], owner, _STOP_SECONDS)
+    sessions.stop([served.session], _STOP_SECONDS)
     shutil.rmtree(served.scratch, ignore_errors=True)
 
 
-def remove_scratch(owner: Path, keep: Collection[str] = ()) -> None:
-    """Remove the folders for temporary files that microservices of ``owner`` left, but for ``keep``."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_scratch_prefix(owner)}*"):
-        if str(folder) not in keep:
-            shutil.rmtree(folder, ignore_errors=True)
+def remove_scratch(folder: Path, keep: Collection[str] = ()) -> None:
+    """Remove the temporary folders left by microservices of a serving ``folder``, but for ``keep``."""
+    for scratch in _temporary().glob(f"{_scratch_prefix(folder)}*"):
+        if str(scratch) not in keep:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _scratch_prefix(owner: Path) -> str:
-    return f"fmnist-serving-{hashlib.sha256(str(owner.resolve()).encode()).hexdigest()[:12]}-"
+def _temporary() -> Path:
+    """This machine's folder for temporary files, or /tmp where sockets in that one got too long a path."""
+    folder = tempfile.gettempdir()
+    return Path(folder if len(os.fsencode(folder)) <= _LONGEST_TEMPORARY else "/tmp")  # noqa: S108
 
 
-def _last_words(what: str, log: Path, since: int) -> str:
-    own = [line for line in processes.tail(log, since, lines=200).splitlines() if line.startswith(_OWN_ERROR)]
-    if own:
-        return f"{what}: {own[-1].partition(': ')[2]} (see {log})"
-    return f"{what}; {log} ends with:\n{processes.tail(log, since)}"
+def _scratch_prefix(folder: Path) -> str:
+    return f"fmnist-serving-{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]}-"
+
+
+def _explain(what: str, log: Path, since: int) -> str:
+    """``what``, followed by the service's last error of ours if there is one, else by the log's end."""
+    errors = [line for line in tail(log, since, lines=200).splitlines() if line.startswith(_OWN_ERROR)]
+    if errors:
+        return f"{what}: {errors[-1].partition(': ')[2]} (see {log})"
+    return f"{what}; {log} ends with:\n{tail(log, since)}"

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from fmnist.deployment.local import gateway, processes
+from fmnist.deployment.local import gateway, loopback, processes
 from fmnist.deployment.local.envoy import Address, Backend
+from fmnist.deployment.local.processes import Sessions
 from fmnist.deployment.local.state import RunningGateway
 from fmnist.errors import UnavailableError
 
@@ -67,11 +68,11 @@ def services() -> Iterator[tuple[Service, Service]]:
 @pytest.fixture
 def running(services: tuple[Service, Service], tmp_path: Path) -> Iterator[RunningGateway]:
     tmp_path.joinpath("gateway").mkdir()
-    started = gateway.start(ADDRESS, [services[0].backend(1)], processes.free_ports(1)[0], tmp_path)
+    started = gateway.start(ADDRESS, [services[0].backend(1)], loopback.free_ports(1)[0], Sessions(tmp_path))
     yield started
-    gateway.end(started, tmp_path)
-    assert processes.sessions(tmp_path) == []
-    assert processes.is_free(started.port)
+    gateway.stop(started, Sessions(tmp_path))
+    assert Sessions(tmp_path).running() == []
+    assert loopback.is_free(started.port)
 
 
 def _get(running: RunningGateway, path: str) -> requests.Response:
@@ -90,7 +91,7 @@ def test_it_follows_without_a_restart(
         (old.backend(1), new.backend(2), "new"),
         (new.backend(2), old.backend(1), "old"),
     ):
-        gateway.follow(running, ADDRESS, [before], [after], tmp_path)
+        gateway.route(running, ADDRESS, [before], [after], Sessions(tmp_path))
         assert _get(running, "/x").text == f"{name} /x"
 
 
@@ -99,13 +100,13 @@ def test_who_is_dropped_answers_what_it_has(
 ) -> None:
     old, new = services
     patient = Address("default", "m", None)
-    gateway.follow(running, patient, [], [old.backend(1)], tmp_path)
+    gateway.route(running, patient, [], [old.backend(1)], Sessions(tmp_path))
     with ThreadPoolExecutor(2) as pool:
         waiting = pool.submit(_get, running, "/wait")
         assert old.waiting.wait(10)
         idle, taking = Backend(1, old.backend(1).http_port, 1, 0), new.backend(2)
-        gateway.follow(running, patient, [old.backend(1)], [idle, taking], tmp_path)
-        forgetting = pool.submit(gateway.forget, running, idle, [taking], 20.0, tmp_path)
+        gateway.route(running, patient, [old.backend(1)], [idle, taking], Sessions(tmp_path))
+        forgetting = pool.submit(gateway.drain, running, idle, [taking], 20.0, Sessions(tmp_path))
         assert _get(running, "/x").text == "new /x"
         assert not forgetting.done()
         old.let_go.set()
@@ -140,5 +141,5 @@ def test_a_broken_file_changes_nothing(running: RunningGateway, tmp_path: Path) 
 
 def test_a_second_gateway_on_the_port_is_refused(running: RunningGateway, tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match=rf"port {running.port} is taken by envoy \(pid \d+\)"):
-        gateway.start(ADDRESS, [], running.port, tmp_path)
-    assert gateway.is_running(running, tmp_path)
+        gateway.start(ADDRESS, [], running.port, Sessions(tmp_path))
+    assert gateway.is_running(running, Sessions(tmp_path))
