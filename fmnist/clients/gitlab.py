@@ -1,8 +1,7 @@
-"""GitLab's trigger API: a pipeline for a model version, since no registry tells GitLab of a new one."""
+"""GitLab's trigger API."""
 
 import json
 import os
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,35 +11,29 @@ from fmnist.errors import ConfigError, UnavailableError
 
 if TYPE_CHECKING:
     import requests
+    import urllib3
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
 ATTEMPTS = 4
 BACKOFF_SECONDS = 1.0
-LONGEST_PAUSE_SECONDS = 30.0
-_LONGEST_ANSWER = 1 << 16
-_LONGEST_QUOTE = 300
+MAX_PAUSE_SECONDS = 30.0
+_MAX_BODY = 1 << 16
+_MAX_QUOTE = 300
+_TRANSIENT = frozenset((408, 429, *range(500, 600)))
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A pipeline that GitLab made: its number there, and the page that shows it."""
+    """A pipeline: its number in GitLab, and the address of its page."""
 
     id: int
     url: str
 
 
 @dataclass(frozen=True)
-class _Again:
-    """Why an attempt failed that may succeed later, and for how many seconds GitLab asked to wait."""
-
-    reason: str
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
 class GitlabProject:
-    """Where pipelines run: a project (its number or path) and a branch on a server.
+    """A project (its number or path) and a branch on a server, in which pipelines run.
 
     ``token`` is one of the project's pipeline trigger tokens; no message and no repr shows it.
     """
@@ -70,63 +63,68 @@ class GitlabProject:
     def trigger(self, variables: Mapping[str, str]) -> Pipeline:
         """Start a pipeline that sees ``variables``.
 
-        An answer that is lost on the way is asked for again, so there may be two pipelines then.
+        A response that is lost is requested again, so there may be two pipelines then.
 
         Raises:
-            ConfigError: GitLab does not take the request; the message says what it said.
-            UnavailableError: it could not be reached, or was not itself, in any of the attempts.
+            ConfigError: GitLab rejects the request; the message quotes GitLab.
+            UnavailableError: every attempt failed, or GitLab's response names no pipeline.
         """
-        pause, reason = BACKOFF_SECONDS, ""
-        for attempt in range(1, ATTEMPTS + 1):
-            outcome = self._attempt(variables)
-            if isinstance(outcome, Pipeline):
-                return outcome
-            reason = outcome.reason
-            if attempt < ATTEMPTS:
-                time.sleep(min(max(pause, outcome.seconds), LONGEST_PAUSE_SECONDS))
-                pause *= 2
-        raise UnavailableError(
-            f"GitLab project {self.project} on {self.server}: no pipeline after {ATTEMPTS} attempts: {reason}"
-        )
-
-    def _attempt(self, variables: Mapping[str, str]) -> Pipeline | _Again:
         import requests
         import urllib3
 
+        where = f"GitLab project {self.project} on {self.server}"
         form = {"token": self.token, "ref": self.branch}
         form |= {f"variables[{name}]": value for name, value in variables.items()}
         url = f"{self.server}/api/v4/projects/{quote(self.project, safe='')}/trigger/pipeline"
         try:
-            # A redirect would carry the token to another address.
-            with requests.post(
-                url,
-                data=form,
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                body = response.raw.read(_LONGEST_ANSWER, decode_content=True)
+            with requests.Session() as session:
+                session.mount(self.server, requests.adapters.HTTPAdapter(max_retries=_retries()))
+                # A redirect would carry the token to another address.
+                with session.post(
+                    url, form, timeout=(CONNECT_SECONDS, READ_SECONDS), allow_redirects=False, stream=True
+                ) as response:
+                    content = _parsed(response.raw.read(_MAX_BODY, decode_content=True))
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            return _Again(f"the connection failed ({type(error).__name__})")
-        return self._outcome(response, _parsed(body))
-
-    def _outcome(self, response: "requests.Response", answer: Any) -> Pipeline | _Again:
+            raise UnavailableError(
+                f"{where}: no pipeline after {ATTEMPTS} attempts: {_cause(error)}"
+            ) from error
         status = response.status_code
+        match content:
+            case {"id": int(number), "web_url": str(page)} if status in (200, 201):
+                return Pipeline(number, page)
         if status in (200, 201):
-            return _pipeline(answer) or _Again(f"HTTP {status}, but not with a pipeline")
-        if status in (408, 429) or status >= 500:
-            return _Again(f"HTTP {status}", _seconds(response.headers.get("Retry-After", "")))
-        raise ConfigError(self._refusal(response, answer))
+            raise UnavailableError(f"{where}: HTTP {status}, but the response names no pipeline")
+        if status in _TRANSIENT:
+            raise UnavailableError(f"{where}: no pipeline after {ATTEMPTS} attempts: HTTP {status}")
+        raise ConfigError(f"{where}, branch {self.branch}: {self._refusal(response, content)}")
 
-    def _refusal(self, response: "requests.Response", answer: Any) -> str:
+    def _refusal(self, response: "requests.Response", content: Any) -> str:
         status = response.status_code
-        where = f"GitLab project {self.project} on {self.server}, branch {self.branch}"
         if 300 <= status < 400:
             target = response.headers.get("Location", "elsewhere").replace(self.token, "***")
-            return f"{where}: HTTP {status} to {target}; set GITLAB_URL to the server's own address"
-        said = _said(answer).replace(self.token, "***")[:_LONGEST_QUOTE]
-        hint = _HINTS.get(status, "")
-        return f"{where}: HTTP {status}{': ' + said if said else ''}{hint}"
+            return f"HTTP {status} to {target}; set GITLAB_URL to the server's own address"
+        quoted = _message(content).replace(self.token, "***")[:_MAX_QUOTE]
+        return f"HTTP {status}{': ' + quoted if quoted else ''}{_HINTS.get(status, '')}"
+
+
+def _retries() -> "urllib3.Retry":
+    """Retries of transient failures; it pauses before the first one too, and never for long."""
+    import urllib3
+
+    class Retries(urllib3.Retry):
+        def get_backoff_time(self) -> float:
+            return min(BACKOFF_SECONDS * 2.0 ** (len(self.history) - 1), MAX_PAUSE_SECONDS)
+
+        def parse_retry_after(self, retry_after: str) -> float:
+            return min(float(retry_after), MAX_PAUSE_SECONDS) if retry_after.isdecimal() else 0.0
+
+    return Retries(ATTEMPTS - 1, allowed_methods=["POST"], status_forcelist=_TRANSIENT, raise_on_status=False)
+
+
+def _cause(error: Exception) -> str:
+    """Name of the failure below the retries; its text may quote the request."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return f"{type(error).__name__}, {type(reason).__name__}" if reason else type(error).__name__
 
 
 _VARIABLES = {
@@ -161,20 +159,9 @@ def _parsed(body: bytes) -> Any:
         return None
 
 
-def _pipeline(answer: Any) -> Pipeline | None:
-    match answer:
-        case {"id": int(number), "web_url": str(url)}:
-            return Pipeline(number, url)
-    return None
-
-
-def _said(answer: Any) -> str:
-    match answer:
+def _message(content: Any) -> str:
+    match content:
         case {"message": message} | {"error": message}:
             text = message if isinstance(message, str) else json.dumps(message, ensure_ascii=False)
             return "".join(letter for letter in text if letter.isprintable())
     return ""
-
-
-def _seconds(retry_after: str) -> float:
-    return float(retry_after) if retry_after.isdecimal() else 0.0

@@ -37,7 +37,7 @@ class Predictor:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        # The arena would keep the largest request's memory for ever.
+        # The arena would never free the largest request's memory.
         options.enable_cpu_mem_arena = False
         options.log_severity_level = 3
         try:

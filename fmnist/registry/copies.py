@@ -1,4 +1,4 @@
-"""Copies of bundles that were seen to be equal to their originals."""
+"""Verified copies of bundles."""
 
 import os
 import shutil
@@ -15,8 +15,8 @@ def copy_bundle(bundle: Bundle, folder: Path) -> Bundle:
     Another bundle in ``folder`` is replaced.
 
     Raises:
-        InputError: ``folder`` holds something else than a bundle, which would be lost.
-        IntegrityError: what arrived is not what ``bundle`` names.
+        InputError: ``folder`` holds other files, which would be lost.
+        IntegrityError: the copy's digests differ from those that ``bundle`` names.
     """
     names = (*bundle.metadata.files, METADATA_FILE)
     for name in names:
@@ -31,14 +31,14 @@ def copy_bundle(bundle: Bundle, folder: Path) -> Bundle:
 
 
 def open_stored(folder: Path, sha256: str) -> Bundle:
-    """Open the bundle that was stored in ``folder`` under the sum ``sha256``.
+    """Open the bundle that was stored in ``folder`` under the digest ``sha256``.
 
     Raises:
         IntegrityError: it is not there, not whole or another one; the message names the file.
     """
     metadata = folder / METADATA_FILE
     if not metadata.is_file():
-        raise IntegrityError(f"{metadata}: was stored, but is gone; register the checkpoint again")
+        raise IntegrityError(f"{metadata}: was stored, but is missing; register the checkpoint again")
     actual = sha256_of(metadata)
     if actual != sha256:
         raise IntegrityError(f"{metadata}: SHA-256 is {actual}, what was registered has {sha256}")

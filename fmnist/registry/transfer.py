@@ -1,4 +1,4 @@
-"""From one registry to another: how to leave an engine behind."""
+"""Copies of model versions from one registry to another."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from fmnist.registry.base import ModelRegistry, ModelVersion
 
 @dataclass(frozen=True)
 class Copied:
-    """A version that went from ``number`` to ``becomes``, with these annotations."""
+    """A version that was copied from ``number`` to ``becomes``, with these annotations."""
 
     number: int
     becomes: int
@@ -25,7 +25,7 @@ def copy_versions(
     attached: Callable[[ModelVersion], Sequence[str]],
     say: Say,
 ) -> list[Copied]:
-    """Copy a model's versions in their order; done again, it changes nothing.
+    """Copy a model's versions in their order; repeating it changes nothing.
 
     A version that gets another number, because the target has others already, leaves its annotations
     behind: they name the number.
@@ -34,8 +34,8 @@ def copy_versions(
         source: is only read.
         target: gets the bundles, checked on both sides.
         model: whose versions.
-        attached: the sums of what is kept beside a version.
-        say: is told what is left behind.
+        attached: digests of a version's attachments.
+        say: takes a line about each version whose annotations are not copied.
 
     Raises:
         IntegrityError: a bundle is not what was registered.
@@ -55,7 +55,7 @@ def _copy(
         made = target.register(version.model, bundle)
     if made.number != version.number:
         if version.annotations:
-            say(f"{version.model} {version.number} becomes {made.number}: its verdict stays behind; test it")
+            say(f"{version.model} {version.number} becomes {made.number}: its verdict is not copied; test it")
         return Copied(version.number, made.number, ())
     for sha256 in attached(version):
         target.attach(made, source.attachment(version, sha256))

@@ -17,8 +17,22 @@ from typing import Any
 from determined.common.api import bindings
 
 from fmnist.core.bundle import METADATA_FILE, Bundle, parse_metadata
-from fmnist.errors import IntegrityError, NotFoundError
+from fmnist.core.names import is_model_name
+from fmnist.errors import InputError, IntegrityError, NotFoundError
 from fmnist.registry.base import ANNOTATION, SHA256, ModelVersion
+
+
+def is_name(model: str) -> bool:
+    """Whether a model can have that name; the master takes digits alone for an id."""
+    return is_model_name(model) and not model.isdecimal()
+
+
+def check_name(model: str) -> None:
+    """Raises InputError unless a model can have that name."""
+    if not is_name(model):
+        raise InputError(
+            f"model name {model!r}: expected letters, digits, dots, dashes, underscores; not digits alone"
+        )
 
 
 @dataclass(frozen=True)

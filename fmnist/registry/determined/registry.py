@@ -19,8 +19,7 @@ from fmnist.files.lock import only_writer
 from fmnist.registry.base import ANNOTATION, CHAMPION, ModelVersion
 from fmnist.registry.copies import copy_bundle
 from fmnist.registry.determined.checkpoints import Checkpoints, copied
-from fmnist.registry.determined.names import check_name, is_name
-from fmnist.registry.determined.records import Record, described, notes
+from fmnist.registry.determined.records import Record, check_name, described, is_name, notes
 from fmnist.settings import Settings
 
 _log = logging.getLogger(__name__)

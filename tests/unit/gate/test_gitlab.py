@@ -81,7 +81,7 @@ def test_a_registry_that_dies_after_the_start_does_not_hide_the_pipeline(
 
     monkeypatch.setattr(registry, "annotate", dead)
     with pytest.raises(
-        UnavailableError, match=r"pipelines/1 of version 1 .* could not be noted: .*disk is full"
+        UnavailableError, match=r"pipelines/1 of version 1 .* could not be recorded: .*disk is full"
     ):
         pipelines.ensure(version)
 
