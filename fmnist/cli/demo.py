@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fmnist.cli.console import as_json, print_json, say
-from fmnist.settings import PROJECT, from_environment
+from fmnist.cli.console import as_json, pass_settings, print_json, say
+from fmnist.settings import PROJECT
 
 if TYPE_CHECKING:
     from fmnist.jobs.demo import Report
+    from fmnist.settings import Settings
 
 
 @click.command()
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     help="Where the report goes [default: reports/demo.json of the checkout].",
 )
 @as_json
-def demo(policy: Path, file: Path, as_json: bool) -> None:
+@pass_settings
+def demo(settings: "Settings", policy: Path, file: Path, as_json: bool) -> None:
     """Walk the whole path once, and leave the champion serving.
 
     \b
@@ -42,7 +44,7 @@ def demo(policy: Path, file: Path, as_json: bool) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     from fmnist.jobs.demo import walk, write_report
 
-    report = walk(from_environment(), say, policy)
+    report = walk(settings, say, policy)
     write_report(report, file)
     if as_json:
         print_json(report.document())

@@ -1,14 +1,20 @@
 """``fmnist deploy``: serve a chosen version."""
 
+from typing import TYPE_CHECKING
+
 import click
 
-from fmnist.cli.console import as_json, working
+from fmnist.cli.console import as_json, pass_settings, working
+
+if TYPE_CHECKING:
+    from fmnist.settings import Settings
 
 
 @click.command()
 @click.option("--version", "number", type=click.IntRange(min=1), help="Version to serve [default: latest].")
 @as_json
-def deploy(number: int | None, as_json: bool) -> None:
+@pass_settings
+def deploy(settings: "Settings", number: int | None, as_json: bool) -> None:
     """Serve a version behind the gateway, in place of the one that is served now.
 
     It must have passed the gate. The deployment is recorded, and the champion stays champion. The version
@@ -23,9 +29,9 @@ def deploy(number: int | None, as_json: bool) -> None:
     """
     from fmnist.cli.serving import show
     from fmnist.deployment.promote import Actor
-    from fmnist.settings import from_environment, user
+    from fmnist.settings import user
     from fmnist.wiring import promoter
 
     with working("Starting the version"):
-        served = promoter(from_environment()).deploy(number, Actor(user(), "fmnist deploy"))
+        served = promoter(settings).deploy(number, Actor(user(), "fmnist deploy"))
     show(served, as_json)

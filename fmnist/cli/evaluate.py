@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fmnist import settings
 from fmnist import wiring as engines
-from fmnist.cli.console import as_json, print_json, print_table, working
+from fmnist.cli.console import as_json, pass_settings, print_json, print_table, working
 from fmnist.core.bundle import Bundle, open_bundle
 from fmnist.core.fashion_mnist import CLASSES, GROUPS, MODEL_NAME, TEST
 
 if TYPE_CHECKING:
     from fmnist.core.metrics import Scores
     from fmnist.data.base import Commit
+    from fmnist.settings import Settings
 
 
 @click.command()
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     "--report", type=click.Path(file_okay=False, path_type=Path), help="Folder for metrics and confusion."
 )
 @as_json
-def evaluate(model: str, ref: str, report: Path | None, as_json: bool) -> None:
+@pass_settings
+def evaluate(settings: "Settings", model: str, ref: str, report: Path | None, as_json: bool) -> None:
     """Score a checkpoint folder or a registered version on the test data.
 
     \b
@@ -40,10 +41,9 @@ def evaluate(model: str, ref: str, report: Path | None, as_json: bool) -> None:
     from fmnist.data.commits import load
     from fmnist.report.evaluation import write_evaluation
 
-    own = settings.from_environment()
-    store = engines.data_store(own)
+    store = engines.data_store(settings)
     with _scratch(model) as scratch, working("Scoring on the test data"):
-        bundle = _bundle(own, model, scratch)
+        bundle = _bundle(settings, model, scratch)
         commit = store.get(TEST.repo, ref)
         dataset = load(store, commit)
         probabilities = Predictor(bundle).predict(dataset.images)
@@ -57,11 +57,11 @@ def _scratch(model: str) -> AbstractContextManager[str]:
     return TemporaryDirectory(prefix="fmnist-") if model.isdecimal() else nullcontext("")
 
 
-def _bundle(own: settings.Settings, model: str, scratch: str) -> Bundle:
+def _bundle(settings: "Settings", model: str, scratch: str) -> Bundle:
     """A number is a version; anything else is a folder."""
     if not model.isdecimal():
         return open_bundle(Path(model))
-    registry = engines.model_registry(own)
+    registry = engines.model_registry(settings)
     return registry.download(registry.get(MODEL_NAME, int(model)), Path(scratch) / "bundle")
 
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fmnist import settings
 from fmnist import wiring as engines
-from fmnist.cli.console import as_json, print_json, say, working
+from fmnist.cli.console import as_json, pass_settings, print_json, say, working
+from fmnist.settings import PROJECT
 
 if TYPE_CHECKING:
     from fmnist.experiments.determined.experiments import DeterminedExperiments, ExperimentOutcome
+    from fmnist.settings import Settings
 
 _SIX_HOURS = 6 * 3600
 
@@ -40,8 +41,15 @@ def experiments() -> None:
     help="Print the configuration; DET_MASTER checks it.",
 )
 @as_json
+@pass_settings
 def create(
-    file: Path, overrides: tuple[str, ...], allow_dirty: bool, once: bool, dry_run: bool, as_json: bool
+    settings: "Settings",
+    file: Path,
+    overrides: tuple[str, ...],
+    allow_dirty: bool,
+    once: bool,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Submit FILE with exact data commits in the place of branches, and with the git commit.
 
@@ -53,18 +61,15 @@ def create(
     """
     from fmnist.experiments.submission import prepare
 
-    own = settings.from_environment()
     with working("Looking up the data commits"):
-        submission = prepare(
-            file, overrides, engines.data_store(own), settings.PROJECT, allow_dirty=allow_dirty
-        )
+        submission = prepare(file, overrides, engines.data_store(settings), PROJECT, allow_dirty=allow_dirty)
     if dry_run:
-        if own.determined:
-            engines.experiments(own).validate(submission)
+        if settings.determined:
+            engines.experiments(settings).validate(submission)
         print_json(submission.document)
         return
     with working(f"Submitting {submission.name} with {submission.train.repo}@{submission.train.id}"):
-        made = engines.experiments(own).create(submission, once=once)
+        made = engines.experiments(settings).create(submission, once=once)
     if as_json:
         print_json({**asdict(made), "key": submission.key, "train_commit": submission.train.id})
         return
@@ -79,7 +84,8 @@ def create(
     "--timeout", type=click.FloatRange(min=1), default=_SIX_HOURS, show_default=True, help="Seconds."
 )
 @as_json
-def wait(number: int, timeout: float, as_json: bool) -> None:
+@pass_settings
+def wait(settings: "Settings", number: int, timeout: float, as_json: bool) -> None:
     """Wait for EXPERIMENT; ends with 0 only if it completed and left a checkpoint.
 
     \b
@@ -89,15 +95,15 @@ def wait(number: int, timeout: float, as_json: bool) -> None:
 
     Ends with 11 if it was cancelled, broke or left no checkpoint, with 10 if it takes too long.
     """
-    outcome = _experiments().wait(number, timeout, say)
+    outcome = _experiments(settings).wait(number, timeout, say)
     if as_json:
         print_json(asdict(outcome))
     else:
         click.echo(_line(outcome))
 
 
-def _experiments() -> "DeterminedExperiments":
-    return engines.experiments(settings.from_environment())
+def _experiments(settings: "Settings") -> "DeterminedExperiments":
+    return engines.experiments(settings)
 
 
 def _line(outcome: "ExperimentOutcome") -> str:

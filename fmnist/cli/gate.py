@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fmnist import settings
-from fmnist.cli.console import as_json, print_json, print_table, working
+from fmnist.cli.console import as_json, pass_settings, print_json, print_table, working
 from fmnist.core.fashion_mnist import MODEL_NAME, TEST
 from fmnist.errors import GateRefused
+from fmnist.settings import PROJECT
 
 if TYPE_CHECKING:
+    from fmnist.settings import Settings
     from fmnist.gate.verdict import GateResult
     from fmnist.registry.base import ModelVersion
 
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
 @click.option(
     "--policy",
     type=click.Path(path_type=Path),
-    default=settings.PROJECT / "gate.yaml",
+    default=PROJECT / "gate.yaml",
     help="The bounds [default: gate.yaml of the checkout].",
 )
 @click.option("--override", metavar="REASON", help="Override the verdict; reason and user name are recorded.")
 @as_json
-def gate(number: int | None, model: str, ref: str, policy: Path, override: str | None, as_json: bool) -> None:
+@pass_settings
+def gate(settings: "Settings", number: int | None, model: str, ref: str, policy: Path, override: str | None, as_json: bool) -> None:
     """Test a version against gate.yaml and write the signed result into its metadata.
 
     The exit code is 8 if the version is refused; its result is written all the same. An override is
@@ -43,7 +45,7 @@ def gate(number: int | None, model: str, ref: str, policy: Path, override: str |
     from fmnist.jobs.gate import GateArguments, run
 
     with working("Testing the model version"):
-        tested = run(settings.from_environment(), GateArguments(model, number, ref, policy, override))
+        tested = run(settings, GateArguments(model, number, ref, policy, override))
     version, result = tested.version, tested.result
     if as_json:
         print_json({"model": version.model, "version": version.number, **result.document()})

@@ -1,20 +1,24 @@
 """``fmnist lineage``: trace a version back to its data and code."""
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from fmnist import wiring
-from fmnist.cli.console import as_json, print_json, working
+from fmnist.cli.console import as_json, pass_settings, print_json, working
 from fmnist.core.fashion_mnist import MODEL_NAME
-from fmnist.settings import from_environment
+
+if TYPE_CHECKING:
+    from fmnist.settings import Settings
 
 
 @click.command()
 @click.argument("version", type=click.IntRange(min=1), required=False)
 @click.option("--model", default=MODEL_NAME, show_default=True)
 @as_json
-def lineage(version: int | None, model: str, as_json: bool) -> None:
+@pass_settings
+def lineage(settings: "Settings", version: int | None, model: str, as_json: bool) -> None:
     """Trace VERSION (default: the latest) back to its data and code.
 
     Each link was made from the one below it.
@@ -27,7 +31,6 @@ def lineage(version: int | None, model: str, as_json: bool) -> None:
     from fmnist.catalogue.history import format_tenures
     from fmnist.report.lineage import chain, lineage_of
 
-    settings = from_environment()
     with working("Reading the registry"):
         links = lineage_of(wiring.model_registry(settings).get(model, version))
     tenures = wiring.promotion_log(settings, model).read().of(links.version)

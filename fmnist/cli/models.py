@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fmnist import settings
 from fmnist import wiring as engines
-from fmnist.cli.console import as_json, print_json, print_table, say, working
+from fmnist.cli.console import as_json, pass_settings, print_json, print_table, say, working
 from fmnist.cli.versions import version_description, version_document, version_line, version_row
 from fmnist.core.fashion_mnist import MODEL_NAME
 
 if TYPE_CHECKING:
+    from fmnist.settings import Settings
     from fmnist.catalogue.history import History
     from fmnist.clients.gitlab import GitlabProject
     from fmnist.core.bundle import Bundle
@@ -52,8 +52,9 @@ def models() -> None:
 @click.option("--trigger-pipeline", is_flag=True, help="Start the GitLab pipeline that tests the version.")
 @_model
 @as_json
+@pass_settings
 def register(
-    checkpoint: str | None, experiment: int | None, trigger_pipeline: bool, model: str, as_json: bool
+    settings: "Settings", checkpoint: str | None, experiment: int | None, trigger_pipeline: bool, model: str, as_json: bool
 ) -> None:
     """Copy the bundle in folder CHECKPOINT into the registry and number it.
 
@@ -71,13 +72,13 @@ def register(
     (default: master) from the environment.
     """
     project = _gitlab_project() if trigger_pipeline else None
-    with working("Registering the checkpoint"), _opened(checkpoint, experiment) as bundle:
-        version = _registry().register(model, bundle)
+    with working("Registering the checkpoint"), _opened(settings, checkpoint, experiment) as bundle:
+        version = _registry(settings).register(model, bundle)
     if project:
         with working(f"Starting its pipeline in GitLab project {project.project}"):
-            version = _pipelines(project).ensure(version)
+            version = _pipelines(settings, project).ensure(version)
     if as_json:
-        print_json(version_document(version, _history(model)))
+        print_json(version_document(version, _history(settings, model)))
     else:
         click.echo(version_line(version))
 
@@ -85,7 +86,8 @@ def register(
 @models.command("list")
 @_model
 @as_json
-def list_versions(model: str, as_json: bool) -> None:
+@pass_settings
+def list_versions(settings: "Settings", model: str, as_json: bool) -> None:
     """List all versions, newest first.
 
     \b
@@ -93,7 +95,7 @@ def list_versions(model: str, as_json: bool) -> None:
       fmnist models list --json
     """
     with working("Reading the registry"):
-        versions, history = _registry().versions(model), _history(model)
+        versions, history = _registry(settings).versions(model), _history(settings, model)
     if as_json:
         print_json([version_document(version, history) for version in versions])
     elif not versions:
@@ -107,7 +109,8 @@ def list_versions(model: str, as_json: bool) -> None:
 @click.argument("version", type=click.IntRange(min=1), required=False)
 @_model
 @as_json
-def describe(version: int | None, model: str, as_json: bool) -> None:
+@pass_settings
+def describe(settings: "Settings", version: int | None, model: str, as_json: bool) -> None:
     """Show everything recorded of VERSION (default: the latest).
 
     \b
@@ -116,7 +119,7 @@ def describe(version: int | None, model: str, as_json: bool) -> None:
       fmnist models describe 3 --json
     """
     with working("Reading the registry"):
-        found, history = _registry().get(model, version), _history(model)
+        found, history = _registry(settings).get(model, version), _history(settings, model)
     if as_json:
         print_json({**version_document(found, history), "metadata": asdict(found.metadata)})
     else:
@@ -129,14 +132,15 @@ def describe(version: int | None, model: str, as_json: bool) -> None:
 @click.option("--to", "folder", type=click.Path(path_type=Path), required=True, help="A new folder.")
 @_model
 @as_json
-def download(version: int, folder: Path, model: str, as_json: bool) -> None:
+@pass_settings
+def download(settings: "Settings", version: int, folder: Path, model: str, as_json: bool) -> None:
     """Download the bundle of VERSION and verify its digests.
 
     \b
     Example:
       fmnist models download 3 --to served
     """
-    registry = _registry()
+    registry = _registry(settings)
     with working("Downloading the bundle"):
         bundle = registry.download(registry.get(model, version), folder)
     if as_json:
@@ -153,7 +157,8 @@ def download(version: int, folder: Path, model: str, as_json: bool) -> None:
 @click.option("--once", is_flag=True, help="Check once and exit.")
 @_model
 @as_json
-def watch(seconds: int, first: int | None, once: bool, model: str, as_json: bool) -> None:
+@pass_settings
+def watch(settings: "Settings", seconds: int, first: int | None, once: bool, model: str, as_json: bool) -> None:
     """Start a GitLab pipeline for each new version in the registry.
 
     For versions that are registered by other means than fmnist models register --trigger-pipeline.
@@ -173,8 +178,8 @@ def watch(seconds: int, first: int | None, once: bool, model: str, as_json: bool
     from fmnist.gate.watch import begin, poll
     from fmnist.gate.watch import watch as watch_registry
 
-    registry, pipelines = _registry(), _pipelines(_gitlab_project())
-    cursor = version_cursor(settings.from_environment().home, model)
+    registry, pipelines = _registry(settings), _pipelines(settings, _gitlab_project())
+    cursor = version_cursor(settings.home, model)
     say(f"Watching {model} after version {begin(registry, model, cursor, first)}")
     if once:
         found = poll(registry, pipelines, model, cursor, say)
@@ -182,7 +187,7 @@ def watch(seconds: int, first: int | None, once: bool, model: str, as_json: bool
         found = watch_registry(registry, pipelines, model, cursor, say, seconds)
     for version in found:
         click.echo(
-            json.dumps(version_document(version, _history(model))) if as_json else version_line(version)
+            json.dumps(version_document(version, _history(settings, model))) if as_json else version_line(version)
         )
 
 
@@ -191,7 +196,8 @@ def watch(seconds: int, first: int | None, once: bool, model: str, as_json: bool
 @click.option("--to", "target", type=click.Choice(["determined", "mlflow"]), required=True)
 @_model
 @as_json
-def copy(source: str, target: str, model: str, as_json: bool) -> None:
+@pass_settings
+def copy(settings: "Settings", source: str, target: str, model: str, as_json: bool) -> None:
     """Copy all versions from one registry to another: bundles, verdicts and their evidence.
 
     Versions that exist in the target stay as they are. Digests are verified on both sides. A verdict is
@@ -205,7 +211,7 @@ def copy(source: str, target: str, model: str, as_json: bool) -> None:
     from fmnist.registry.transfer import copy_versions
 
     old, new = (
-        engines.model_registry(settings.from_environment().model_copy(update={"registry": engine}))
+        engines.model_registry(settings.model_copy(update={"registry": engine}))
         for engine in (source, target)
     )
     copies = copy_versions(old, new, model, attached_evidence, say)
@@ -218,28 +224,28 @@ def copy(source: str, target: str, model: str, as_json: bool) -> None:
 
 
 @contextmanager
-def _opened(checkpoint: str | None, experiment: int | None) -> "Iterator[Bundle]":
+def _opened(settings: "Settings", checkpoint: str | None, experiment: int | None) -> "Iterator[Bundle]":
     """The bundle of a folder, of a checkpoint on Determined, or of an experiment's best one there."""
     from fmnist.core.bundle import open_bundle
 
     if (checkpoint is None) == (experiment is None):
         raise click.UsageError("name either a CHECKPOINT or an --experiment")
     if experiment is not None:
-        with engines.experiments(settings.from_environment()).best(experiment) as bundle:
+        with engines.experiments(settings).best(experiment) as bundle:
             yield bundle
     elif checkpoint and _UUID.fullmatch(checkpoint) and not Path(checkpoint).exists():
-        with engines.experiments(settings.from_environment()).bundle(checkpoint) as bundle:
+        with engines.experiments(settings).bundle(checkpoint) as bundle:
             yield bundle
     else:
         yield open_bundle(Path(checkpoint or ""))
 
 
-def _history(model: str) -> "History":
-    return engines.promotion_log(settings.from_environment(), model).read()
+def _history(settings: "Settings", model: str) -> "History":
+    return engines.promotion_log(settings, model).read()
 
 
-def _registry() -> "ModelRegistry":
-    return engines.model_registry(settings.from_environment())
+def _registry(settings: "Settings") -> "ModelRegistry":
+    return engines.model_registry(settings)
 
 
 def _gitlab_project() -> "GitlabProject":
@@ -248,11 +254,7 @@ def _gitlab_project() -> "GitlabProject":
     return GitlabProject.from_environment()
 
 
-def _pipelines(project: "GitlabProject") -> "Pipelines":
+def _pipelines(settings: "Settings", project: "GitlabProject") -> "Pipelines":
     from fmnist.gate.gitlab import Pipelines
 
-    return Pipelines(_registry(), project, _pipelines_folder())
-
-
-def _pipelines_folder() -> Path:
-    return settings.from_environment().home / "pipelines"
+    return Pipelines(_registry(settings), project, settings.home / "pipelines")

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fmnist import settings
 from fmnist import wiring as engines
-from fmnist.cli.console import as_json, print_json, print_table, say, working
+from fmnist.cli.console import as_json, pass_settings, print_json, print_table, say, working
+from fmnist.settings import PROJECT
 
 if TYPE_CHECKING:
     from fmnist.retraining.pachyderm.apply import Applied
     from fmnist.retraining.pachyderm.files import SpecFile
+    from fmnist.settings import Settings
 
 _specs = click.argument("specs", nargs=-1, type=click.Path(exists=True, path_type=Path))
 _image = click.option(
@@ -97,7 +98,10 @@ def render(specs: tuple[Path, ...], image: str, folder: Path | None, as_json: bo
     help="How many seconds to wait for the pipelines to be ready; 0: not at all.",
 )
 @as_json
-def apply(specs: tuple[Path, ...], image: str, dry_run: bool, seconds: float, as_json: bool) -> None:
+@pass_settings
+def apply(
+    settings: "Settings", specs: tuple[Path, ...], image: str, dry_run: bool, seconds: float, as_json: bool
+) -> None:
     """Create the pipelines of SPECS, or update those whose spec or image has changed.
 
     Nothing is applied if a spec holds a mistake, or a secret, repo or branch is missing.
@@ -113,7 +117,7 @@ def apply(specs: tuple[Path, ...], image: str, dry_run: bool, seconds: float, as
     from fmnist.retraining.pachyderm.files import render as rendered
 
     files = rendered(_read(specs), image)
-    server = engines.pipeline_server(settings.from_environment())
+    server = engines.pipeline_server(settings)
     with working("Asking the server"):
         steps = plan(server, files)
     if dry_run:
@@ -127,7 +131,7 @@ def apply(specs: tuple[Path, ...], image: str, dry_run: bool, seconds: float, as
 def _read(paths: tuple[Path, ...]) -> "list[SpecFile]":
     from fmnist.retraining.pachyderm.files import read_specs
 
-    return read_specs(paths or [settings.PROJECT / "pipelines"])
+    return read_specs(paths or [PROJECT / "pipelines"])
 
 
 def _show(pipelines: "Sequence[Applied]", as_json: bool) -> None:

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fmnist.cli.console import as_json, print_json, say, working
+from fmnist.cli.console import as_json, pass_settings, print_json, say, working
 from fmnist.core.fashion_mnist import MODEL_NAME
 
 if TYPE_CHECKING:
     from fmnist.deployment.promote import Promotion
+    from fmnist.settings import Settings
 
 _model = click.option("--model", default=MODEL_NAME, show_default=True)
 _reason = click.option("--reason", metavar="TEXT", help="Why; recorded in the history with your name.")
@@ -20,7 +21,8 @@ _reason = click.option("--reason", metavar="TEXT", help="Why; recorded in the hi
 @_reason
 @_model
 @as_json
-def promote(version: int, reason: str | None, model: str, as_json: bool) -> None:
+@pass_settings
+def promote(settings: "Settings", version: int, reason: str | None, model: str, as_json: bool) -> None:
     """Make VERSION the champion: it gets all traffic, is verified to serve, and is recorded.
 
     It must have passed the gate; the signature of its verdict is checked again.
@@ -31,11 +33,11 @@ def promote(version: int, reason: str | None, model: str, as_json: bool) -> None
       fmnist promote 3 --reason "knows the new shirts" --json
     """
     from fmnist.deployment.promote import Actor
-    from fmnist.settings import from_environment, user
+    from fmnist.settings import user
     from fmnist.wiring import promoter
 
     with working(f"Promoting version {version}"):
-        done = promoter(from_environment(), model).promote(version, Actor(user(), reason))
+        done = promoter(settings, model).promote(version, Actor(user(), reason))
     _show(done, as_json)
 
 
@@ -43,7 +45,8 @@ def promote(version: int, reason: str | None, model: str, as_json: bool) -> None
 @_reason
 @_model
 @as_json
-def rollback(reason: str | None, model: str, as_json: bool) -> None:
+@pass_settings
+def rollback(settings: "Settings", reason: str | None, model: str, as_json: bool) -> None:
     """Roll back to the last known good version: one that was replaced, and neither rolled back nor dead.
 
     \b
@@ -52,11 +55,11 @@ def rollback(reason: str | None, model: str, as_json: bool) -> None:
       fmnist rollback --reason "takes coats for shirts" --json
     """
     from fmnist.deployment.promote import Actor
-    from fmnist.settings import from_environment, user
+    from fmnist.settings import user
     from fmnist.wiring import promoter
 
     with working("Rolling back"):
-        done = promoter(from_environment(), model).rollback(Actor(user(), reason))
+        done = promoter(settings, model).rollback(Actor(user(), reason))
     _show(done, as_json)
 
 

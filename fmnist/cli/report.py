@@ -1,12 +1,15 @@
 """``fmnist report``: all model versions and how they did, as files."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from fmnist import settings
-from fmnist.cli.console import as_json, print_json, working
+from fmnist.cli.console import as_json, pass_settings, print_json, working
 from fmnist.core.fashion_mnist import MODEL_NAME
+
+if TYPE_CHECKING:
+    from fmnist.settings import Settings
 
 
 @click.command()
@@ -14,7 +17,8 @@ from fmnist.core.fashion_mnist import MODEL_NAME
 @click.option("--model", default=MODEL_NAME, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
 @as_json
-def report(number: int | None, model: str, out: Path, as_json: bool) -> None:
+@pass_settings
+def report(settings: "Settings", number: int | None, model: str, out: Path, as_json: bool) -> None:
     """Write a report on all versions of a model: HTML, Markdown, JSON, metrics and a note.
 
     Nothing is tested again; the gate's results are read from the registry.
@@ -28,5 +32,5 @@ def report(number: int | None, model: str, out: Path, as_json: bool) -> None:
     from fmnist.report.write import write
 
     with working("Writing the report"):
-        files = write(collect(settings.from_environment(), model, number), out)
+        files = write(collect(settings, model, number), out)
     print_json({"files": files}) if as_json else click.echo("\n".join(map(str, files)))

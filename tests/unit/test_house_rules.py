@@ -1,9 +1,9 @@
 """The rules of the house that a reader relies on: who may import what, and how quickly help comes."""
 
 import ast
+import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,9 +194,12 @@ def test_only_an_engine_loads_an_engines_library() -> None:
 
 
 def test_help_comes_in_half_a_second() -> None:
+    """By the processor's time: what else the machine does should not decide."""
     seconds = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = os.times()
         subprocess.run([sys.executable, "-m", "fmnist.cli.main", "--help"], check=True, capture_output=True)
-        seconds.append(time.perf_counter() - start)
+        end = os.times()
+        own = end.children_user - start.children_user, end.children_system - start.children_system
+        seconds.append(sum(own))
     assert min(seconds) < 0.5

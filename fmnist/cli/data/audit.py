@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fmnist.cli.console import as_json, print_json, print_table, say
+from fmnist.cli.console import as_json, pass_settings, print_json, print_table, say
 from fmnist.core.fashion_mnist import TEST, TRAIN
 from fmnist.data.base import BRANCH
-from fmnist.settings import from_environment
 from fmnist.wiring import data_store
 
 if TYPE_CHECKING:
     from fmnist.data.audit import Audit
+    from fmnist.settings import Settings
 
 
 @click.command()
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     help="Folder for the report and its pictures.",
 )
 @as_json
-def audit(train_ref: str, test_ref: str, out: Path, as_json: bool) -> None:
+@pass_settings
+def audit(settings: "Settings", train_ref: str, test_ref: str, out: Path, as_json: bool) -> None:
     """Look for training images with a wrong label, and test images that are in the training data.
 
     Labels are suspect when a model cross-validated on the other images is sure of another class.
@@ -41,7 +42,7 @@ def audit(train_ref: str, test_ref: str, out: Path, as_json: bool) -> None:
     from fmnist.data.audit import write_report
     from fmnist.data.commits import find_commit, load
 
-    store = data_store(from_environment())
+    store = data_store(settings)
     commits = find_commit(store, TRAIN.repo, train_ref), find_commit(store, TEST.repo, test_ref)
     train, test = (load(store, commit) for commit in commits)
     result = audit_data(train, test, say)

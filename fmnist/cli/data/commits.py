@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from fmnist.cli.console import as_json, print_json, print_table, say, working
+from fmnist.cli.console import as_json, pass_settings, print_json, print_table, say, working
 from fmnist.core.fashion_mnist import SPLITS
 from fmnist.data.base import BRANCH, Commit, DataStore
 from fmnist.data.commits import find_commit, newest_commit
@@ -17,8 +17,10 @@ from fmnist.data.fetch import fetch as fetch_both
 from fmnist.data.folders import checkout as check_out
 from fmnist.data.folders import files_under, refuse_broken_data
 from fmnist.data.quality import Inspection, remarks
-from fmnist.settings import from_environment
 from fmnist.wiring import data_store
+
+if TYPE_CHECKING:
+    from fmnist.settings import Settings
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -26,7 +28,8 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.command()
 @click.option("--source", type=_FOLDER, help="Folder with the files; no other place is searched then.")
 @as_json
-def fetch(source: Path | None, as_json: bool) -> None:
+@pass_settings
+def fetch(settings: "Settings", source: Path | None, as_json: bool) -> None:
     """Find Fashion-MNIST and commit both splits.
 
     Looks in --source or FMNIST_SOURCE; else in the cache, Keras's cache, and on the web.
@@ -37,7 +40,6 @@ def fetch(source: Path | None, as_json: bool) -> None:
       fmnist data fetch
       fmnist data fetch --source ~/Downloads/fashion-mnist
     """
-    settings = from_environment()
     if source:
         settings = settings.model_copy(update={"source": source.absolute()})
     store = data_store(settings)
@@ -52,7 +54,8 @@ def fetch(source: Path | None, as_json: bool) -> None:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("-m", "--message", default="", help="What changed, for the log.")
 @as_json
-def put(repo: str, paths: tuple[Path, ...], message: str, as_json: bool) -> None:
+@pass_settings
+def put(settings: "Settings", repo: str, paths: tuple[Path, ...], message: str, as_json: bool) -> None:
     """Make files, or a folder's files, the whole new content of REPO.
 
     Images and labels are read first, and refused if they are broken; the counts, and what would keep
@@ -66,7 +69,7 @@ def put(repo: str, paths: tuple[Path, ...], message: str, as_json: bool) -> None
     files = files_under(paths)
     refuse_broken_data(files)
     message = message or f"From {', '.join(str(path) for path in paths)}"
-    store = data_store(from_environment())
+    store = data_store(settings)
     with working(f"putting into {repo}"):
         before, commit = newest_commit(store, repo), store.put(repo, files, message)
     _remark(store, [before], [commit])
@@ -76,14 +79,15 @@ def put(repo: str, paths: tuple[Path, ...], message: str, as_json: bool) -> None
 @click.command()
 @click.argument("repo")
 @as_json
-def log(repo: str, as_json: bool) -> None:
+@pass_settings
+def log(settings: "Settings", repo: str, as_json: bool) -> None:
     """List the commits of REPO, newest first.
 
     \b
     Example:
       fmnist data log fmnist-train-raw
     """
-    _print_commits(data_store(from_environment()).log(repo), as_json)
+    _print_commits(data_store(settings).log(repo), as_json)
 
 
 @click.command()
@@ -91,7 +95,8 @@ def log(repo: str, as_json: bool) -> None:
 @click.argument("a", required=False)
 @click.argument("b", default=BRANCH)
 @as_json
-def diff(repo: str, a: str | None, b: str, as_json: bool) -> None:
+@pass_settings
+def diff(settings: "Settings", repo: str, a: str | None, b: str, as_json: bool) -> None:
     """Show what changed in REPO from commit A to B: the last change unless named.
 
     \b
@@ -99,7 +104,7 @@ def diff(repo: str, a: str | None, b: str, as_json: bool) -> None:
       fmnist data diff fmnist-train-raw
       fmnist data diff fmnist-train-raw 1f3a9c 7be210
     """
-    store = data_store(from_environment())
+    store = data_store(settings)
     new = find_commit(store, repo, b)
     old_ref = a or new.parent
     old = find_commit(store, repo, old_ref) if old_ref else None
@@ -116,7 +121,8 @@ def diff(repo: str, a: str | None, b: str, as_json: bool) -> None:
 @click.argument("ref", default=BRANCH)
 @click.option("--to", "folder", required=True, type=_FOLDER, help="Folder to write; new or empty.")
 @as_json
-def checkout(repo: str, ref: str, folder: Path, as_json: bool) -> None:
+@pass_settings
+def checkout(settings: "Settings", repo: str, ref: str, folder: Path, as_json: bool) -> None:
     """Write the files of a commit into a folder: all of them or none.
 
     \b
@@ -124,7 +130,7 @@ def checkout(repo: str, ref: str, folder: Path, as_json: bool) -> None:
       fmnist data checkout fmnist-test-raw --to /tmp/test-data
       fmnist data checkout fmnist-test-raw 1f3a9c --to /tmp/older
     """
-    store = data_store(from_environment())
+    store = data_store(settings)
     commit = find_commit(store, repo, ref)
     check_out(store, commit, folder)
     say(f"{folder}: {len(commit.files)} files of {repo}@{commit.id}")

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fmnist.cli.console import as_json, print_json, print_table, say, working
+from fmnist.cli.console import as_json, pass_settings, print_json, print_table, say, working
 from fmnist.core.fashion_mnist import SPLITS
 from fmnist.errors import DataError
-from fmnist.settings import from_environment
 from fmnist.wiring import data_doctor
 
 if TYPE_CHECKING:
     from fmnist.data.pachyderm.doctor import Checkup, Finding
+    from fmnist.settings import Settings
 
 
 @click.command()
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     help="With --drop: leave commits alone that somebody may still be writing, in minutes.",
 )
 @as_json
-def doctor(repos: tuple[str, ...], drop: bool, minutes: float, as_json: bool) -> None:
+@pass_settings
+def doctor(settings: "Settings", repos: tuple[str, ...], drop: bool, minutes: float, as_json: bool) -> None:
     """Check the Pachyderm server, and REPOs for commits that were never finished or that failed.
 
     Both splits' repos unless named. Ends with 4 if something is found and left. A commit that somebody
@@ -42,7 +43,7 @@ def doctor(repos: tuple[str, ...], drop: bool, minutes: float, as_json: bool) ->
       fmnist data doctor fmnist-train-raw --drop
       fmnist data doctor --drop --older-than 0 --json
     """
-    server = data_doctor(from_environment())
+    server = data_doctor(settings)
     with working("Looking at the server"):
         found = server.examine(repos or [split.repo for split in SPLITS])
     dropped = server.drop(found.findings, timedelta(minutes=minutes)) if drop else []

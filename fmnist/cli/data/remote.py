@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
-from fmnist.cli.console import as_json, print_json, print_table, working
+from fmnist.cli.console import as_json, pass_settings, print_json, print_table, working
 from fmnist.core.fashion_mnist import SPLITS
 from fmnist.data.base import Transfer
-from fmnist.settings import from_environment
 from fmnist.wiring import data_remote
+
+if TYPE_CHECKING:
+    from fmnist.settings import Settings
 
 _repos = click.argument("repos", metavar="[REPO]...", nargs=-1)
 _remote = click.option(
@@ -25,7 +28,8 @@ _remote = click.option(
 @_repos
 @_remote
 @as_json
-def push(repos: tuple[str, ...], remote: str | None, as_json: bool) -> None:
+@pass_settings
+def push(settings: "Settings", repos: tuple[str, ...], remote: str | None, as_json: bool) -> None:
     """Send the commits of REPOs to a DVC remote that lacks them; both splits' repos unless named.
 
     \b
@@ -35,7 +39,7 @@ def push(repos: tuple[str, ...], remote: str | None, as_json: bool) -> None:
 
     Folders and s3:// need nothing more; other URLs need DVC's plugin for them (such as dvc-gs).
     """
-    at = data_remote(from_environment(), remote)
+    at = data_remote(settings, remote)
     _print([_moved("push", at.push, repo) for repo in repos or _both()], as_json)
 
 
@@ -43,7 +47,8 @@ def push(repos: tuple[str, ...], remote: str | None, as_json: bool) -> None:
 @_repos
 @_remote
 @as_json
-def pull(repos: tuple[str, ...], remote: str | None, as_json: bool) -> None:
+@pass_settings
+def pull(settings: "Settings", repos: tuple[str, ...], remote: str | None, as_json: bool) -> None:
     """Fetch the commits of REPOs from a DVC remote: the same commits, under the same ids.
 
     \b
@@ -51,7 +56,7 @@ def pull(repos: tuple[str, ...], remote: str | None, as_json: bool) -> None:
       fmnist data pull --remote /mnt/shared/fmnist
       fmnist data pull shoes --json
     """
-    at = data_remote(from_environment(), remote)
+    at = data_remote(settings, remote)
     _print([_moved("pull", at.pull, repo) for repo in repos or _both()], as_json)
 
 

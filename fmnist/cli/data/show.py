@@ -1,15 +1,19 @@
 """``fmnist data show``: images to look at."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from fmnist.cli.console import working
+from fmnist.cli.console import pass_settings, working
 from fmnist.core.fashion_mnist import TRAIN
 from fmnist.data.base import BRANCH
 from fmnist.data.commits import find_commit, load
-from fmnist.settings import PROJECT, from_environment
+from fmnist.settings import PROJECT
 from fmnist.wiring import data_store
+
+if TYPE_CHECKING:
+    from fmnist.settings import Settings
 
 
 @click.command()
@@ -26,7 +30,10 @@ from fmnist.wiring import data_store
     help="Experiment file with the augmentation. Default: const.yaml.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Which images.")
-def show(repo: str, ref: str, out: Path, augment: bool, experiment: Path, seed: int) -> None:
+@pass_settings
+def show(
+    settings: "Settings", repo: str, ref: str, out: Path, augment: bool, experiment: Path, seed: int
+) -> None:
     """Draw images of a commit, ten of each class, as one picture.
 
     \b
@@ -38,7 +45,7 @@ def show(repo: str, ref: str, out: Path, augment: bool, experiment: Path, seed: 
     from fmnist.cli.data.sheets import augmented_images, some_images
     from fmnist.files.atomic import write_atomically
 
-    store = data_store(from_environment())
+    store = data_store(settings)
     with working(f"drawing images of {repo}"):
         dataset = load(store, find_commit(store, repo, ref))
         sheet = augmented_images(dataset, experiment, seed) if augment else some_images(dataset, seed)

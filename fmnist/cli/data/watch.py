@@ -3,14 +3,17 @@
 import json
 import os
 import subprocess
+from typing import TYPE_CHECKING
 
 import click
 
-from fmnist.cli.console import say
+from fmnist.cli.console import pass_settings, say
 from fmnist.core.fashion_mnist import TRAIN
 from fmnist.errors import FmnistError
-from fmnist.settings import from_environment
 from fmnist.wiring import data_feed
+
+if TYPE_CHECKING:
+    from fmnist.settings import Settings
 
 
 @click.command()
@@ -19,7 +22,10 @@ from fmnist.wiring import data_feed
 @click.option("--from", "first", metavar="COMMIT", help="Begin with this commit.")
 @click.option("--once", is_flag=True, help="See to what is there and end.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each commit.")
-def watch(repo: str, command: tuple[str, ...], first: str | None, once: bool, as_json: bool) -> None:
+@pass_settings
+def watch(
+    settings: "Settings", repo: str, command: tuple[str, ...], first: str | None, once: bool, as_json: bool
+) -> None:
     """Print each new commit of REPO, and run COMMAND for it, where no pipeline does.
 
     Resumes where the last watch stopped; the first one begins with the newest commit. COMMAND finds the
@@ -36,7 +42,6 @@ def watch(repo: str, command: tuple[str, ...], first: str | None, once: bool, as
     from fmnist.data.watch import begin, poll
     from fmnist.data.watch import watch as watch_repo
 
-    settings = from_environment()
     feed, cursor = data_feed(settings), commit_cursor(settings.home, repo)
     begin(feed, repo, cursor, first)
     say(f"Watching {repo}")

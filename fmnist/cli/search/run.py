@@ -5,13 +5,16 @@ import signal
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from fmnist.cli.console import say
+from fmnist.cli.console import pass_settings, say
 from fmnist.cli.search.document import trial_rows
 from fmnist.search.trial import SearchResult
+
+if TYPE_CHECKING:
+    from fmnist.settings import Settings
 
 
 @click.command(hidden=True)
@@ -29,8 +32,15 @@ from fmnist.search.trial import SearchResult
     help="Write the best trial into FILE (const.yaml), for one training.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one line of JSON, for machines.")
+@pass_settings
 def run(
-    file: Path, overrides: tuple[str, ...], jobs: int | None, fresh: bool, const: Path | None, as_json: bool
+    settings: "Settings",
+    file: Path,
+    overrides: tuple[str, ...],
+    jobs: int | None,
+    fresh: bool,
+    const: Path | None,
+    as_json: bool,
 ) -> None:
     """Search the hyperparameter ranges of a Determined experiment FILE.
 
@@ -47,16 +57,18 @@ def run(
     """
     # An orderly end, so that no trial goes on alone and runs are marked as failed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    result = _search(file, overrides, jobs, fresh)
+    result = _search(settings, file, overrides, jobs, fresh)
     if const:
-        _write(const, result)
+        _write(settings, const, result)
     if as_json:
         click.echo(json.dumps(_document(result)))
     else:
         _print(result)
 
 
-def _search(file: Path, overrides: tuple[str, ...], jobs: int | None, fresh: bool) -> SearchResult:
+def _search(
+    settings: "Settings", file: Path, overrides: tuple[str, ...], jobs: int | None, fresh: bool
+) -> SearchResult:
     from fmnist.data.commits import load
     from fmnist.data.fetch import newest_data
     from fmnist.experiments import load_experiment
@@ -64,14 +76,12 @@ def _search(file: Path, overrides: tuple[str, ...], jobs: int | None, fresh: boo
     from fmnist.search.resources import share_machine
     from fmnist.search.runner import search as run_search
     from fmnist.search.workers import Workers, prepare, share
-    from fmnist.settings import from_environment
     from fmnist.wiring import data_store, open_run
 
     experiment = load_experiment(file, overrides)
     for warning in experiment.warnings:
         say(f"warning: {file}: {warning}")
     shares = share_machine(experiment, jobs)
-    settings = from_environment()
     store = data_store(settings)
     commit = newest_data(store)
     prepare()
@@ -89,12 +99,11 @@ def _search(file: Path, overrides: tuple[str, ...], jobs: int | None, fresh: boo
         )
 
 
-def _write(const: Path, result: SearchResult) -> None:
+def _write(settings: "Settings", const: Path, result: SearchResult) -> None:
     from fmnist.search.best import write_const
     from fmnist.search.study_folder import find_study
-    from fmnist.settings import from_environment
 
-    write_const(const, find_study(from_environment(), result.experiment), result.best)
+    write_const(const, find_study(settings, result.experiment), result.best)
     say(f"{const}: trial {result.best.id}")
 
 

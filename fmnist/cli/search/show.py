@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fmnist.cli.console import as_json, print_json
+from fmnist.cli.console import as_json, pass_settings, print_json
 from fmnist.cli.search.document import trial_rows
 
 if TYPE_CHECKING:
     from fmnist.search.study_folder import StudyRecord
     from fmnist.search.trial import Trial
+    from fmnist.settings import Settings
 
 _PORT = 8081
 """Its own default is the gateway's."""
@@ -29,7 +30,10 @@ _PORT = 8081
     help="Write the best trial into FILE, an experiment file for one training.",
 )
 @as_json
-def show(study: str | None, out: Path | None, const: Path | None, as_json: bool) -> None:
+@pass_settings
+def show(
+    settings: "Settings", study: str | None, out: Path | None, const: Path | None, as_json: bool
+) -> None:
     """Show the trials of STUDY, the one last worked on if none is named; draw its pictures.
 
     \b
@@ -44,9 +48,8 @@ def show(study: str | None, out: Path | None, const: Path | None, as_json: bool)
     from fmnist.search.asha import plan_of
     from fmnist.search.optuna.study import read_trials
     from fmnist.search.study_folder import find_study
-    from fmnist.settings import from_environment
 
-    record = find_study(from_environment(), study)
+    record = find_study(settings, study)
     trials = read_trials(record.journal, record.experiment, plan_of(record.experiment))
     pictures = _draw(record, trials, out or record.folder / "pictures")
     if const:
