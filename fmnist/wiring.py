@@ -4,6 +4,7 @@ An engine's library is imported only when its port is asked for.
 """
 
 from contextlib import AbstractContextManager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -115,6 +116,9 @@ def open_run(
         login, storage = settings.determined, settings.checkpoint_storage
         return open_unmanaged(login, storage, experiment, name, job, study)
     if settings.tracker == Tracker.WANDB:
+        # In a worker, where no command line would turn the missing package into a message.
+        if find_spec("wandb") is None:
+            raise ConfigError("FMNIST_TRACKER=wandb: wandb is not installed; make extras adds it to .venv")
         from fmnist.tracking.wandb import WandbRun
 
         return WandbRun.open(settings, experiment, name, job)

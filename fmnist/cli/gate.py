@@ -11,9 +11,9 @@ from fmnist.errors import GateRefused
 from fmnist.settings import PROJECT
 
 if TYPE_CHECKING:
-    from fmnist.settings import Settings
     from fmnist.gate.verdict import GateResult
     from fmnist.registry.base import ModelVersion
+    from fmnist.settings import Settings
 
 
 @click.command()
@@ -29,7 +29,15 @@ if TYPE_CHECKING:
 @click.option("--override", metavar="REASON", help="Override the verdict; reason and user name are recorded.")
 @as_json
 @pass_settings
-def gate(settings: "Settings", number: int | None, model: str, ref: str, policy: Path, override: str | None, as_json: bool) -> None:
+def gate(
+    settings: "Settings",
+    number: int | None,
+    model: str,
+    ref: str,
+    policy: Path,
+    override: str | None,
+    as_json: bool,
+) -> None:
     """Test a version against gate.yaml and write the signed result into its metadata.
 
     The exit code is 8 if the version is refused; its result is written all the same. An override is

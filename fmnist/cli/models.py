@@ -16,12 +16,12 @@ from fmnist.cli.versions import version_description, version_document, version_l
 from fmnist.core.fashion_mnist import MODEL_NAME
 
 if TYPE_CHECKING:
-    from fmnist.settings import Settings
     from fmnist.catalogue.history import History
     from fmnist.clients.gitlab import GitlabProject
     from fmnist.core.bundle import Bundle
     from fmnist.gate.gitlab import Pipelines
     from fmnist.registry.base import ModelRegistry
+    from fmnist.settings import Settings
 
 _model = click.option("--model", default=MODEL_NAME, show_default=True)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -54,7 +54,12 @@ def models() -> None:
 @as_json
 @pass_settings
 def register(
-    settings: "Settings", checkpoint: str | None, experiment: int | None, trigger_pipeline: bool, model: str, as_json: bool
+    settings: "Settings",
+    checkpoint: str | None,
+    experiment: int | None,
+    trigger_pipeline: bool,
+    model: str,
+    as_json: bool,
 ) -> None:
     """Copy the bundle in folder CHECKPOINT into the registry and number it.
 
@@ -158,7 +163,9 @@ def download(settings: "Settings", version: int, folder: Path, model: str, as_js
 @_model
 @as_json
 @pass_settings
-def watch(settings: "Settings", seconds: int, first: int | None, once: bool, model: str, as_json: bool) -> None:
+def watch(
+    settings: "Settings", seconds: int, first: int | None, once: bool, model: str, as_json: bool
+) -> None:
     """Start a GitLab pipeline for each new version in the registry.
 
     For versions that are registered by other means than fmnist models register --trigger-pipeline.
@@ -187,7 +194,9 @@ def watch(settings: "Settings", seconds: int, first: int | None, once: bool, mod
         found = watch_registry(registry, pipelines, model, cursor, say, seconds)
     for version in found:
         click.echo(
-            json.dumps(version_document(version, _history(settings, model))) if as_json else version_line(version)
+            json.dumps(version_document(version, _history(settings, model)))
+            if as_json
+            else version_line(version)
         )
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 from wandb.proto.wandb_internal_pb2 import Record
 from wandb.sdk.internal.datastore import DataStore
 
+from fmnist import wiring
 from fmnist.errors import ConfigError
 from fmnist.settings import Settings, from_environment
 from fmnist.tracking.base import Decision, Run
@@ -97,3 +98,10 @@ def test_an_unknown_tracker_is_named() -> None:
         from_environment({"FMNIST_TRACKER": "sacred"})
     with pytest.raises(ConfigError, match="FMNIST_REGISTRY=wandb: expected mlflow or determined"):
         from_environment({"FMNIST_REGISTRY": "wandb"})
+
+
+def test_a_missing_package_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(wiring, "find_spec", lambda name: None)
+    own = from_environment({"FMNIST_HOME": str(tmp_path), "FMNIST_TRACKER": "wandb"})
+    with pytest.raises(ConfigError, match=r"wandb is not installed; make extras adds it"):
+        open_run(own, "first")
