@@ -6,6 +6,7 @@ nothing comes from another host.
 
 import base64
 from html import escape
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from fmnist.serving.codecs.seldon_v1 import Message, PredictionRequest, write_re
 from fmnist.serving.model import lineage_tags
 
 ASSETS = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")
-"""The files of Swagger UI that the page needs."""
+"""Files of Swagger UI that the page needs."""
 
 START = """window.onload = () => SwaggerUIBundle({
   url: "seldon.json",
@@ -37,7 +38,7 @@ _ERRORS = {
 
 
 def page(bundle: Bundle, version: str) -> str:
-    """The HTML page."""
+    """HTML of the page."""
     title = escape(f"{bundle.metadata.model} {version}")
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -59,7 +60,7 @@ def page(bundle: Bundle, version: str) -> str:
 
 
 def openapi(bundle: Bundle, version: str) -> Message:
-    """The OpenAPI 3 document, with the bundle's known picture and answer as examples."""
+    """The OpenAPI 3 document, with the bundle's self-test as its example."""
     return {
         "openapi": "3.0.3",
         "info": {
@@ -73,7 +74,7 @@ def openapi(bundle: Bundle, version: str) -> Message:
             "/api/v1.0/predictions": {"post": _predictions(bundle, version)},
             "/api/v1.0/feedback": {"post": _feedback(bundle)},
             "/api/v1.0/metadata": {"get": _get("The model's name, version, inputs and outputs")},
-            "/api/v1.0/health/status": {"get": _get("200 if the known picture gives its known answer")},
+            "/api/v1.0/health/status": {"get": _get("200 if the model passes its self-test")},
         },
         "components": {"schemas": _schemas()},
     }
@@ -82,98 +83,66 @@ def openapi(bundle: Bundle, version: str) -> Message:
 def _description(bundle: Bundle, version: str) -> str:
     rows = "\n".join(f"| {name} | `{value}` |" for name, value in lineage_tags(bundle, version).items())
     return (
-        f"Tells ten kinds of garment apart on {IMAGE_SHAPE[0]} x {IMAGE_SHAPE[1]} greyscale pictures: "
+        f"Classifies {IMAGE_SHAPE[0]} x {IMAGE_SHAPE[1]} greyscale pictures of garments as one of "
         f"{', '.join(CLASSES)}. Pixels are whole numbers 0-255, light garment on black; the model "
         f"scales them itself.\n\n| lineage | |\n| --- | --- |\n{rows}\n"
     )
 
 
 def _predictions(bundle: Bundle, version: str) -> Message:
+    self_test = bundle.metadata.known_answer
+    image = np.frombuffer(self_test.pixels(), np.uint8).reshape(1, *IMAGE_SHAPE)
+    tensor = {"shape": list(IMAGE_SHAPE), "values": image[0].tolist()}
+    requests = {
+        "tensor": {
+            "summary": "The self-test's picture, 28 rows of 28 pixels",
+            "value": {"data": {"names": ["feature1"], "tensor": tensor}},
+        },
+        "binData": {
+            "summary": "The same picture, its 784 bytes in base64",
+            "value": {"binData": base64.b64encode(self_test.pixels()).decode()},
+        },
+    }
+    response = write_response(
+        PredictionRequest(image, "tensor", {}),
+        np.array([self_test.probabilities]),
+        lineage_tags(bundle, version),
+    )
     return {
         "summary": "Classify pictures",
         "description": (
             f"At most {MAX_IMAGES} images. `tensor` and `ndarray` take the shapes [28,28], [n,28,28], "
-            "[n,28,28,1], [784] and [n,784], and are answered in kind. `binData` and `strData` hold base64 "
-            f"of a PNG or JPEG of at most {MAX_PICTURE_PIXELS} pixels, or of n x 784 bytes of pixels, and "
-            "are answered as `ndarray`. Pictures are made greyscale, fitted into 28 x 28 with black "
-            "around them, and not inverted."
+            "[n,28,28,1], [784] and [n,784]; the response has the same form. `binData` and `strData` hold "
+            f"base64 of a PNG or JPEG of at most {MAX_PICTURE_PIXELS} pixels, or of n x 784 bytes of pixels; "
+            "the response is an `ndarray`. Pictures are converted to greyscale, fitted into 28 x 28 with "
+            "black around them, and not inverted."
         ),
         "operationId": "predict",
         "tags": ["use"],
         "requestBody": {
             "required": True,
             "content": {
-                "application/json": {
-                    "schema": {"$ref": "#/components/schemas/Request"},
-                    "examples": _request_examples(bundle),
-                },
-                "multipart/form-data": {
-                    "schema": {
-                        "type": "object",
-                        "properties": {"binData": {"type": "string", "format": "binary"}},
-                    }
-                },
+                **_json(_reference("Request"), examples=requests),
+                "multipart/form-data": {"schema": _object(binData={"type": "string", "format": "binary"})},
             },
         },
         "responses": {
             "200": {
                 "description": "Ten probabilities for each image, in the order of `names`",
-                "content": {
-                    "application/json": {
-                        "schema": {"$ref": "#/components/schemas/Answer"},
-                        "example": _answer_example(bundle, version),
-                    }
-                },
+                "content": _json(_reference("Response"), example=response),
             },
             **_errors("400", "413", "415", "503"),
         },
     }
 
 
-def _request_examples(bundle: Bundle) -> Message:
-    known = bundle.metadata.known_answer
-    rows = _known_image(bundle)[0].tolist()
-    return {
-        "tensor": {
-            "summary": "The model's known picture, 28 rows of 28 pixels",
-            "value": {
-                "data": {"names": ["feature1"], "tensor": {"shape": list(IMAGE_SHAPE), "values": rows}}
-            },
-        },
-        "binData": {
-            "summary": "The same picture, its 784 bytes in base64",
-            "value": {"binData": base64.b64encode(known.pixels()).decode()},
-        },
-    }
-
-
-def _answer_example(bundle: Bundle, version: str) -> Message:
-    probabilities = np.array([bundle.metadata.known_answer.probabilities])
-    request = PredictionRequest(_known_image(bundle), "tensor", {})
-    return write_response(request, probabilities, lineage_tags(bundle, version))
-
-
-def _known_image(bundle: Bundle) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    return np.frombuffer(bundle.metadata.known_answer.pixels(), np.uint8).reshape(1, *IMAGE_SHAPE)
-
-
 def _feedback(bundle: Bundle) -> Message:
+    example = {"reward": 1, "response": {"meta": {"tags": {"model": bundle.metadata.model}}}}
     return {
-        "summary": "Say how good an answer was",
+        "summary": "Reward a prediction",
         "operationId": "feedback",
         "tags": ["use"],
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {
-                    "schema": {"$ref": "#/components/schemas/Feedback"},
-                    "example": {
-                        "reward": 1,
-                        "response": {"meta": {"tags": {"model": bundle.metadata.model}}},
-                    },
-                }
-            },
-        },
+        "requestBody": {"required": True, "content": _json(_reference("Feedback"), example=example)},
         "responses": {"200": {"description": "Counted"}, **_errors("400", "413", "415")},
     }
 
@@ -187,80 +156,54 @@ def _get(summary: str) -> Message:
 
 
 def _errors(*codes: str) -> Message:
-    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
-    return {code: {"description": _ERRORS[code], "content": content} for code in codes}
+    return {code: {"description": _ERRORS[code], "content": _json(_reference("Error"))} for code in codes}
 
 
 def _schemas() -> Message:
-    number = {"type": "number"}
-    pixels = {"type": "array", "items": {}, "description": "whole numbers 0-255, flat or nested"}
-    tags = {"type": "object", "properties": {"tags": {"type": "object"}, "puid": {"type": "string"}}}
+    text, number, integer = {"type": "string"}, {"type": "number"}, {"type": "integer"}
+    pixels = {**_array({}), "description": "whole numbers 0-255, flat or nested"}
+    meta = _object(tags={"type": "object"}, puid=text)
+    sent = _object(
+        names=_array(text),
+        tensor={**_object(shape=_array(integer), values=pixels), "required": ["shape", "values"]},
+        ndarray=pixels,
+    )
+    returned = _object(
+        names=_array({**text, "enum": list(CLASSES)}),
+        tensor=_object(shape=_array(integer), values=_array(number)),
+        ndarray=_array(_array(number)),
+    )
+    request = _object(
+        data=sent,
+        binData={**text, "format": "byte"},
+        strData={**text, "description": "base64, also as a data: URL"},
+        meta=meta,
+    )
+    rule = "Exactly one of data, binData and strData; data has either tensor or ndarray."
     return {
-        "Request": {
-            "type": "object",
-            "description": "Exactly one of data, binData and strData; data has either tensor or ndarray.",
-            "properties": {
-                "data": {
-                    "type": "object",
-                    "properties": {
-                        "names": {"type": "array", "items": {"type": "string"}},
-                        "tensor": {
-                            "type": "object",
-                            "required": ["shape", "values"],
-                            "properties": {
-                                "shape": {"type": "array", "items": {"type": "integer"}},
-                                "values": pixels,
-                            },
-                        },
-                        "ndarray": pixels,
-                    },
-                },
-                "binData": {"type": "string", "format": "byte"},
-                "strData": {"type": "string", "description": "base64, also as a data: URL"},
-                "meta": tags,
-            },
-        },
-        "Answer": {
-            "type": "object",
-            "properties": {
-                "data": {
-                    "type": "object",
-                    "properties": {
-                        "names": {"type": "array", "items": {"type": "string", "enum": list(CLASSES)}},
-                        "tensor": {
-                            "type": "object",
-                            "properties": {
-                                "shape": {"type": "array", "items": {"type": "integer"}},
-                                "values": {"type": "array", "items": number},
-                            },
-                        },
-                        "ndarray": {"type": "array", "items": {"type": "array", "items": number}},
-                    },
-                },
-                "meta": tags,
-            },
-        },
-        "Feedback": {
-            "type": "object",
-            "properties": {
-                "reward": number,
-                "request": {"$ref": "#/components/schemas/Request"},
-                "response": {"$ref": "#/components/schemas/Answer"},
-                "truth": {"type": "object"},
-            },
-        },
-        "Error": {
-            "type": "object",
-            "properties": {
-                "status": {
-                    "type": "object",
-                    "properties": {
-                        "code": {"type": "integer"},
-                        "info": {"type": "string"},
-                        "reason": {"type": "string"},
-                        "status": {"type": "integer"},
-                    },
-                }
-            },
-        },
+        "Request": {**request, "description": rule},
+        "Response": _object(data=returned, meta=meta),
+        "Feedback": _object(
+            reward=number,
+            request=_reference("Request"),
+            response=_reference("Response"),
+            truth={"type": "object"},
+        ),
+        "Error": _object(status=_object(code=integer, info=text, reason=text, status=integer)),
     }
+
+
+def _json(schema: Message, **more: Any) -> Message:
+    return {"application/json": {"schema": schema, **more}}
+
+
+def _reference(name: str) -> Message:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object(**properties: Message) -> Message:
+    return {"type": "object", "properties": properties}
+
+
+def _array(items: Message) -> Message:
+    return {"type": "array", "items": items}

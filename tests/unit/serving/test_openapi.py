@@ -44,7 +44,7 @@ def test_the_example_answer_is_what_the_service_answers(bundle: Bundle) -> None:
     )
 
 
-@pytest.mark.parametrize(("schema", "where"), [("Request", "request"), ("Answer", "answer")])
+@pytest.mark.parametrize(("schema", "where"), [("Request", "request"), ("Response", "answer")])
 def test_the_examples_fit_their_schemas(bundle: Bundle, schema: str, where: str) -> None:
     document = openapi(bundle, "3")
     operation = content(document)
