@@ -1,1 +1,1 @@
-"""What answers a prediction request, the same on a laptop and in the image."""
+"""Serving: the model behind a prediction request, the same on a laptop and in the image."""

@@ -1,4 +1,4 @@
-"""Bytes in a request -> images: PNG and JPEG files, or pixels as they are in memory."""
+"""Codec of binary input: PNG and JPEG files, or raw pixels, to images."""
 
 import binascii
 import re
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_PICTURE_PIXELS = 2048 * 2048
-"""A picture file's width times height, looked at before it is decoded."""
+"""Limit of a picture's width times height, checked before it is decoded."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 _DATA_URL = re.compile(rb"data:[^,]{0,100};base64,")
 _BROKEN = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error, zlib.error)
-"""What Pillow's decoders raise on files that are cut off or forged."""
+"""Errors of Pillow's decoders on files that are cut off or forged."""
 
 # One large picture at a time: a decoded one takes up to 4 bytes a pixel, twice.
 _decoding = threading.Lock()
@@ -48,10 +48,9 @@ def bytes_from_base64(text: str | bytes) -> bytes:
 def images_from_bytes(content: bytes) -> Images:
     """Images, uint8 [n, 28, 28], from a PNG or JPEG file (n = 1) or from n x 784 bytes of pixels.
 
-    A picture becomes greyscale (ITU-R 601 luma), what is transparent in it black; it is turned as
-    its EXIF orientation says, and one of another size is resampled (Lanczos) so that its longer
-    side has 28 pixels, and padded with black. It is not inverted: garments in Fashion-MNIST are
-    light on black.
+    A picture is converted to greyscale (ITU-R 601 luma), transparency to black, and rotated by its
+    EXIF orientation; one of another size is resampled (Lanczos) so that its longer side has 28
+    pixels, and padded with black. It is not inverted: garments in Fashion-MNIST are light on black.
 
     Raises:
         PayloadError: EMPTY, BAD_IMAGE, or TOO_LARGE (HTTP 413).
@@ -72,7 +71,7 @@ def images_from_bytes(content: bytes) -> Images:
 
 
 def _decode(content: bytes) -> Images:
-    # Pillow takes 8 MB in each process that has met a picture; most never do.
+    # Pillow takes 8 MB in each process that has decoded a picture; most never do.
     from PIL import Image, ImageOps
 
     try:

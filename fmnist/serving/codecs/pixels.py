@@ -1,4 +1,4 @@
-"""Numbers in a request -> images. No Python loop runs over pixels: lists are checked by sets of types."""
+"""Codec of lists of numbers, to images. No Python loop runs over pixels: sets of types check the lists."""
 
 import math
 from itertools import chain
@@ -11,7 +11,7 @@ from fmnist.core.fashion_mnist import IMAGE_SHAPE, PIXELS
 from fmnist.errors import PayloadError
 
 MAX_IMAGES = 1024
-"""Images in one request."""
+"""Limit of images in one request."""
 
 ACCEPTED = "[28,28], [n,28,28], [n,28,28,1], [784] or [n,784]"
 
@@ -24,19 +24,19 @@ def images_from_numbers(values: object, declared: object = None) -> Images:
 
     Args:
         values: lists as JSON gives them. Numbers are whole (``255`` or ``255.0``), 0-255.
-        declared: the shape that a tensor names; None for an ndarray, whose nesting is its shape.
+        declared: the tensor's shape; None for an ndarray, whose nesting is its shape.
 
     Raises:
         PayloadError: with reason EMPTY, BAD_TYPE, BAD_SHAPE, BAD_RANGE or TOO_LARGE (HTTP 413).
     """
     flat, nesting = _flatten(values)
-    shape = nesting if declared is None else _agreed_shape(declared, nesting)
+    shape = nesting if declared is None else _checked_shape(declared, nesting)
     count = _count(shape)
     return _pixels(flat).reshape(count, *IMAGE_SHAPE)
 
 
 def check_count(images: int) -> None:
-    """Raises PayloadError (TOO_LARGE, HTTP 413) if a request holds too many images."""
+    """Raise PayloadError (TOO_LARGE, HTTP 413) if a request holds too many images."""
     if images > MAX_IMAGES:
         raise PayloadError(
             f"expected at most {MAX_IMAGES} images in one request, got {images}; send several requests",
@@ -65,7 +65,7 @@ def _flatten(values: object) -> tuple[list[object], tuple[int, ...]]:
     raise PayloadError(f"expected the pixels of at least one image, got shape {shape}", reason="EMPTY")
 
 
-def _agreed_shape(declared: object, nesting: tuple[int, ...]) -> tuple[int, ...]:
+def _checked_shape(declared: object, nesting: tuple[int, ...]) -> tuple[int, ...]:
     if (
         not isinstance(declared, list)
         or not 1 <= len(declared) <= _MAX_RANK
@@ -103,7 +103,7 @@ def _pixels(flat: list[object]) -> Images:
         raise PayloadError(
             "expected whole numbers 0-255, got one of more than 18 digits", reason="BAD_RANGE"
         ) from None
-    # Written so that NaN is outside too.
+    # In this form NaN is out of range, too.
     _refuse(numbers, ~((numbers >= 0) & (numbers <= 255)), reason="BAD_RANGE")
     pixels = numbers.astype(np.uint8)
     fractions = pixels != numbers
