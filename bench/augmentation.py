@@ -58,16 +58,16 @@ def main() -> None:
         print(f"{name:18} {1e6 * took / len(dataset):12.2f}")
 
     backend.prepare(usable_cores())
-    from fmnist.training.trainer import Fitting
+    from fmnist.training.trainer import Trainer
 
     plain = hyperparameters.model_copy(update={"augmentation": Augmentation()})
-    fitting = Fitting(plain, seed=0, images=len(dataset), epochs=ROUNDS + 1)
+    trainer = Trainer(plain, seed=0, images=len(dataset), epochs=ROUNDS + 1)
     # The first epoch also traces the graph.
-    seconds(fitting.epoch, 1, dataset, silent)
+    seconds(trainer.run_epoch, 1, dataset, silent)
     rounds = np.array(
         [
             (
-                seconds(fitting.epoch, number, dataset, silent),
+                seconds(trainer.run_epoch, number, dataset, silent),
                 cost(dataset.images, own),
                 cost(dataset.images, EVERYTHING),
             )

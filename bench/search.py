@@ -29,17 +29,16 @@ from fmnist.core.provenance import DataReference
 from fmnist.data.commits import load
 from fmnist.data.fetch import fetch
 from fmnist.experiments import Experiment, load_experiment
+from fmnist.jobs.search import search_experiment
+from fmnist.jobs.train import open_workers
 from fmnist.search.asha import Plan, goes_on, plan_of
 from fmnist.search.optuna.study import read_trials
-from fmnist.search.progress import shown
-from fmnist.search.resources import share_machine
-from fmnist.search.runner import search
 from fmnist.search.study_folder import find_study
 from fmnist.search.trial import TrialState
-from fmnist.search.workers import Workers, prepare, share
 from fmnist.settings import PROJECT, Settings, from_environment
 from fmnist.tracking.base import Run
 from fmnist.tracking.null import NullRun
+from fmnist.training.worker import prepare
 from fmnist.wiring import data_store
 
 SEEDS = (1, 2, 3, 4, 5)
@@ -110,10 +109,8 @@ def record(own: Settings, settings: Settings, experiment: Experiment, images: in
     data = Dataset(whole.images[:images], whole.labels[:images])
     origin = DataReference(TRAIN.repo, f"{commit.id}, {images} images", commit.origin, {})
     prepare()
-    arrays = share(data, settings.cache / "arrays" / commit.id)
-    with Workers(arrays) as workers, shown() as progress:
-        shares = share_machine(experiment, None)
-        search(experiment, origin, settings, workers, untracked, shares, progress=progress)
+    with open_workers(settings, commit, data) as workers:
+        search_experiment(settings, experiment, origin, workers, runs=untracked)
 
 
 def orders(trials: int, seed: int) -> Iterator[list[int]]:

@@ -16,8 +16,6 @@
 Exit 0 is done, 1 an unexpected error, 2 wrong usage of the command line.
 """
 
-from typing import ClassVar
-
 
 class FmnistError(Exception):
     """Base of all errors that the project raises on purpose.
@@ -35,7 +33,7 @@ class FmnistError(Exception):
         http_status: of a response, 400-599.
     """
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
     http_status: int = 500
 
 
@@ -80,9 +78,12 @@ class Diverged(ConfigError):
     exit_code = 12
 
     def __init__(self, epoch: int, step: int, name: str, value: float) -> None:
-        super().__init__(
-            f"epoch {epoch}, step {step}: {name} is {value}; lower hyperparameters.optimizer.learning_rate"
-        )
+        # All arguments, so that worker processes can send it to their parent.
+        super().__init__(epoch, step, name, value)
+
+    def __str__(self) -> str:
+        epoch, step, name, value = self.args
+        return f"epoch {epoch}, step {step}: {name} is {value}; lower hyperparameters.optimizer.learning_rate"
 
 
 class NotFoundError(FmnistError):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fmnist.experiments.determined.experiments import DeterminedExperiments
     from fmnist.retraining.pachyderm.server import PachydermPipelines
     from fmnist.retraining.training import Cluster
-    from fmnist.training.trial import Trial
+    from fmnist.training.trial import ClusterTrial
 
 
 def data_store(settings: Settings) -> DataStore:
@@ -140,7 +140,7 @@ def experiments(settings: Settings) -> "DeterminedExperiments":
     return DeterminedExperiments(settings.determined)
 
 
-def open_trial() -> "AbstractContextManager[Trial]":
+def open_trial() -> "AbstractContextManager[ClusterTrial]":
     """The trial that a cluster started this process for."""
     from fmnist.training.determined.trial import open_trial as open_determined_trial
 

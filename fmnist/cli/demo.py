@@ -1,17 +1,16 @@
-"""``fmnist demo``: the path from data commit to prediction, and a table of what happened."""
+"""``fmnist demo``: run the whole path once and print a table of its steps."""
 
-import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from fmnist.cli.console import as_json, pass_settings, print_json, say
+from fmnist.core.signals import raise_on_sigterm
 from fmnist.settings import PROJECT
 
 if TYPE_CHECKING:
-    from fmnist.jobs.demo import Report
+    from fmnist.jobs.demo import DemoReport
     from fmnist.settings import Settings
 
 
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 @as_json
 @pass_settings
 def demo(settings: "Settings", policy: Path, file: Path, as_json: bool) -> None:
-    """Walk the whole path once, and leave the champion serving.
+    """Run every stage of the path once, and leave the champion serving.
 
     \b
     Examples:
@@ -40,8 +39,7 @@ def demo(settings: "Settings", policy: Path, file: Path, as_json: bool) -> None:
       FMNIST_SOURCE=~/fashion-mnist fmnist demo
       FMNIST_GATEWAY_PORT=8081 fmnist demo --json
     """
-    # An orderly end, so that no training goes on alone.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    raise_on_sigterm()
     from fmnist.jobs.demo import walk, write_report
 
     report = walk(settings, say, policy)
@@ -52,7 +50,7 @@ def demo(settings: "Settings", policy: Path, file: Path, as_json: bool) -> None:
         _print(report)
 
 
-def _print(report: "Report") -> None:
+def _print(report: "DemoReport") -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -68,9 +66,10 @@ def _print(report: "Report") -> None:
     for step in report.steps:
         table.add_row(step.name, f"{step.seconds:.1f}", escape(step.outcome))
     table.add_section()
-    for answer in report.answers:
-        mark = "✓" if answer.said == answer.truth else "✗"
-        table.add_row("answer", "", f"{mark} {answer.truth}: {answer.said} {answer.probability:.2f}")
+    for prediction in report.answers:
+        mark = "✓" if prediction.said == prediction.truth else "✗"
+        text = f"{mark} {prediction.truth}: {prediction.said} {prediction.probability:.2f}"
+        table.add_row("prediction", "", text)
     table.add_section()
     for name, link in chain(report.lineage):
         table.add_row(f"lineage: {name}", "", escape(link))

@@ -4,16 +4,26 @@ from pathlib import Path
 
 import click
 
-from fmnist.cli.console import as_json, print_json
-from fmnist.training.options import training_options
-from fmnist.training.process import train_in_child
+from fmnist.cli.console import as_json, pass_settings, print_json
+from fmnist.core.signals import raise_on_sigterm
+from fmnist.settings import PROJECT, Settings
 
 
 @click.command()
-@training_options
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), default=PROJECT / "const.yaml")
+@click.option("--config", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of FILE.")
+@click.option("--from", "parent", type=click.Path(path_type=Path), help="Continue from this checkpoint.")
+@click.option("--out", type=click.Path(path_type=Path), help="New folder for the checkpoint.")
+@click.option("--fresh", is_flag=True, help="Start over instead of resuming an unfinished training.")
+@click.option("--threads", type=click.IntRange(1), help="TensorFlow's threads; all cores if not given.")
+@click.option(
+    "--curves", type=click.Path(dir_okay=False, path_type=Path), help="CSV file for each epoch's metrics."
+)
 @as_json
+@pass_settings
 def train(
-    experiment_file: Path,
+    settings: Settings,
+    file: Path,
     overrides: tuple[str, ...],
     parent: Path | None,
     out: Path | None,
@@ -22,7 +32,7 @@ def train(
     curves: Path | None,
     as_json: bool,
 ) -> None:
-    """Train one model on the newest training data; prints the checkpoint's folder.
+    """Train the model of a Determined experiment FILE on the newest data; print the checkpoint's folder.
 
     \b
     Examples:
@@ -31,16 +41,25 @@ def train(
       fmnist train const.yaml --config hyperparameters.epochs=12 --from .fmnist/checkpoints/fmnist-const/RUN
       fmnist train const.yaml --out /tmp/checkpoint --json
 
-    Interrupted or killed, the same command goes on after the last finished epoch and ends with the
-    same weights, if file, data, code and threads are the same; --fresh begins anew.
+    After an interruption the same command resumes after the last finished epoch and ends with the same
+    weights, if file, data, code and threads are the same; --fresh starts over.
 
-    --from takes over the weights and counts on: hyperparameters.epochs includes the epochs that
-    the checkpoint has seen.
+    --from continues from a checkpoint's weights: hyperparameters.epochs includes the epochs that
+    the checkpoint was trained for.
     """
-    options = {"--from": parent, "--out": out, "--threads": threads, "--curves": curves}
-    given = [f"{name}={value}" for name, value in options.items() if value is not None]
-    given += ["--fresh"] * fresh
-    bundle = train_in_child([str(experiment_file), *(f"--config={text}" for text in overrides), *given])
+    from fmnist.jobs.train import train_file
+
+    raise_on_sigterm()
+    bundle = train_file(
+        settings,
+        file,
+        overrides,
+        parent=parent,
+        out=out,
+        fresh=fresh,
+        threads=threads,
+        curves=curves,
+    )
     if not as_json:
         click.echo(bundle.folder)
         return

@@ -1,11 +1,10 @@
-"""The whole path, walked once on this machine: what ``make demo`` does."""
+"""Demo: run every stage of the path once on this machine."""
 
 import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from fmnist.core.dataset import Dataset
 from fmnist.core.fashion_mnist import CLASSES, MODEL_NAME
 from fmnist.core.machine import usable_cores
 from fmnist.core.progress import Say
-from fmnist.core.provenance import DataReference
 from fmnist.data.base import Commit
 from fmnist.data.commits import load
 from fmnist.data.fetch import fetch
@@ -29,17 +27,16 @@ from fmnist.files.atomic import write_atomically
 from fmnist.files.git import code_version
 from fmnist.gate.verdict import GateResult
 from fmnist.jobs.gate import POLICY, GateArguments, run
+from fmnist.jobs.search import search_experiment
+from fmnist.jobs.train import open_workers
 from fmnist.registry.base import ModelVersion
 from fmnist.report.lineage import Lineage, lineage_of
-from fmnist.search import progress as search_progress
-from fmnist.search.resources import share_machine
-from fmnist.search.runner import search
-from fmnist.search.trial import SearchResult, Trial
-from fmnist.search.workers import Workers, prepare, share
+from fmnist.search.trial import Trial
 from fmnist.serving.client import Client
 from fmnist.settings import PROJECT, Settings, user
 from fmnist.training import progress as training_progress
 from fmnist.training.job import TrainingJob
+from fmnist.training.worker import Workers, prepare
 from fmnist.wiring import promoter
 
 SEARCH = (
@@ -54,22 +51,22 @@ SEARCH = (
     "hyperparameters.optimizer.learning_rate={type: log, base: 10, minval: -2, maxval: -1.8}",
     "hyperparameters.augmentation={flip: 0.5}",
 )
-"""How the demo makes ``adaptive.yaml`` small; ``fmnist search --config`` takes the same words.
+"""Overrides that make ``adaptive.yaml`` small, as for ``fmnist search --config``.
 
-The quick network, and a high rate; more augmentation pays off only after many epochs.
+The quick network and a high learning rate; more augmentation pays off only after many epochs.
 """
 
 EPOCHS = 6
-"""Of the best trial in the end, the search's included."""
+"""Of the best trial at the end, including those of the search."""
 
-PICTURES = 10
+SINGLE_PREDICTIONS = 10
 _BATCH = 500
 _CALIBRATION_STEPS = 20_000_000
 
 
 @dataclass(frozen=True)
-class Step:
-    """A step of the path that was walked."""
+class DemoStep:
+    """A finished step of the demo."""
 
     name: str
     seconds: float
@@ -77,8 +74,14 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Answered:
-    """A test image as it was answered: its class, what was said, and how surely (0-1)."""
+class DemoPrediction:
+    """Prediction for one test image.
+
+    Attributes:
+        truth: the image's label.
+        said: the predicted class.
+        probability: of the predicted class, 0-1.
+    """
 
     truth: str
     said: str
@@ -86,14 +89,21 @@ class Answered:
 
 
 @dataclass(frozen=True)
-class Report:
-    """What ``reports/demo.json`` holds.
+class DemoReport:
+    """Content of ``reports/demo.json``.
 
-    ``model_version`` and ``lineage`` are the served version's: the one trained, or the champion
-    before if the gate refused that.
-    ``accuracy`` is 0-1 over the whole test data, answered through the gateway; ``seconds`` are the
-    whole walk's; ``calibration_seconds`` are a plain Python loop's of 20 million steps on the same
-    machine, to compare machines by; ``url`` is the served model's.
+    Attributes:
+        dataset: origin of the images.
+        accuracy: of the gateway's predictions on the whole test data, 0-1.
+        seconds: duration of the demo.
+        model_version: the version that serves: the trained one, or the previous champion if the gate
+            refused it.
+        lineage: of ``model_version``.
+        steps: in order.
+        answers: predictions for the first test images.
+        cores: of this machine.
+        calibration_seconds: of a Python loop of 20 million steps on this machine, to compare machines.
+        url: of the served model.
     """
 
     dataset: str
@@ -101,8 +111,8 @@ class Report:
     seconds: float
     model_version: int
     lineage: Lineage
-    steps: tuple[Step, ...]
-    answers: tuple[Answered, ...]
+    steps: tuple[DemoStep, ...]
+    answers: tuple[DemoPrediction, ...]
     cores: int
     calibration_seconds: float
     url: str
@@ -112,14 +122,17 @@ class Report:
         return asdict(self)
 
 
-def walk(settings: Settings, say: Say, policy: Path = POLICY) -> Report:
-    """Walk the path from raw files to a served prediction; ``say`` gets lines of progress.
+def walk(settings: Settings, say: Say, policy: Path = POLICY) -> DemoReport:
+    """Run the path from raw files to a served prediction, and leave the model serving.
 
-    The model is left serving. ``policy`` is the gate's, a file like ``gate.yaml``.
+    Args:
+        settings: engines and folders.
+        say: receives lines of progress.
+        policy: the gate's policy, a file like ``gate.yaml``.
 
     Raises:
-        GateRefused: the trained version did not pass, and there is no champion to go on with; it is
-            registered, but not served.
+        GateRefused: the gate refused the trained version, and there is no champion to keep; the version
+            is registered, but not served.
     """
     start = time.perf_counter()
     prepare()
@@ -136,7 +149,7 @@ def walk(settings: Settings, say: Say, policy: Path = POLICY) -> Report:
         outcome(f"{version.model} {version.number}, bundle {version.bundle_sha256[:12]}")
     with steps.take("Gate") as outcome:
         result = _gated(settings, version, test_data, policy)
-        outcome(_told(result))
+        outcome(_format_result(result))
     with steps.take("Deploy") as outcome:
         promotion = _promoted(settings, version, result)
         deployment = promotion.deployment
@@ -148,10 +161,10 @@ def walk(settings: Settings, say: Say, policy: Path = POLICY) -> Report:
     with steps.take("Predict") as outcome:
         dataset = load(store, test_data)
         with Client(deployment.url) as client:
-            answers = tuple(_asked(client, dataset))
+            answers = tuple(_single_predictions(client, dataset))
             accuracy = _accuracy(client, dataset, deployment.version)
         outcome(f"accuracy {accuracy:.4f} on all test images, through the gateway")
-    return Report(
+    return DemoReport(
         dataset=train_data.origin,
         accuracy=accuracy,
         seconds=round(time.perf_counter() - start, 1),
@@ -165,7 +178,7 @@ def walk(settings: Settings, say: Say, policy: Path = POLICY) -> Report:
     )
 
 
-def write_report(report: Report, path: Path) -> None:
+def write_report(report: DemoReport, path: Path) -> None:
     """Write the report as JSON."""
     write_atomically(path, json.dumps(report.document(), indent=2) + "\n")
 
@@ -173,31 +186,30 @@ def write_report(report: Report, path: Path) -> None:
 class _Steps:
     def __init__(self, say: Say) -> None:
         self._say = say
-        self.taken: list[Step] = []
+        self.taken: list[DemoStep] = []
 
     @contextmanager
     def take(self, name: str) -> Iterator[Say]:
-        """A step; the block says its outcome."""
+        """Time a step; the block reports its outcome."""
         self._say(f"{len(self.taken) + 1}. {name}")
         start = time.perf_counter()
         outcomes: list[str] = []
         yield outcomes.append
-        step = Step(name, round(time.perf_counter() - start, 1), "; ".join(outcomes))
+        step = DemoStep(name, round(time.perf_counter() - start, 1), "; ".join(outcomes))
         self._say(f"   {step.outcome} ({step.seconds:.1f} s)")
         self.taken.append(step)
 
 
 def _trained(settings: Settings, commit: Commit, dataset: Dataset, steps: _Steps) -> Bundle:
-    """Search, then go on with the best trial from its checkpoint."""
+    """Search, then continue the best trial from its checkpoint."""
     experiment = load_experiment(PROJECT / "adaptive.yaml", SEARCH)
-    data = commit.reference()
-    with Workers(share(dataset, settings.cache / "arrays" / commit.id)) as workers:
+    with open_workers(settings, commit, dataset) as workers:
         with steps.take("Search") as outcome:
-            result = _searched(settings, experiment, data, workers)
+            result = search_experiment(settings, experiment, commit.reference(), workers, fresh=True)
             best = result.best
             outcome(f"{len(result.trials)} trials, best {best.id}: validation accuracy {best.metric:.4f}")
         with steps.take("Train on") as outcome:
-            bundle = _continued(settings, experiment, data, best, workers)
+            bundle = _continued(settings, experiment, commit, best, workers)
             metrics = bundle.metadata.metrics
             outcome(
                 f"trial {best.id} from its checkpoint to epoch {EPOCHS}: "
@@ -206,24 +218,8 @@ def _trained(settings: Settings, commit: Commit, dataset: Dataset, steps: _Steps
     return bundle
 
 
-def _searched(
-    settings: Settings, experiment: Experiment, data: DataReference, workers: Workers
-) -> SearchResult:
-    with search_progress.shown() as progress:
-        return search(
-            experiment,
-            data,
-            settings,
-            workers,
-            partial(engines.open_run, settings, experiment.name),
-            share_machine(experiment, None),
-            fresh=True,
-            progress=progress,
-        )
-
-
 def _continued(
-    settings: Settings, experiment: Experiment, data: DataReference, best: Trial, workers: Workers
+    settings: Settings, experiment: Experiment, commit: Commit, best: Trial, workers: Workers
 ) -> Bundle:
     with (
         engines.open_run(settings, experiment.name, f"trial-{best.id}-continued") as run,
@@ -232,7 +228,7 @@ def _continued(
         job = TrainingJob(
             experiment=experiment.name,
             hyperparameters=Hyperparameters.read({**best.hyperparameters, "epochs": EPOCHS}),
-            train_data=data,
+            train_data=commit.reference(),
             folder=settings.checkpoints / experiment.name / run.id,
             seed=experiment.reproducibility.experiment_seed,
             threads=usable_cores(),
@@ -246,7 +242,7 @@ def _gated(settings: Settings, version: ModelVersion, test_data: Commit, policy:
     return run(settings, GateArguments(version.model, version.number, test_data.id, policy)).result
 
 
-def _told(result: GateResult) -> str:
+def _format_result(result: GateResult) -> str:
     return f"passed {len(result.verdict.rules)} rules" if result.passed else f"refused: {result.reasons}"
 
 
@@ -261,15 +257,17 @@ def _promoted(settings: Settings, version: ModelVersion, result: GateResult) -> 
     return own.promote(champion.version, Actor(user(), "make demo"))
 
 
-def _asked(client: Client, dataset: Dataset) -> Iterator[Answered]:
-    """One by one, as a user would."""
-    for image, label in zip(dataset.images[:PICTURES], dataset.labels[:PICTURES], strict=True):
+def _single_predictions(client: Client, dataset: Dataset) -> Iterator[DemoPrediction]:
+    """One request per image, as a user would send it."""
+    for image, label in zip(
+        dataset.images[:SINGLE_PREDICTIONS], dataset.labels[:SINGLE_PREDICTIONS], strict=True
+    ):
         (prediction,) = client.predict(image[np.newaxis]).predictions
-        yield Answered(CLASSES[label], prediction.label, prediction.probability)
+        yield DemoPrediction(CLASSES[label], prediction.label, prediction.probability)
 
 
 def _accuracy(client: Client, dataset: Dataset, version: int) -> float:
-    """Share of all images that are answered rightly, 0-1, by this version and no other."""
+    """Accuracy on all images, 0-1, of predictions that this version alone may make."""
     said: list[str] = []
     for start in range(0, len(dataset), _BATCH):
         answer = client.predict(dataset.images[start : start + _BATCH])

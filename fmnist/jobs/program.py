@@ -4,13 +4,13 @@ Every failure ends with an exit code that is not 0: only that tells the worker t
 """
 
 import logging
-import signal
 import sys
 from pathlib import Path
 
 import click
 
 from fmnist.core.logs import configure
+from fmnist.core.signals import raise_on_sigterm
 from fmnist.errors import FmnistError
 from fmnist.settings import PROJECT
 
@@ -46,7 +46,7 @@ experiment = click.option(
 
 def run(command: click.Command) -> None:
     """Run a program's command line; the project's errors become their exit codes."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    raise_on_sigterm()
     try:
         configure()
         command()

@@ -1,8 +1,5 @@
-"""Telling a person how a search goes."""
+"""Callbacks of a search, and their output as lines."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Protocol, TextIO
 
 from fmnist.search.asha import Plan
@@ -10,15 +7,15 @@ from fmnist.search.resources import Shares
 from fmnist.search.trial import Trial, TrialState
 
 
-class Progress(Protocol):
-    """What a search tells while it runs."""
+class SearchProgress(Protocol):
+    """Callbacks of a search."""
 
     def began(self, plan: Plan, shares: Shares) -> None:
         """The first trials are about to start."""
         ...
 
     def stepped(self, trial: int, epochs: float) -> None:
-        """A trial has come this far in its training: 1.5 is half of the second epoch."""
+        """A trial has trained for so many epochs: 1.5 is half of the second epoch."""
         ...
 
     def changed(self, trial: Trial, trials: tuple[Trial, ...]) -> None:
@@ -26,12 +23,12 @@ class Progress(Protocol):
         ...
 
     def noted(self, text: str) -> None:
-        """Something that a person should know, such as that a trial goes on after a kill."""
+        """Show a message to the user, such as that a trial resumes."""
         ...
 
 
-class Silent:
-    """Tells nothing."""
+class SilentSearch:
+    """Shows nothing."""
 
     def began(self, plan: Plan, shares: Shares) -> None:
         pass
@@ -46,14 +43,14 @@ class Silent:
         pass
 
 
-class Lines:
+class SearchLines:
     """A line per event."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def began(self, plan: Plan, shares: Shares) -> None:
-        print(outlook(plan, shares), file=self._stream, flush=True)
+        print(format_plan(plan, shares), file=self._stream, flush=True)
 
     def stepped(self, trial: int, epochs: float) -> None:
         pass
@@ -66,20 +63,8 @@ class Lines:
         print(text, file=self._stream, flush=True)
 
 
-@contextmanager
-def shown() -> Iterator[Progress]:
-    """Progress on stderr: a live ranking on a terminal, else lines."""
-    if not sys.stderr.isatty():
-        yield Lines(sys.stderr)
-        return
-    from fmnist.search.ranking import live
-
-    with live() as progress:
-        yield progress
-
-
-def outlook(plan: Plan, shares: Shares) -> str:
-    """What is going to be done, in a line."""
+def format_plan(plan: Plan, shares: Shares) -> str:
+    """The plan of a search in one line."""
     lengths = ", ".join(f"{trials} x {epochs}" for epochs, trials in plan.preview().items())
     threads = f"{shares.threads} thread{'s' if shares.threads > 1 else ''}"
     return f"{plan.trials} trials (about {lengths} epochs), {shares.jobs} at once with {threads} each"

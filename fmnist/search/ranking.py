@@ -1,5 +1,6 @@
-"""The trials of a search on a terminal, best first, with the rungs that each has passed."""
+"""Table of a search's trials, best first, and its live display on a terminal."""
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -12,7 +13,7 @@ from rich.text import Text
 
 from fmnist.experiments import flat
 from fmnist.search.asha import Plan
-from fmnist.search.progress import Progress, outlook
+from fmnist.search.progress import SearchLines, SearchProgress, format_plan
 from fmnist.search.resources import Shares
 from fmnist.search.trial import Trial, TrialState, ranked
 
@@ -33,9 +34,13 @@ def ranking(
     so_far: Mapping[int, float] = MappingProxyType({}),
     width: int = 120,
 ) -> Group:
-    """A row per trial, with as many of the hyperparameters that vary as ``width`` characters hold.
+    """A row per trial, with as many of the varying hyperparameters as fit in ``width`` characters.
 
-    ``so_far``: how many epochs a trial has come, parts included, where that is known.
+    Args:
+        trials: of one search.
+        title: line above the table.
+        so_far: epochs trained by trial id, fractions included, where known.
+        width: of the terminal, in characters.
     """
     best_first = ranked(trials)
     rows = [_row(trial, so_far) for trial in best_first]
@@ -58,8 +63,11 @@ def ranking(
 
 
 @contextmanager
-def live() -> Iterator[Progress]:
-    """A ranking on stderr, redrawn in place; it goes when the search ends."""
+def shown() -> Iterator[SearchProgress]:
+    """Progress on stderr: on a terminal a ranking that is redrawn in place, otherwise lines."""
+    if not sys.stderr.isatty():
+        yield SearchLines(sys.stderr)
+        return
     with Live("starting TensorFlow", console=Console(stderr=True), transient=True) as display:
         yield _Ranking(display)
 
@@ -72,7 +80,7 @@ class _Ranking:
         self._epochs: dict[int, float] = {}
 
     def began(self, plan: Plan, shares: Shares) -> None:
-        self._title = outlook(plan, shares)
+        self._title = format_plan(plan, shares)
 
     def stepped(self, trial: int, epochs: float) -> None:
         self._epochs[trial] = epochs
@@ -101,7 +109,7 @@ def _epochs(trial: Trial, so_far: Mapping[int, float]) -> str:
 
 
 def _rungs(trial: Trial) -> str:
-    """Each rung's epoch, with a tick where the trial passed, a cross where it was stopped."""
+    """The epoch of each rung, with a tick where the trial passed, a cross where it was stopped."""
     stopped = trial.state is TrialState.STOPPED
     marks = []
     for epochs in trial.rungs:
@@ -112,7 +120,7 @@ def _rungs(trial: Trial) -> str:
 
 
 def _columns_of(trials: Sequence[Trial]) -> dict[str, list[str]]:
-    """What varies, by dotted name, with a text for each trial."""
+    """The hyperparameters that vary, by dotted name, with a text for each trial."""
     points = [flat(trial.hyperparameters) for trial in trials]
     names = dict.fromkeys(name for point in points for name in point)
     columns = {name: [_short(point.get(name, "")) for point in points] for name in names}
@@ -141,7 +149,7 @@ def _below(trials: Sequence[Trial], left_out: Sequence[str]) -> list[str]:
 
 
 def _stacked(name: str) -> str:
-    """A column's head: the name without its group, a line for each word."""
+    """Column header: the name without its group, one word per line."""
     return name.rpartition(".")[2].replace("_", "\n")
 
 

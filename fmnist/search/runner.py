@@ -1,9 +1,9 @@
-"""The search: gives trials to workers, their reports to the study, and the study's answers back."""
+"""Run a search: trials go to workers, their reports to the study, its decisions back to the workers."""
 
 import shutil
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,19 @@ from fmnist.experiments import METRIC, Experiment
 from fmnist.files.git import code_version
 from fmnist.search.asha import plan_of
 from fmnist.search.optuna.study import Study
-from fmnist.search.progress import Progress, Silent
+from fmnist.search.progress import SearchProgress, SilentSearch
 from fmnist.search.resources import Shares, trial_seed
 from fmnist.search.study_folder import remove_states, state_folder, study_folder, study_id, trial_folder
 from fmnist.search.trial import SearchResult, Trial, best_of
-from fmnist.search.workers import Worker, Workers
 from fmnist.settings import PROJECT, Settings
 from fmnist.tracking.base import Decision, EpochReport, Run, StudyLabel
-from fmnist.training.fingerprint import identity
+from fmnist.training.fingerprint import fingerprint
 from fmnist.training.job import TrainingJob
 from fmnist.training.resume import StateFolder
+from fmnist.training.worker import Worker, Workers
 
 OpenRun = Callable[[str, str, StudyLabel], AbstractContextManager[Run]]
-"""Opens the tracker's run of a name and a job's id; one that raises inside the block ends as failed."""
+"""Opens a run in the tracker by name, job id and study; an error inside the block marks it as failed."""
 
 _POLL_SECONDS = 1.0
 
@@ -39,40 +39,45 @@ def search(
     shares: Shares,
     *,
     fresh: bool = False,
-    progress: Progress | None = None,
+    progress: SearchProgress | None = None,
 ) -> SearchResult:
     """Run the trials of an experiment; those that an interrupted search finished are not repeated.
 
     Args:
-        experiment: says what to try.
-        data: the commit that the workers' images are of.
-        settings: say where the study and the checkpoints go.
-        workers: do the trainings.
-        open_run: makes each trial's own run.
-        shares: how many trials at once, and how many threads each gets.
+        experiment: hyperparameter ranges, searcher and seed.
+        data: the commit that the workers train on.
+        settings: folders of studies and checkpoints.
+        workers: run the trials.
+        open_run: opens a run per trial.
+        shares: how many trials run at once, and how many threads each has.
         fresh: set an existing study of this name aside first.
-        progress: is told of each trial's news.
+        progress: called for each event.
 
     Raises:
-        ConfigError: the file is wrong, or a study of this name is finished or belongs elsewhere.
-        UnavailableError: another process is searching this study.
+        ConfigError: the file is wrong, or a study of this name is finished or has other settings or data.
+        UnavailableError: another process runs this study.
         FmnistError: every trial failed.
     """
-    progress = progress or Silent()
+    progress = progress or SilentSearch()
     plan = plan_of(experiment)
     with study_folder(settings, experiment, data, fresh=fresh) as folder:
         study = Study(folder / "journal.log", experiment, plan)
         if study.finished:
             raise ConfigError(
-                f"study {experiment.name} ({folder}) is finished. --fresh sets it aside and starts anew; "
-                "--config name=... starts another beside it"
+                f"study {experiment.name} ({folder}) is finished. --fresh sets it aside and starts over; "
+                "--config name=... starts a new one under another name"
             )
         progress.began(plan, shares)
         job_of = _jobs(experiment, study, folder, data, settings, shares)
         label = StudyLabel(study_id(folder), experiment.searcher.model_dump(exclude_defaults=True))
-        trials = _Search(study, workers, job_of, open_run, label, progress, experiment.max_restarts)
-        trials.run(shares.jobs)
-        # Killed right after a trial's end, an earlier session left that trial's.
+
+        def open_labelled(name: str, job: str) -> AbstractContextManager[Run]:
+            return open_run(name, job, label)
+
+        _TrialScheduler(study, workers, job_of, open_labelled, progress, experiment.max_restarts).run_trials(
+            shares.jobs
+        )
+        # An earlier session that was killed right after a trial's end left that trial's states.
         remove_states(folder)
         return _result(experiment.name, study.trials())
 
@@ -116,110 +121,104 @@ class TrialFailed(FmnistError):
 
 
 @dataclass(frozen=True)
-class _Running:
+class _RunningTrial:
     job: TrainingJob
-    opened: AbstractContextManager[Run]
     run: "_TrialRun"
-    kept: StateFolder
+    states: StateFolder
+    stack: ExitStack
+    """Closes the run in the tracker."""
 
     @property
-    def trial(self) -> int:
+    def id(self) -> int:
         return self.run.trial
 
 
-class _Search:
-    def __init__(
-        self,
-        study: Study,
-        workers: Workers,
-        job_of: Callable[[int], TrainingJob],
-        open_run: OpenRun,
-        label: StudyLabel,
-        progress: Progress,
-        max_restarts: int,
-    ) -> None:
-        self._study = study
-        self._workers = workers
-        self._job_of = job_of
-        self._open_run = open_run
-        self._label = label
-        self._progress = progress
-        self._max_restarts = max_restarts
-        self._running: dict[Worker, _Running] = {}
+@dataclass
+class _TrialScheduler:
+    """Keeps as many trials running as the machine's shares allow, until the study has no more."""
 
-    def run(self, jobs: int) -> None:
-        try:
-            while self._fill(jobs):
-                for worker in self._workers.wait(_POLL_SECONDS):
-                    self._end(worker)
-        except BaseException as error:
-            for running in self._running.values():
-                running.opened.__exit__(type(error), error, error.__traceback__)
-            raise
+    study: Study
+    workers: Workers
+    job_of: Callable[[int], TrainingJob]
+    open_run: Callable[[str, str], AbstractContextManager[Run]]
+    progress: SearchProgress
+    max_restarts: int
+    running: dict[Worker, _RunningTrial] = field(default_factory=dict)
 
-    def _fill(self, jobs: int) -> bool:
-        """Start trials while there is room; whether any runs."""
-        while len(self._running) < jobs and (trial := self._study.next()) is not None:
-            self._start(trial)
-        return bool(self._running)
+    def run_trials(self, jobs: int) -> None:
+        """Run all trials, ``jobs`` at once; an error fails the runs that are open in the tracker."""
+        with ExitStack() as runs:
+            while self._start_trials(jobs, runs):
+                for worker in self.workers.wait(_POLL_SECONDS):
+                    self._end_trial(worker)
 
-    def _start(self, trial: int) -> None:
-        job = self._job_of(trial)
-        kept = self._kept(trial, job)
-        opened = self._open_run(f"trial-{trial}", kept.id, self._label)
-        run = _TrialRun(trial, opened.__enter__(), self._study, self._tell)
-        self._train(_Running(job, opened, run, kept))
-        self._tell(trial)
+    def _start_trials(self, jobs: int, runs: ExitStack) -> bool:
+        """Start trials while there is room; whether any is running."""
+        while len(self.running) < jobs and (number := self.study.next()) is not None:
+            trial = self._open_trial(number)
+            runs.push(trial.stack)
+            self._start_worker(trial)
+            self._show_trial(number)
+        return bool(self.running)
 
-    def _kept(self, trial: int, job: TrainingJob) -> StateFolder:
-        """Where the trial's states are kept; those of an earlier session that do not fit are removed."""
+    def _open_trial(self, number: int) -> _RunningTrial:
+        job = self.job_of(number)
+        states = self._open_states(number, job)
+        stack = ExitStack()
+        run = stack.enter_context(self.open_run(f"trial-{number}", states.id))
+        return _RunningTrial(job, _TrialRun(number, run, self.study, self._show_trial), states, stack)
+
+    def _open_states(self, number: int, job: TrainingJob) -> StateFolder:
+        """The folder of the trial's states; those of an earlier session that do not fit are removed."""
         assert job.state
         try:
-            return StateFolder(job.state, identity(job))
+            return StateFolder(job.state, fingerprint(job))
         except (ConfigError, IntegrityError) as error:
-            self._progress.noted(f"trial {trial} begins anew: {error}")
+            self.progress.noted(f"trial {number} starts over: {error}")
             shutil.rmtree(job.state)
-            return StateFolder(job.state, identity(job))
+            return StateFolder(job.state, fingerprint(job))
 
-    def _train(self, running: _Running) -> None:
-        progress = _TrialProgress(running.trial, self._progress)
-        self._running[self._workers.start(running.job, running.run, progress)] = running
+    def _start_worker(self, trial: _RunningTrial) -> None:
+        progress = _TrialProgress(trial.id, self.progress)
+        self.running[self.workers.start(trial.job, trial.run, progress)] = trial
 
-    def _end(self, worker: Worker) -> None:
-        running = self._running.pop(worker)
-        if worker.error is None:
-            self._study.finish(running.trial, running.job.folder)
-            running.opened.__exit__(None, None, None)
-        elif worker.passing and self._restarts(running.trial, worker.error):
-            self._train(running)
+    def _end_trial(self, worker: Worker) -> None:
+        trial = self.running.pop(worker)
+        failure = worker.failure
+        if failure and failure.transient and self._may_restart(trial.id, failure.reason):
+            self._start_worker(trial)
             return
+        # The study first: a trial that it has recorded is not run again.
+        if failure:
+            self.study.fail(trial.id, failure.reason)
         else:
-            self._study.fail(running.trial, worker.error)
-            failure = TrialFailed(worker.error)
-            running.opened.__exit__(TrialFailed, failure, None)
-        # Last: killed before, the trial goes on from there, which costs no epoch.
-        running.kept.remove()
-        self._tell(running.trial)
+            self.study.finish(trial.id, trial.job.folder)
+        with suppress(TrialFailed), trial.stack:
+            if failure:
+                raise TrialFailed(failure.reason)
+        # Last: killed before, the trial resumes from its states, which costs no epoch.
+        trial.states.remove()
+        self._show_trial(trial.id)
 
-    def _restarts(self, trial: int, error: str) -> bool:
-        restarts = self._study.restarted(trial)
-        if restarts > self._max_restarts:
+    def _may_restart(self, number: int, reason: str) -> bool:
+        restarts = self.study.restarted(number)
+        if restarts > self.max_restarts:
             return False
-        self._progress.noted(f"trial {trial}: {error}; started again, {restarts} of {self._max_restarts}")
+        self.progress.noted(f"trial {number}: {reason}; restarted, {restarts} of {self.max_restarts}")
         return True
 
-    def _tell(self, trial: int) -> None:
-        self._progress.changed(self._study.trial(trial), self._study.trials())
+    def _show_trial(self, number: int) -> None:
+        self.progress.changed(self.study.trial(number), self.study.trials())
 
 
 class _TrialRun:
-    """A trial's run in the tracker, with the searcher's answers."""
+    """A trial's run in the tracker, which also reports to the study and stops when either decides so."""
 
-    def __init__(self, trial: int, run: Run, study: Study, tell: Callable[[int], None]) -> None:
+    def __init__(self, trial: int, run: Run, study: Study, show: Callable[[int], None]) -> None:
         self.trial = trial
         self._run = run
         self._study = study
-        self._tell = tell
+        self._show = show
 
     @property
     def id(self) -> str:
@@ -229,19 +228,19 @@ class _TrialRun:
         self._run.start({**parameters, "trial": self.trial})
 
     def report(self, report: EpochReport) -> Decision:
-        asked = self._run.report(report)
-        searched = self._study.report(self.trial, report.epoch, report.validation[METRIC])
-        self._tell(self.trial)
-        return Decision.STOP if Decision.STOP in (asked, searched) else Decision.CONTINUE
+        by_tracker = self._run.report(report)
+        by_study = self._study.report(self.trial, report.epoch, report.validation[METRIC])
+        self._show(self.trial)
+        return Decision.STOP if Decision.STOP in (by_tracker, by_study) else Decision.CONTINUE
 
     def finish(self, bundle: Path) -> None:
         self._run.finish(bundle)
 
 
 class _TrialProgress:
-    """A trial's steps, for the search's progress."""
+    """A trial's progress, forwarded to the search's."""
 
-    def __init__(self, trial: int, progress: Progress) -> None:
+    def __init__(self, trial: int, progress: SearchProgress) -> None:
         self._trial = trial
         self._progress = progress
 

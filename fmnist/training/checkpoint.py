@@ -17,11 +17,11 @@ from fmnist.core.bundle import (
 from fmnist.core.dataset import Dataset
 from fmnist.core.fashion_mnist import CLASSES, MODEL_NAME
 from fmnist.core.provenance import Provenance
+from fmnist.core.reference_statistics import reference_statistics
 from fmnist.files.atomic import folder_written_atomically, sha256_of
 from fmnist.training.export import export
 from fmnist.training.fingerprint import package_versions, uses_onednn
 from fmnist.training.job import TrainingJob
-from fmnist.training.reference_statistics import reference_statistics
 
 _COMPARED = 1000
 

@@ -1,9 +1,9 @@
-"""Several processes that train one model together, each learning its part of every batch.
+"""Synchronous training of one model by several processes, each on its shard of every batch.
 
-Each has the whole model, made from the same seed. The gradients are averaged by one collective
+Each has the whole model, built from the same seed. The gradients are averaged by one collective
 operation per step, and every process then makes the same update. Keras 3 does not train within
 TensorFlow's multi-worker strategy (keras#20585), and on TensorFlow its own distribution API knows
-no other process; docs/cluster-training.md has what they said.
+no other process; docs/cluster-training.md has the details.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,29 +17,29 @@ from numpy.typing import NDArray
 from fmnist.errors import ConfigError, UnavailableError
 from fmnist.tracking.base import Decision
 from fmnist.training.backend import tensorflow
-from fmnist.training.workers import Team
+from fmnist.training.job import WorkerGroup
 
-# The strategy numbers groups of its own from 1.
+# TensorFlow's strategy numbers its own groups from 1.
 _GROUP = 1000
 # The first process stores checkpoints while the others wait.
 _SECONDS = 1800.0
 
 
 class Collective:
-    """What a process does with the others of its team; alone, nothing.
+    """Collective operations of a worker group; of a single process, no-ops.
 
     All processes must call the same methods in the same order.
     """
 
-    def __init__(self, team: Team) -> None:
-        """Connect to the others; before TensorFlow computes anything."""
-        self.rank = team.rank
-        self.size = team.size
+    def __init__(self, group: WorkerGroup) -> None:
+        """Connect to the other processes; call it before TensorFlow computes anything."""
+        self.rank = group.rank
+        self.size = group.size
         self._instances = count(1)
-        self._strategy = _connect(team) if self.size > 1 else None
+        self._strategy = _connect(group) if self.size > 1 else None
 
-    def part(self, steps: int, batch: int) -> NDArray[np.int64]:
-        """The rows that this process learns, [steps * batch / size], of batches one after another.
+    def shard(self, steps: int, batch: int) -> NDArray[np.int64]:
+        """Indices of the rows that this process trains on, int64 [steps * batch / size], batch after batch.
 
         Raises:
             ConfigError: a batch cannot be divided equally.
@@ -52,8 +52,8 @@ class Collective:
         rows = np.arange(steps * batch).reshape(steps, self.size, batch // self.size)
         return rows[:, self.rank].ravel()
 
-    def averaging(self, optimizer: Any) -> Any:
-        """``optimizer``, now with the mean of all processes' gradients in each step."""
+    def average_gradients(self, optimizer: Any) -> Any:
+        """Make ``optimizer`` apply the mean of all processes' gradients in each step; returns it."""
         if self.size > 1:
             apply = optimizer.apply
 
@@ -68,7 +68,7 @@ class Collective:
         if self.size == 1 or not values:
             return list(values)
         tensors = [tensorflow.convert_to_tensor(value, tensorflow.float32) for value in values]
-        # In one operation: several could start in another order in each process, and wait for ever.
+        # In one operation: several could start in different orders in the processes and deadlock.
         total = tensorflow.raw_ops.CollectiveReduceV2(
             input=tensorflow.concat([tensorflow.reshape(tensor, [-1]) for tensor in tensors], 0),
             group_size=self.size,
@@ -82,37 +82,39 @@ class Collective:
         parts = tensorflow.split(total / self.size, [tensor.shape.num_elements() for tensor in tensors])
         return [tensorflow.reshape(part, tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]
 
-    def agreed(self, decision: Decision) -> Decision:
-        """Stop where any process wants to; waits for all of them.
+    def all_reduce(self, decision: Decision) -> Decision:
+        """Stop if any process decided to stop; waits for all of them.
 
         Raises:
-            UnavailableError: one of them is gone or stuck.
+            UnavailableError: a process is gone or stuck.
         """
-        with others_needed():
+        with collective_errors():
             (stopping,) = self.mean([float(decision is Decision.STOP)])
         return Decision.STOP if float(stopping) else Decision.CONTINUE
 
 
 @contextmanager
-def others_needed() -> Iterator[None]:
-    """TensorFlow's errors where another process is gone or stuck, as ours."""
+def collective_errors() -> Iterator[None]:
+    """Map TensorFlow's errors about a process that is gone or stuck to UnavailableError."""
     errors = tensorflow.errors
     try:
         yield
     except (errors.AbortedError, errors.DeadlineExceededError, errors.UnavailableError) as error:
         raise UnavailableError(
-            "training together: another process of this trial is gone or stuck; see what it said last"
+            "distributed training: another process of this trial is gone or stuck; see the end of its log"
         ) from error
 
 
-def _connect(team: Team) -> Any:
-    """TensorFlow's strategy, of which only the start is wanted.
+def _connect(group: WorkerGroup) -> Any:
+    """Start TensorFlow's server for collective operations; returns the strategy that owns it.
 
-    It starts a server for collective operations in this process, and watches the others as long as
-    it lives: when one is gone, what waits for it fails.
+    As long as the strategy lives it watches the other processes: when one is gone, operations that wait
+    for it fail. Nothing else of it is used.
     """
     distribute = tensorflow.distribute
     cluster = distribute.cluster_resolver.SimpleClusterResolver(
-        tensorflow.train.ClusterSpec({"worker": list(team.addresses)}), task_type="worker", task_id=team.rank
+        tensorflow.train.ClusterSpec({"worker": list(group.addresses)}),
+        task_type="worker",
+        task_id=group.rank,
     )
     return distribute.MultiWorkerMirroredStrategy(cluster_resolver=cluster)

@@ -1,4 +1,4 @@
-"""What decides the result of a training to the bit."""
+"""Fingerprint of everything that a training's result depends on, to the bit."""
 
 import hashlib
 import json
@@ -21,24 +21,36 @@ _CODE = (
     "core/metrics.py",
 )
 
+LABELS = {
+    "hyperparameters": "set of hyperparameters",
+    "data_commit": "data commit",
+    "threads": "number of threads",
+    "workers": "number of processes",
+    "onednn": "oneDNN setting",
+    "parent_sha256": "parent checkpoint",
+    "packages": "set of packages",
+    "code_sha256": "version of the code",
+}
+"""Fields of a fingerprint as messages name them, where that differs."""
 
-def identity(job: TrainingJob) -> dict[str, str]:
-    """Trainings of equal identity on one machine give equal bits; the keys are read in error messages.
+
+def fingerprint(job: TrainingJob) -> dict[str, str]:
+    """Trainings with equal fingerprints give bit-identical results on one machine.
 
     Raises:
         IntegrityError: the parent is damaged.
     """
     return {
         "experiment": job.experiment,
-        "set of hyperparameters": json.dumps(job.hyperparameters.model_dump(mode="json"), sort_keys=True),
-        "data commit": f"{job.train_data.repo}@{job.train_data.commit}",
+        "hyperparameters": json.dumps(job.hyperparameters.model_dump(mode="json"), sort_keys=True),
+        "data_commit": f"{job.train_data.repo}@{job.train_data.commit}",
         "seed": str(job.seed),
-        "number of threads": str(job.threads),
-        "number of processes": str(job.team.size),
-        "oneDNN setting": str(uses_onednn()),
-        "parent checkpoint": open_bundle(job.parent).sha256 if job.parent else "none",
-        "set of packages": json.dumps(package_versions(), sort_keys=True),
-        "version of the code": _code(),
+        "threads": str(job.threads),
+        "workers": str(job.group.size),
+        "onednn": str(uses_onednn()),
+        "parent_sha256": open_bundle(job.parent).sha256 if job.parent else "none",
+        "packages": json.dumps(package_versions(), sort_keys=True),
+        "code_sha256": _code(),
     }
 
 
@@ -48,7 +60,7 @@ def uses_onednn() -> bool:
 
 
 def package_versions() -> dict[str, str]:
-    """The versions of Python and of the packages that a training computes with."""
+    """Versions of Python and of the packages that compute a training."""
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -60,7 +72,7 @@ def package_versions() -> dict[str, str]:
 
 @cache
 def _code() -> str:
-    """The sources that a training runs: unlike a commit's id it tells uncommitted changes apart."""
+    """Digest of the sources that a training runs; unlike a commit's id it covers uncommitted changes."""
     digest = hashlib.sha256()
     for path in sorted(path for pattern in _CODE for path in _PACKAGE.glob(pattern)):
         digest.update(f"{path.relative_to(_PACKAGE)}\n".encode())

@@ -1,23 +1,50 @@
-"""What one training needs to know; the same for a single training and for a trial of a search."""
+"""Everything one training needs to know; the same for a single training and for a trial of a search."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from fmnist.core.provenance import DataReference
 from fmnist.experiments.hyperparameters import Hyperparameters
-from fmnist.training.workers import ALONE, Team
+
+
+@dataclass(frozen=True)
+class WorkerGroup:
+    """Processes that train one model together.
+
+    Attributes:
+        addresses: HOST:PORT where each process listens, in order of rank; empty for a single process.
+        rank: of this process, from 0.
+    """
+
+    addresses: tuple[str, ...] = ()
+    rank: int = 0
+
+    @property
+    def size(self) -> int:
+        """The number of processes, at least 1."""
+        return max(1, len(self.addresses))
+
+
+SINGLE_WORKER = WorkerGroup()
 
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """``folder`` is where the checkpoint bundle is to appear, whole, at the end.
+    """One training; equal jobs on one machine give bit-identical weights.
 
-    ``threads`` is TensorFlow's intra-op thread count: results are bit-identical for equal jobs on
-    one machine. ``parent`` is a bundle's folder to go on from: its weights are the first weights,
-    the optimizer and the learning-rate schedule start anew, epochs count on.
-    ``state`` is the folder of its own where each epoch's end is kept, so that the same job goes on
-    from there; None keeps nothing. Whoever chose it removes it when the bundle is taken care of.
-    ``team`` are the processes that share each batch.
+    Attributes:
+        experiment: name of the experiment.
+        hyperparameters: ``epochs`` includes those of ``parent``.
+        train_data: the data commit.
+        folder: where the checkpoint bundle appears at the end, whole or not at all.
+        seed: of weights, order, augmentation and dropout.
+        threads: TensorFlow's intra-op thread count, at least 1.
+        git_commit: of the code, for the bundle's provenance.
+        parent: folder of a bundle whose weights are the first weights; the optimizer and the
+            learning-rate schedule start afresh, epochs count on.
+        state: folder where the end of each epoch is kept, so that the same job resumes from there; None
+            keeps nothing. Whoever chose it removes it once the bundle is safe.
+        group: the processes that share each batch.
     """
 
     experiment: str
@@ -29,4 +56,4 @@ class TrainingJob:
     git_commit: str
     parent: Path | None = None
     state: Path | None = None
-    team: Team = ALONE
+    group: WorkerGroup = SINGLE_WORKER

@@ -1,35 +1,39 @@
-"""Telling a person how a training goes."""
+"""Progress of a training: on a terminal, as lines, and as learning curves in a CSV file."""
 
+import csv
+import io
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from fmnist.files.atomic import write_atomically
 from fmnist.tracking.base import EpochReport
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
 
-class Progress(Protocol):
-    """What a training tells while it runs. ``epoch`` and ``step`` count from 1."""
+class TrainingProgress(Protocol):
+    """Callbacks of a training. ``epoch`` and ``step`` count from 1."""
 
     def stepped(self, epoch: int, epochs: int, step: int, steps: int) -> None:
         """A step of an epoch is done."""
         ...
 
     def reported(self, report: EpochReport) -> None:
-        """An epoch is done and its figures are recorded."""
+        """An epoch is done and its metrics are recorded."""
         ...
 
     def noted(self, text: str) -> None:
-        """Something that a person should know, such as that the training goes on after an epoch."""
+        """Show a message to the user, such as that the training resumes after an epoch."""
         ...
 
 
-class Silent:
-    """Tells nothing."""
+class SilentTraining:
+    """Shows nothing."""
 
     def stepped(self, epoch: int, epochs: int, step: int, steps: int) -> None:
         pass
@@ -41,7 +45,7 @@ class Silent:
         pass
 
 
-class Lines:
+class TrainingLines:
     """One line per epoch."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -59,7 +63,7 @@ class Lines:
 
 
 class _Bar:
-    """A bar for the epoch, and above it a line for each one before."""
+    """A bar for the current epoch, below a line for each earlier one."""
 
     def __init__(self, bars: "Bars") -> None:
         self._bars = bars
@@ -77,11 +81,37 @@ class _Bar:
         self._bars.console.print(text, highlight=False, markup=False)
 
 
+class CurvesFile:
+    """A ``TrainingProgress`` that writes a CSV file, one row per epoch, and forwards to another one."""
+
+    def __init__(self, file: Path, progress: TrainingProgress) -> None:
+        self._file = file
+        self._progress = progress
+        self._rows: list[dict[str, float]] = []
+
+    def stepped(self, epoch: int, epochs: int, step: int, steps: int) -> None:
+        self._progress.stepped(epoch, epochs, step, steps)
+
+    def reported(self, report: EpochReport) -> None:
+        training = {f"training_{name}": value for name, value in report.training.items()}
+        validation = {f"validation_{name}": value for name, value in report.validation.items()}
+        self._rows.append({"epoch": report.epoch, **training, **validation})
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(self._rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self._rows)
+        write_atomically(self._file, text.getvalue())
+        self._progress.reported(report)
+
+    def noted(self, text: str) -> None:
+        self._progress.noted(text)
+
+
 @contextmanager
-def shown() -> Iterator[Progress]:
-    """Progress on stderr: a bar on a terminal, else lines."""
+def shown() -> Iterator[TrainingProgress]:
+    """Progress on stderr: a bar on a terminal, otherwise lines."""
     if not sys.stderr.isatty():
-        lines = Lines(sys.stderr)
+        lines = TrainingLines(sys.stderr)
         lines.noted("starting TensorFlow")
         yield lines
         return
@@ -90,7 +120,7 @@ def shown() -> Iterator[Progress]:
     from rich.progress import Progress as Bars
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    # A handle of its own: the export to ONNX silences the common one.
+    # A separate file descriptor: in a trial the export to ONNX redirects the common one.
     with (
         os.fdopen(os.dup(sys.stderr.fileno()), "w") as stream,
         Bars(*columns, console=Console(file=stream), transient=True) as bars,

@@ -1,8 +1,8 @@
-"""What is kept of a training that is not finished: a killed one goes on from its last epoch.
+"""States of unfinished trainings, from which a killed one resumes after its last epoch.
 
-A state holds all that the next epoch depends on (see ``Fitting``), and the reports of the epochs
-so far, because the tracker may not have heard of the last one. It knows nothing of optimizers:
-their variables are arrays like the weights.
+A state holds all that the next epoch depends on (see ``Trainer``), and the reports of the epochs
+so far, because the tracker may not have received the last one. The optimizer's variables are arrays
+like the weights.
 """
 
 import base64
@@ -24,10 +24,12 @@ from numpy.typing import NDArray
 from fmnist.core.progress import Say
 from fmnist.errors import ConfigError, IntegrityError, UnavailableError
 from fmnist.files.atomic import write_atomically
+from fmnist.files.documents import parse_record, record_text
 from fmnist.files.lock import held
 from fmnist.tracking.base import EpochReport
+from fmnist.training.fingerprint import LABELS
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _JOB = "job.json"
 _KEPT = 2
 _MONTH = 30 * 24 * 3600
@@ -37,11 +39,13 @@ Arrays = tuple[NDArray[Any], ...]
 
 
 @dataclass(frozen=True)
-class State:
-    """A training at an epoch's end.
+class TrainingState:
+    """A training at the end of an epoch.
 
-    ``weights`` and ``optimizer`` are Keras's variables in its own order, of any shape and dtype;
-    ``reports`` are of the epochs so far, at least one; those of a parent checkpoint do not count.
+    Attributes:
+        weights: Keras's variables in its order, of any shape and dtype.
+        optimizer: the optimizer's variables likewise.
+        reports: of the epochs so far, at least one, without those of a parent checkpoint.
     """
 
     weights: Arrays
@@ -53,40 +57,43 @@ class State:
         return self.reports[-1].epoch
 
 
+@dataclass(frozen=True)
+class _Owner:
+    """The training that a folder of states belongs to: job.json."""
+
+    id: str
+    job: dict[str, str]
+
+
 class StateFolder:
     """The states of one training. One process at a time may write it.
 
-    The newest two are kept, so that there is one to go on from if the newest turns out damaged.
-    ``id`` is the training's own, of 32 characters, and the same as long as the folder is there.
+    The newest two are kept, so that a training can resume if the newest is damaged.
+    ``id`` is unique, has 32 characters, and stays the same as long as the folder exists.
     """
 
     def __init__(self, folder: Path, job: Mapping[str, str]) -> None:
-        """Open ``folder``, made when missing, for the training that ``job`` identifies.
+        """Open ``folder``, created if missing, for the training with the fingerprint ``job``.
 
         Raises:
-            ConfigError: it holds the states of another training; says what differs.
-            IntegrityError: it does not say whose states it holds.
+            ConfigError: it holds the states of another training; names the differences.
+            IntegrityError: its job.json cannot be read, or another version of fmnist wrote it.
         """
         self.folder = folder
         path = folder / _JOB
         if not path.exists():
-            content = {"schema_version": SCHEMA_VERSION, "id": uuid.uuid4().hex, "job": dict(job)}
-            write_atomically(path, json.dumps(content, indent=2) + "\n")
+            write_atomically(path, record_text(_Owner(uuid.uuid4().hex, dict(job)), SCHEMA_VERSION))
         try:
-            found = json.loads(path.read_text())
-            self.id: str = found["id"]
-            different = [key for key, value in job.items() if found["job"].get(key) != value]
-            if found["schema_version"] != SCHEMA_VERSION:
-                different.append("version of fmnist")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise IntegrityError(
-                f"{path}: does not describe a training ({error!r}); remove {folder}"
-            ) from error
+            owner = parse_record(path.read_bytes(), _Owner, str(path), SCHEMA_VERSION)
+        except IntegrityError as error:
+            raise IntegrityError(f"{error}; or remove {folder} to start over") from error
+        self.id = owner.id
+        different = [LABELS.get(key, key) for key, value in job.items() if owner.job.get(key) != value]
         if different:
             raise ConfigError(
-                f"{folder}: the unfinished training kept there is of another "
-                f"{' and another '.join(different)}: going on would mix them; "
-                "remove the folder to begin anew"
+                f"{folder}: the unfinished training in it has another "
+                f"{' and another '.join(different)}: resuming would mix them; "
+                "remove the folder to start over"
             )
 
     @property
@@ -94,23 +101,23 @@ class StateFolder:
         """Whether no epoch has ended yet."""
         return not self._files()
 
-    def newest(self, say: Say) -> State | None:
-        """The newest state that is whole, None before the end of the first epoch.
+    def newest(self, say: Say) -> TrainingState | None:
+        """The newest intact state, None before the end of the first epoch.
 
-        ``say`` is told of each state that is passed over because it is damaged.
+        ``say`` receives a line about each damaged state that is skipped.
         """
         for path in reversed(self._files()):
             try:
                 return _decoded(path.read_bytes())
             except (OSError, IntegrityError) as error:
-                say(f"{path}: {error}; taking the epoch before")
+                say(f"{path}: {error}; using the previous epoch")
         return None
 
-    def save(self, state: State) -> None:
-        """Keep ``state``; whole or not at all.
+    def save(self, state: TrainingState) -> None:
+        """Write ``state``, atomically.
 
         Raises:
-            UnavailableError: it cannot be written; the states before are as they were.
+            UnavailableError: it cannot be written; earlier states stay as they are.
         """
         path = self.folder / f"epoch-{state.epoch:06}.state"
         try:
@@ -118,48 +125,57 @@ class StateFolder:
         except OSError as error:
             raise UnavailableError(
                 f"{path}: the state after epoch {state.epoch} cannot be written ({error.strerror}); "
-                "what was kept before is whole: make room, then run the same command again"
+                "earlier states are intact: free some space, then run the same command again"
             ) from error
         for old in self._files()[:-_KEPT]:
             old.unlink()
 
     def remove(self) -> None:
-        """Forget the training: it is finished, or is to begin anew."""
+        """Remove all states: the training is finished, or will start over."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("epoch-*.state"))
 
 
-class Forgetful:
-    """Keeps nothing: a killed training begins anew."""
+def recorded_threads(folder: Path) -> int | None:
+    """The thread count of the training whose states ``folder`` holds; None if it holds none."""
+    path = folder / _JOB
+    if not path.is_file():
+        return None
+    job = json.loads(path.read_text())["job"]
+    # Version 1 used the labels of messages as keys.
+    return int(job.get("threads") or job[LABELS["threads"]])
+
+
+class NullStates:
+    """Keeps no state: a killed training starts over."""
 
     def newest(self, say: Say) -> None:
         pass
 
-    def save(self, state: State) -> None:
+    def save(self, state: TrainingState) -> None:
         pass
 
 
 @contextmanager
 def unfinished(states: Path, job: Mapping[str, str], *, fresh: bool = False) -> Iterator[StateFolder]:
-    """The folder within ``states`` of the training that ``job`` identifies, held for the block.
+    """Open and lock the folder within ``states`` of one training, for the block.
 
-    It stays behind if there is a state to go on from, unless the block removes it. Folders of
-    trainings that nobody took up again for a month are removed.
+    It is removed at the end if it holds no state. Folders that were not used for a month are removed.
 
     Args:
         states: holds a folder per training.
-        job: see ``identity``.
-        fresh: forget what is kept of this training first.
+        job: see ``fingerprint``.
+        fresh: remove the states of this training first.
 
     Raises:
-        UnavailableError: another process is at this training.
+        UnavailableError: another process runs this training.
     """
     name = hashlib.sha256(json.dumps(dict(job), sort_keys=True).encode()).hexdigest()[:16]
-    busy = f"process {{process}} is at this very training ({states / name}): wait for its end"
+    busy = f"process {{process}} runs this training ({states / name}): wait for its end"
     with held(states / f".{name}.lock", busy):
-        _forget_old(states)
+        _remove_old(states)
         if fresh:
             shutil.rmtree(states / name, ignore_errors=True)
         folder = StateFolder(states / name, job)
@@ -170,14 +186,14 @@ def unfinished(states: Path, job: Mapping[str, str], *, fresh: bool = False) -> 
                 folder.remove()
 
 
-def _forget_old(states: Path) -> None:
+def _remove_old(states: Path) -> None:
     for folder in states.iterdir():
         newest = max((file.stat().st_mtime for file in folder.glob("*")), default=None)
         if newest is not None and time.time() - newest > _MONTH:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _encoded(state: State) -> bytes:
+def _encoded(state: TrainingState) -> bytes:
     reports = [
         asdict(report)
         | {"pictures": {name: base64.b64encode(png).decode() for name, png in report.pictures.items()}}
@@ -192,13 +208,13 @@ def _encoded(state: State) -> bytes:
     return hashlib.sha256(content).hexdigest().encode() + content
 
 
-def _decoded(content: bytes) -> State:
+def _decoded(content: bytes) -> TrainingState:
     digest, content = content[:_DIGEST], content[_DIGEST:]
     if hashlib.sha256(content).hexdigest().encode() != digest:
-        raise IntegrityError("damaged: its SHA-256 is not the one recorded in it")
+        raise IntegrityError("damaged: its SHA-256 differs from the recorded one")
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         reports = json.loads(arrays["reports"].tobytes())
-        return State(_numbered(arrays, "weights"), _numbered(arrays, "optimizer"), _reports(reports))
+        return TrainingState(_numbered(arrays, "weights"), _numbered(arrays, "optimizer"), _reports(reports))
 
 
 def _numbered(arrays: Mapping[str, NDArray[Any]], kind: str) -> Arrays:

@@ -1,4 +1,4 @@
-"""A network while it is trained: one call per epoch, each repeatable by itself."""
+"""Network and optimizer during a training: one call per epoch, each reproducible by itself."""
 
 import math
 import time
@@ -16,12 +16,11 @@ from fmnist.errors import ConfigError, Diverged
 from fmnist.experiments.hyperparameters import Hyperparameters
 from fmnist.training.augmentation import augment
 from fmnist.training.backend import keras
-from fmnist.training.distributed import Collective, others_needed
-from fmnist.training.losses import balanced_weights, loss
+from fmnist.training.distributed import Collective, collective_errors
+from fmnist.training.job import SINGLE_WORKER
 from fmnist.training.network import build
-from fmnist.training.optimizers import optimizer
+from fmnist.training.optim import balanced_weights, loss, optimizer
 from fmnist.training.resume import Arrays
-from fmnist.training.workers import ALONE
 
 _PREDICT_BATCH = 500
 _SAMPLES = 40
@@ -32,10 +31,15 @@ OnStep = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class EpochResult:
-    """Mean loss, as it is minimised, and accuracy (0-1) on the augmented images, and their pace.
+    """Metrics of one epoch on the augmented training images.
 
-    ``samples`` are the first images that the network learnt, as they were varied; of the first epoch
-    only. ``steps`` are the optimizer's since the start.
+    Attributes:
+        loss: mean of the loss that is minimised.
+        accuracy: 0-1.
+        learning_rate: at the end of the epoch.
+        images_per_second: of augmentation and training together.
+        steps: optimizer steps since the start of the training.
+        samples: the first augmented images, in the first epoch only.
     """
 
     loss: float
@@ -46,12 +50,12 @@ class EpochResult:
     samples: Dataset | None
 
 
-class Fitting:
-    """``model`` and the optimizer that changes it.
+class Trainer:
+    """``model`` and its optimizer.
 
     Everything random in an epoch (order, augmentation, dropout) is a function of the seed and the
-    epoch's number alone, so that it does not matter what the process did before. With other processes
-    a batch is as large as without; only dropout and batch normalisation see a part of it.
+    epoch's number alone, so that the history of the process does not matter. Several processes
+    share a batch of the same size; only dropout and batch normalisation see a shard of it.
     """
 
     def __init__(
@@ -62,62 +66,69 @@ class Fitting:
         epochs: int,
         collective: Collective | None = None,
     ) -> None:
-        """Learn ``images`` images in each of ``epochs`` epochs, which is what the schedule spans.
+        """Build the model and its optimizer.
+
+        Args:
+            hyperparameters: network, optimizer, loss, schedule, augmentation and batch size.
+            seed: decides all random numbers.
+            images: number of training images, at least 1.
+            epochs: number of epochs that the learning-rate schedule spans.
+            collective: the processes that share each batch; this one alone if None.
 
         Raises:
             ConfigError: a batch cannot be shared equally by the processes of ``collective``.
         """
-        self._collective = collective or Collective(ALONE)
+        self._collective = collective or Collective(SINGLE_WORKER)
         self._hyperparameters = hyperparameters
         self._seed = seed
         self._batch = min(hyperparameters.batch_size, images)
         self._steps = images // self._batch
-        self._part = self._collective.part(self._steps, self._batch)
+        self._shard = self._collective.shard(self._steps, self._batch)
         self.model = build(hyperparameters, seed)
         self.model.compile(
-            optimizer=self._collective.averaging(optimizer(hyperparameters, self._steps * epochs)),
+            optimizer=self._collective.average_gradients(optimizer(hyperparameters, self._steps * epochs)),
             loss=loss(hyperparameters.loss),
             metrics=["accuracy"],
             jit_compile=False,
         )
 
-    def start_from(self, file: Path) -> None:
-        """Take over the weights of a ``.keras`` file.
+    def load_weights(self, file: Path) -> None:
+        """Load the weights of a ``.keras`` file.
 
         Raises:
             ConfigError: its network is not this one.
         """
         weights = keras.models.load_model(file, compile=False).get_weights()
-        own = self.model.get_weights()
-        if [value.shape for value in weights] != [value.shape for value in own]:
+        shapes = [value.shape for value in self.model.get_weights()]
+        if [value.shape for value in weights] != shapes:
             raise ConfigError(
                 f"{file}: holds another network than {self._hyperparameters.network} with width "
-                f"{self._hyperparameters.width}; go on with the hyperparameters that it was trained with"
+                f"{self._hyperparameters.width}; use the hyperparameters that it was trained with"
             )
         self.model.set_weights(weights)
 
     def variables(self) -> tuple[Arrays, Arrays]:
-        """The model's weights and the optimizer's variables: what the next epoch depends on."""
-        own = self._built_optimizer().variables
-        return tuple(self.model.get_weights()), tuple(value.numpy() for value in own)
+        """The model's weights and the optimizer's variables: all that the next epoch depends on."""
+        variables = self._built_optimizer().variables
+        return tuple(self.model.get_weights()), tuple(value.numpy() for value in variables)
 
-    def go_on_from(self, weights: Arrays, optimizer: Arrays) -> None:
-        """Take over what ``variables`` gave for equal hyperparameters, images and epochs."""
+    def restore(self, weights: Arrays, optimizer: Arrays) -> None:
+        """Restore the result of ``variables``, for equal hyperparameters, images and epochs."""
         self.model.set_weights(weights)
         for variable, value in zip(self._built_optimizer().variables, optimizer, strict=True):
             variable.assign(value)
 
-    def epoch(self, number: int, dataset: Dataset, on_step: OnStep) -> EpochResult:
-        """Learn every image once (but for what does not fill a batch); ``number`` counts from 1.
+    def run_epoch(self, number: int, dataset: Dataset, on_step: OnStep) -> EpochResult:
+        """Train once on every image, except for a last incomplete batch; ``number`` counts from 1.
 
         Raises:
-            Diverged: the loss is no finite number; names epoch and step.
-            UnavailableError: another process that shares the batches is gone or stuck.
+            Diverged: the loss is not finite; names epoch and step.
+            UnavailableError: another process of the group is gone or stuck.
         """
-        with others_needed():
-            return self._learnt(number, dataset, on_step)
+        with collective_errors():
+            return self._run_epoch(number, dataset, on_step)
 
-    def _learnt(self, number: int, dataset: Dataset, on_step: OnStep) -> EpochResult:
+    def _run_epoch(self, number: int, dataset: Dataset, on_step: OnStep) -> EpochResult:
         start = time.perf_counter()
         random = np.random.default_rng((self._seed, number))
         order = random.permutation(len(dataset))[: self._steps * self._batch]
@@ -127,16 +138,16 @@ class Fitting:
         weights = self._weights(labels)
         self._reseed(number)
         history = self.model.fit(
-            images[self._part],
-            _one_hot(labels[self._part]),
-            sample_weight=weights if weights is None else weights[self._part],
+            images[self._shard],
+            _one_hot(labels[self._shard]),
+            sample_weight=weights if weights is None else weights[self._shard],
             batch_size=self._batch // self._collective.size,
             shuffle=False,
             verbose=0,
-            callbacks=[_Watch(number, self._steps, on_step)],
+            callbacks=[_DivergenceGuard(number, self._steps, on_step)],
         ).history
         loss, accuracy = self._collective.mean([history["loss"][0], history["accuracy"][0]])
-        self._level()
+        self._average_batch_statistics()
         return EpochResult(
             loss=float(loss),
             accuracy=float(accuracy),
@@ -147,7 +158,7 @@ class Fitting:
         )
 
     def predict(self, images: Images) -> NDArray[np.float32]:
-        """Probabilities, shape [n, 10]; ``images`` may be none."""
+        """Probabilities, float32 [n, 10]; ``images`` may be empty."""
         if not len(images):
             return np.empty((0, len(CLASSES)), np.float32)
         probabilities: NDArray[np.float32] = self.model.predict(images, batch_size=_PREDICT_BATCH, verbose=0)
@@ -157,19 +168,19 @@ class Fitting:
         return balanced_weights(labels) if self._hyperparameters.class_weights == "balanced" else None
 
     def _built_optimizer(self) -> Any:
-        own = self.model.optimizer
-        if not own.built:
-            own.build(self.model.trainable_variables)
-        return own
+        optimizer = self.model.optimizer
+        if not optimizer.built:
+            optimizer.build(self.model.trainable_variables)
+        return optimizer
 
-    def _level(self) -> None:
-        """Batch normalisation's statistics are each process's own until here."""
-        own = [value for value in self.model.non_trainable_variables if value.dtype == "float32"]
-        for variable, value in zip(own, self._collective.mean(own), strict=True):
+    def _average_batch_statistics(self) -> None:
+        """Average batch normalisation's moving statistics, which differ between processes until now."""
+        statistics = [value for value in self.model.non_trainable_variables if value.dtype == "float32"]
+        for variable, value in zip(statistics, self._collective.mean(statistics), strict=True):
             variable.assign(value)
 
     def _reseed(self, epoch: int) -> None:
-        """Dropout's state is lost in a checkpoint; set anew at each epoch, it need not be kept."""
+        """Reset dropout's random state, which checkpoints do not hold, at the start of each epoch."""
         for number, layer in enumerate(self.model.layers):
             generator = getattr(layer, "seed_generator", None)
             if generator is not None:
@@ -182,7 +193,7 @@ def _one_hot(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.eye(len(CLASSES), dtype=np.float32)[labels]
 
 
-class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
+class _DivergenceGuard(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(self, epoch: int, steps: int, on_step: OnStep) -> None:
         super().__init__()
         self._epoch = epoch
@@ -190,7 +201,7 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self._on_step = on_step
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        # The mean over the epoch so far: once it is no number, it stays none.
+        # The mean over the epoch so far: once it is not finite, it stays so.
         loss = float(logs["loss"])
         if not math.isfinite(loss):
             raise Diverged(self._epoch, batch + 1, "loss", loss)

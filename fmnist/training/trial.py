@@ -1,4 +1,4 @@
-"""What a cluster tells a training that it started."""
+"""Description of a trial that a cluster started."""
 
 import hashlib
 from collections.abc import Mapping
@@ -8,17 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from fmnist.tracking.base import Run
-from fmnist.training.workers import ALONE, Team
+from fmnist.training.job import SINGLE_WORKER, WorkerGroup
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One training of an experiment.
+class ClusterTrial:
+    """One training of an experiment on a cluster.
 
-    ``data`` is the experiment file's section; ``began`` is when the experiment did. ``state`` is the
-    folder for what the training keeps, which holds what an earlier process of this trial left;
-    ``threads`` are that process's, None if there was none. ``team`` are its processes, of which
-    ``neighbours`` are on this machine, this one included.
+    Attributes:
+        experiment: its name.
+        hyperparameters: nested as in the experiment file.
+        data: section ``data`` of the experiment file.
+        seed: of this trial.
+        began: when the experiment started.
+        state: folder for the training's states; holds those of an earlier process of this trial.
+        threads: thread count of that earlier process, None if there was none.
+        run: reports to the cluster.
+        group: the processes of this trial.
+        local_size: how many of them run on this machine, this one included.
     """
 
     experiment: str
@@ -29,15 +36,15 @@ class Trial:
     state: Path
     threads: int | None
     run: Run
-    team: Team = ALONE
-    neighbours: int = 1
+    group: WorkerGroup = SINGLE_WORKER
+    local_size: int = 1
 
     def code(self, folder: Path) -> str:
-        """The git commit that the experiment was submitted from; else a sum of the code in ``folder``."""
-        return self.data.get("git_commit") or f"unknown, sha256:{_sum_of_code(folder)}"
+        """The git commit that the experiment was submitted from, or a digest of the code in ``folder``."""
+        return self.data.get("git_commit") or f"unknown, sha256:{_code_digest(folder)}"
 
 
-def _sum_of_code(folder: Path) -> str:
+def _code_digest(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
         digest.update(f"{path.relative_to(folder)}\n{path.stat().st_size}\n".encode())

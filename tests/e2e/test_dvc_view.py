@@ -23,25 +23,24 @@ from tests.support.processes import ended
 _COMMAND = """
 import sys
 from pathlib import Path
-from fmnist.cli import train
 from fmnist.cli.main import main
+from fmnist.jobs import train
 
-def stand_in(arguments):
+def substitute(settings, file, overrides, *, out, curves, **_):
     from fmnist.tracking.base import EpochReport
-    from fmnist.training.curves import Curves
+    from fmnist.training.progress import CurvesFile
     from fmnist.experiments import load_experiment
-    from fmnist.training.progress import Silent
+    from fmnist.training.progress import SilentTraining
     from tests.support.bundles import make_bundle
 
-    options = dict(argument.split("=", 1) for argument in arguments[1:])
-    dropout = load_experiment(Path(arguments[0])).constants()["dropout"]
-    curves = Curves(Path(options["--curves"]), Silent())
+    dropout = load_experiment(file, overrides).constants()["dropout"]
+    file = CurvesFile(curves, SilentTraining())
     for epoch in (1, 2):
         figures = {"loss": 1 / epoch, "accuracy": epoch / 2}
-        curves.reported(EpochReport(epoch, 2, epoch, figures, figures, {}))
-    return make_bundle(Path(options["--out"]), seed=int(dropout * 1e6))
+        file.reported(EpochReport(epoch, 2, epoch, figures, figures, {}))
+    return make_bundle(out, seed=int(dropout * 1e6))
 
-train.train_in_child = stand_in
+train.train_file = substitute
 main()
 """
 SECONDS = 240

@@ -9,9 +9,10 @@ import numpy as np
 
 from fmnist.core.bundle import Bundle, open_bundle
 from fmnist.core.dataset import Dataset
+from fmnist.errors import Diverged
 from fmnist.tracking.base import Decision, EpochReport, Run
 from fmnist.training.job import TrainingJob
-from fmnist.training.progress import Progress
+from fmnist.training.progress import TrainingProgress
 from tests.support.bundles import make_bundle
 
 IMAGES = 30
@@ -22,7 +23,7 @@ def accuracy(dropout: float, epoch: int) -> float:
     return 0.9 - dropout - 0.1 / epoch
 
 
-def trains(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | None = None) -> Bundle:
+def trains(job: TrainingJob, dataset: Dataset, run: Run, progress: TrainingProgress | None = None) -> Bundle:
     assert len(dataset) == IMAGES
     assert not isinstance(dataset.images.base, bytes)
     run.start({"dropout": job.hyperparameters.dropout})
@@ -40,7 +41,7 @@ def trains(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | No
 
 
 def second_raises_third_is_killed(
-    job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | None = None
+    job: TrainingJob, dataset: Dataset, run: Run, progress: TrainingProgress | None = None
 ) -> Bundle:
     if job.folder.name == "trial-1":
         raise ValueError("no such luck")
@@ -52,11 +53,19 @@ def second_raises_third_is_killed(
     return trains(job, dataset, run, progress)
 
 
-def always_raises(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | None = None) -> Bundle:
+def always_raises(
+    job: TrainingJob, dataset: Dataset, run: Run, progress: TrainingProgress | None = None
+) -> Bundle:
     raise ValueError("no such luck")
 
 
-def hangs(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | None = None) -> Bundle:
+def diverges(
+    job: TrainingJob, dataset: Dataset, run: Run, progress: TrainingProgress | None = None
+) -> Bundle:
+    raise Diverged(1, 2, "loss", float("nan"))
+
+
+def hangs(job: TrainingJob, dataset: Dataset, run: Run, progress: TrainingProgress | None = None) -> Bundle:
     """Tells its process number in a file, then waits to be ended."""
     run.start({})
     job.folder.parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +85,9 @@ def pids(folder: Path) -> list[int]:
     return [int(text) for path in folder.glob("*.pid") if (text := path.read_text())]
 
 
-def second_dies(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | None = None) -> Bundle:
+def second_dies(
+    job: TrainingJob, dataset: Dataset, run: Run, progress: TrainingProgress | None = None
+) -> Bundle:
     """The second trial is killed after its first epoch, once; its starts are counted in a file."""
     if job.folder.name != "trial-1":
         return trains(job, dataset, run, progress)
@@ -92,7 +103,7 @@ def second_dies(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress
 
 
 def second_always_dies(
-    job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | None = None
+    job: TrainingJob, dataset: Dataset, run: Run, progress: TrainingProgress | None = None
 ) -> Bundle:
     if job.folder.name != "trial-1":
         return trains(job, dataset, run, progress)

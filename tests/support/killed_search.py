@@ -18,13 +18,13 @@ from fmnist.experiments import Experiment
 from fmnist.files.atomic import folder_written_atomically
 from fmnist.search.resources import Shares
 from fmnist.search.runner import search
-from fmnist.search.workers import Workers, prepare, share
 from fmnist.settings import Settings, from_environment
 from fmnist.tracking.base import Decision, EpochReport, Run
-from fmnist.training.fingerprint import identity
+from fmnist.training.fingerprint import fingerprint
 from fmnist.training.job import TrainingJob
-from fmnist.training.progress import Progress, Silent
-from fmnist.training.resume import State, StateFolder
+from fmnist.training.progress import SilentTraining, TrainingProgress
+from fmnist.training.resume import StateFolder, TrainingState
+from fmnist.training.worker import Workers, prepare, share
 from tests.support.experiments import ASHA, RANDOM, experiment
 
 EPOCHS = 4
@@ -38,11 +38,11 @@ def experiment_of(jobs: int) -> Experiment:
     return made.model_copy(update={"max_restarts": 100})
 
 
-def trains(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | None = None) -> Bundle:
+def trains(job: TrainingJob, dataset: Dataset, run: Run, progress: TrainingProgress | None = None) -> Bundle:
     """The loop of ``train``, over weights that depend on all that came before."""
-    progress = progress or Silent()
+    progress = progress or SilentTraining()
     assert job.state
-    kept = StateFolder(job.state, identity(job))
+    kept = StateFolder(job.state, fingerprint(job))
     state = kept.newest(progress.noted)
     weights = state.weights[0] if state else np.array([job.seed / 2**31])
     reports = state.reports if state else ()
@@ -55,7 +55,7 @@ def trains(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | No
         weights = np.sin(weights * 100 + epoch)
         validation = {"accuracy": float(abs(weights[0]))}
         reports = (*reports, EpochReport(epoch, EPOCHS, epoch, {}, validation, {}))
-        kept.save(State((weights,), (), reports))
+        kept.save(TrainingState((weights,), (), reports))
         decision = run.report(reports[-1])
     with folder_written_atomically(job.folder) as beside:
         (beside / "weights").write_bytes(weights.tobytes())

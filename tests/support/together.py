@@ -13,11 +13,10 @@ import numpy as np
 from fmnist.data.synthetic import draw
 from fmnist.experiments.hyperparameters import Hyperparameters
 from fmnist.tracking.base import Decision
-from fmnist.training import backend
-from fmnist.training import trainer as fitting
+from fmnist.training import backend, trainer
 from fmnist.training.distributed import Collective
+from fmnist.training.job import WorkerGroup
 from fmnist.training.resume import Arrays
-from fmnist.training.workers import Team
 
 BATCH = 32
 EPOCHS = 2
@@ -37,13 +36,13 @@ VALUES = {
 }
 
 
-def learn(collective: Collective) -> tuple[Arrays, fitting.EpochResult]:
+def learn(collective: Collective) -> tuple[Arrays, trainer.EpochResult]:
     """The weights and the last epoch's figures."""
     garments = draw(200, seed=1)
-    with patch.object(fitting, "build", _network):
-        training = fitting.Fitting(Hyperparameters.read(VALUES), SEED, len(garments), EPOCHS, collective)
+    with patch.object(trainer, "build", _network):
+        training = trainer.Trainer(Hyperparameters.read(VALUES), SEED, len(garments), EPOCHS, collective)
     for number in range(1, EPOCHS + 1):
-        result = training.epoch(number, garments, lambda *_: None)
+        result = training.run_epoch(number, garments, lambda *_: None)
     weights, _ = training.variables()
     return weights, result
 
@@ -60,10 +59,10 @@ def _network(hyperparameters: Hyperparameters, seed: int) -> Any:
 
 def _main(out: Path, rank: int, addresses: tuple[str, ...]) -> None:
     backend.prepare(1)
-    collective = Collective(Team(addresses, rank))
+    collective = Collective(WorkerGroup(addresses, rank))
     weights, result = learn(collective)
     # Only one of them wants to stop.
-    decision = collective.agreed(Decision.STOP if rank == 1 else Decision.CONTINUE)
+    decision = collective.all_reduce(Decision.STOP if rank == 1 else Decision.CONTINUE)
     np.savez(out, *weights, figures=[result.loss, result.accuracy, result.steps], decision=decision.value)
 
 

@@ -1,9 +1,6 @@
-"""``fmnist search``: many trials of an experiment file, and the best one's checkpoint."""
+"""``fmnist search FILE``: run a search and print its best trial's checkpoint."""
 
 import json
-import signal
-import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +8,7 @@ import click
 
 from fmnist.cli.console import pass_settings, say
 from fmnist.cli.search.document import trial_rows
+from fmnist.core.signals import raise_on_sigterm
 from fmnist.search.trial import SearchResult
 
 if TYPE_CHECKING:
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--config", "overrides", multiple=True, metavar="a.b=value", help="Change a field of FILE.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Trials at once; default: as many as fit.")
-@click.option("--fresh", is_flag=True, help="Set an existing study of this name aside, and start anew.")
+@click.option("--fresh", is_flag=True, help="Set an existing study of this name aside, and start over.")
 @click.option(
     "--write-const",
     "const",
@@ -44,8 +42,8 @@ def run(
 ) -> None:
     """Search the hyperparameter ranges of a Determined experiment FILE.
 
-    Stops the trials that fall behind, as Determined does; the best trial's own checkpoint is the
-    result. Interrupted, the same command goes on: what is finished is not repeated.
+    Stops trials that fall behind, as Determined does; the result is the best trial's checkpoint.
+    After an interruption the same command resumes: finished trials are not repeated.
 
     \b
     Examples:
@@ -55,48 +53,16 @@ def run(
       fmnist search adaptive.yaml --write-const
       fmnist search show
     """
-    # An orderly end, so that no trial goes on alone and runs are marked as failed.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    result = _search(settings, file, overrides, jobs, fresh)
+    from fmnist.jobs.search import search_file
+
+    raise_on_sigterm()
+    result = search_file(settings, file, overrides, say, jobs=jobs, fresh=fresh)
     if const:
         _write(settings, const, result)
     if as_json:
         click.echo(json.dumps(_document(result)))
     else:
         _print(result)
-
-
-def _search(
-    settings: "Settings", file: Path, overrides: tuple[str, ...], jobs: int | None, fresh: bool
-) -> SearchResult:
-    from fmnist.data.commits import load
-    from fmnist.data.fetch import newest_data
-    from fmnist.experiments import load_experiment
-    from fmnist.search.progress import shown
-    from fmnist.search.resources import share_machine
-    from fmnist.search.runner import search as run_search
-    from fmnist.search.workers import Workers, prepare, share
-    from fmnist.wiring import data_store, open_run
-
-    experiment = load_experiment(file, overrides)
-    for warning in experiment.warnings:
-        say(f"warning: {file}: {warning}")
-    shares = share_machine(experiment, jobs)
-    store = data_store(settings)
-    commit = newest_data(store)
-    prepare()
-    arrays = share(load(store, commit), settings.cache / "arrays" / commit.id)
-    with Workers(arrays) as workers, shown() as progress:
-        return run_search(
-            experiment,
-            commit.reference(),
-            settings,
-            workers,
-            partial(open_run, settings, experiment.name),
-            shares,
-            fresh=fresh,
-            progress=progress,
-        )
 
 
 def _write(settings: "Settings", const: Path, result: SearchResult) -> None:

@@ -1,6 +1,5 @@
-"""A trial that Determined started: its hyperparameters, its earlier checkpoint, its run."""
+"""Trial that Determined started: its hyperparameters, its latest checkpoint, its run."""
 
-import json
 import re
 import shutil
 import tempfile
@@ -22,29 +21,28 @@ from fmnist.tracking.base import Run
 from fmnist.tracking.determined.run import DeterminedRun
 from fmnist.tracking.null import NullRun
 from fmnist.training.determined import slots
-from fmnist.training.process import run_each
-from fmnist.training.trial import Trial
+from fmnist.training.resume import recorded_threads
+from fmnist.training.trial import ClusterTrial
 
 _EPOCH = re.compile(r"epoch-(\d+)\.state")
-_THREADS = "number of threads"
 
 
 @contextmanager
-def open_trial() -> Iterator[Trial]:
-    """The trial that this process is; after the block the master knows all that was reported.
+def open_trial() -> Iterator[ClusterTrial]:
+    """The trial of this process; after the block the master has received every report.
 
     Raises:
-        ConfigError: this process is no trial.
+        ConfigError: this process is not a trial's.
         UnavailableError: the master cannot be reached.
     """
     info = _info()
-    team = slots.team(info)
+    group = slots.worker_group(info)
     with ExitStack() as stack:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fmnist-state-")))
         with errors_mapped(info.master_url):
             # The default mode imports TensorFlow before the first line and writes event files of its own.
             context = init(
-                distributed=slots.distributed(info, team),
+                distributed=slots.distributed(info, group),
                 preempt_mode=PreemptMode.ChiefOnly,
                 tensorboard_mode=TensorboardMode.MANUAL,
             )
@@ -56,35 +54,37 @@ def open_trial() -> Iterator[Trial]:
                 _restore(context, info.latest_checkpoint, state)
             experiment = bindings.get_GetExperiment(session, experimentId=info.trial.experiment_id).experiment
         run: Run
-        if team.rank:
-            # The first process speaks for all.
+        if group.rank:
+            # The first process reports for all.
             run = NullRun(str(info.trial.trial_id))
         else:
             run = DeterminedRun(context, state, context.train.set_metadata, restored=_epoch(state))
-        yield Trial(
+        yield ClusterTrial(
             experiment=experiment.name,
             hyperparameters=info.trial.hparams,
             data=info.user_data or {},
             seed=info.trial.trial_seed,
             began=datetime.fromisoformat(experiment.startTime),
             state=state,
-            threads=_threads(state),
+            # A machine with other cores would otherwise use other threads, and results would differ.
+            threads=recorded_threads(state),
             run=run,
-            team=team,
-            neighbours=max(1, len(info.slot_ids)),
+            group=group,
+            local_size=max(1, len(info.slot_ids)),
         )
 
 
 def for_each_slot() -> None:
-    """Return in the process of each slot; the one that started them ends here, when they have ended.
+    """Return in a process for each slot; the process that starts these ends here, after them.
 
     Raises:
-        ConfigError: this process is no trial.
-        SystemExit: in the one that started them; with 0, or the code of the first that failed.
+        ConfigError: this process is not a trial's.
+        SystemExit: in the process that started them; with 0, or the code of the first that failed.
     """
+    slots.end_with_parent()
     environments = slots.environments(_info())
     if environments:
-        raise SystemExit(run_each(environments))
+        raise SystemExit(slots.run_each(environments))
 
 
 def _info() -> ClusterInfo:
@@ -101,12 +101,6 @@ def _restore(context: Context, checkpoint: str, state: Path) -> None:
 
 
 def _epoch(state: Path) -> int:
-    """The epoch that the training goes on after, 0 at its beginning."""
+    """The epoch that the training resumes after, 0 at its beginning."""
     found = (_EPOCH.fullmatch(file.name) for file in state.iterdir())
     return max((int(match[1]) for match in found if match), default=0)
-
-
-def _threads(state: Path) -> int | None:
-    """Another machine of the cluster may have more cores, but its sums would come out differently."""
-    job = state / "job.json"
-    return int(json.loads(job.read_text())["job"][_THREADS]) if job.is_file() else None

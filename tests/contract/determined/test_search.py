@@ -20,9 +20,10 @@ from fmnist.clients.determined import Session, log_in
 from fmnist.core.fashion_mnist import TRAIN
 from fmnist.data.formats.idx import write_idx
 from fmnist.errors import UnavailableError
-from fmnist.search import workers
-from fmnist.search.workers import Workers
+from fmnist.jobs import search as search_job
+from fmnist.jobs import train as train_job
 from fmnist.settings import PROJECT, Settings
+from fmnist.training.worker import Workers, prepare
 from tests.support import fake_training as fake
 from tests.support.determined.server import Fault, serving
 from tests.support.determined.versions import MASTER, reachable_master
@@ -39,8 +40,8 @@ def own(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Settings]:
     """Settings with training data, whose trials are not really trained."""
-    monkeypatch.setattr(workers, "prepare", partial(workers.prepare, (fake.__name__,)))
-    monkeypatch.setattr(workers, "Workers", partial(Workers, train=fake.trains))
+    monkeypatch.setattr(search_job, "prepare", partial(prepare, (fake.__name__,)))
+    monkeypatch.setattr(train_job, "Workers", partial(Workers, train=fake.trains))
     with reachable_master(tmp_path / "storage") as environment:
         home = {"FMNIST_HOME": str(tmp_path / "home"), "FMNIST_DATA_STORE": "dvc"}
         for name, value in {**environment, **home}.items():

@@ -13,7 +13,7 @@ from fmnist.data.formats.idx import write_idx
 from fmnist.data.synthetic import draw
 from fmnist.settings import from_environment
 from fmnist.training.determined import slots
-from fmnist.training.workers import ALONE
+from fmnist.training.job import SINGLE_WORKER
 from fmnist.wiring import data_store
 from tests.support.determined import task
 from tests.support.determined.server import Master
@@ -78,7 +78,7 @@ def test_one_process_for_each_slot() -> None:
     chosen = slots.environments(two, {"CUDA_VISIBLE_DEVICES": "GPU-a,GPU-b"})
     assert [each["CUDA_VISIBLE_DEVICES"] for each in chosen] == ["GPU-a", "GPU-b"]
     assert slots.environments(two, {"FMNIST_SLOT": "1"}) == []
-    team = slots.team(two, {"FMNIST_SLOT": "1", "C10D_PORT": "700"})
+    team = slots.worker_group(two, {"FMNIST_SLOT": "1", "C10D_PORT": "700"})
     assert (team.addresses, team.rank) == (("127.0.0.1:702", "127.0.0.1:703"), 1)
 
 
@@ -86,13 +86,13 @@ def test_one_process_for_each_slot() -> None:
 def test_a_trial_with_one_slot_starts_nothing(slot_ids: list[int]) -> None:
     one = info(["127.0.0.1"], 0, [len(slot_ids)], slot_ids)
     assert slots.environments(one, {}) == []
-    assert slots.team(one, {}) == ALONE
-    assert slots.distributed(one, ALONE, {}) is None
+    assert slots.worker_group(one, {}) == SINGLE_WORKER
+    assert slots.distributed(one, SINGLE_WORKER, {}) is None
 
 
 def test_slots_on_several_machines() -> None:
     second = info(["10.0.0.1", "10.0.0.2"], 1, [2, 1], [0])
     assert slots.environments(second, {}) == []
-    team = slots.team(second, {})
+    team = slots.worker_group(second, {})
     assert team.addresses == ("10.0.0.1:29400", "10.0.0.1:29401", "10.0.0.2:29400")
     assert team.rank == 2

@@ -11,7 +11,7 @@ from determined.common.api import bindings
 
 from fmnist.tracking.base import Decision, EpochReport, Run
 from fmnist.training.determined.trial import open_trial
-from fmnist.training.trial import Trial
+from fmnist.training.trial import ClusterTrial
 from tests.support.bundles import make_bundle
 from tests.support.determined import task
 from tests.support.determined.records import Experiment
@@ -49,7 +49,7 @@ def schedule(master: Master, searcher: Mapping[str, Any], **data: Any) -> Record
 
 
 @contextmanager
-def running(master: Master, record: Record, patch: pytest.MonkeyPatch) -> Iterator[Trial]:
+def running(master: Master, record: Record, patch: pytest.MonkeyPatch) -> Iterator[ClusterTrial]:
     """The trial's next container, as this process."""
     allocation = task.allocate(master, record)
     for name, value in task.environment(allocation).items():

@@ -4,7 +4,6 @@ import re
 import shlex
 import shutil
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from fmnist.cli.search import search
 from fmnist.core.provenance import DataReference
 from fmnist.errors import ConfigError, IntegrityError, NotFoundError
 from fmnist.experiments import load_experiment
+from fmnist.jobs import search as job
 from fmnist.search.asha import plan_of
 from fmnist.search.optuna.study import Study
 from fmnist.search.study_folder import study_folder
@@ -31,7 +31,7 @@ FAILED = Trial(2, TrialState.FAILED, 0, (1, 4), {"dropout": 0.3}, None, None, "n
 @pytest.fixture
 def result(monkeypatch: pytest.MonkeyPatch) -> SearchResult:
     made = SearchResult("fmnist-adaptive", (BEST, STOPPED, FAILED), BEST)
-    monkeypatch.setattr(import_module("fmnist.cli.search.run"), "_search", lambda *_: made)
+    monkeypatch.setattr(job, "search_file", lambda *_, **__: made)
     return made
 
 
@@ -63,7 +63,7 @@ def test_people_see_a_ranking_and_the_best_checkpoint(result: SearchResult) -> N
 
 def test_a_metric_that_is_no_number_is_null(result: SearchResult, monkeypatch: pytest.MonkeyPatch) -> None:
     strange = replace(result, trials=(BEST, replace(STOPPED, metric=math.nan)))
-    monkeypatch.setattr(import_module("fmnist.cli.search.run"), "_search", lambda *_: strange)
+    monkeypatch.setattr(job, "search_file", lambda *_, **__: strange)
     done = CliRunner().invoke(search, ["--json", ADAPTIVE], catch_exceptions=False)
     assert json.loads(done.stdout)["trials"][1]["metric"] is None
 
@@ -173,7 +173,7 @@ def test_show_names_the_studies_that_there_are(studies: Path) -> None:
 
 def test_show_says_how_to_make_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FMNIST_HOME", str(tmp_path))
-    with pytest.raises(NotFoundError, match=r"no study; fmnist search adaptive\.yaml makes one"):
+    with pytest.raises(NotFoundError, match=r"no study; fmnist search adaptive\.yaml creates one"):
         CliRunner().invoke(search, ["show"], catch_exceptions=False)
 
 

@@ -1,6 +1,5 @@
 import shutil
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,8 @@ from fmnist.cli.train import train
 from fmnist.core.bundle import Bundle
 from fmnist.experiments import load_experiment
 from fmnist.experiments.hyperparameters import Hyperparameters
-from fmnist.jobs import train as entry
-from fmnist.settings import PROJECT
+from fmnist.jobs import train as job
+from fmnist.settings import PROJECT, Settings
 from tests.support.bundles import make_bundle
 from tests.support.pages import PAGES, commands
 
@@ -22,17 +21,16 @@ WITH_TRAININGS = [page for page in PAGES if any(words[0] == "train" for words in
 def test_the_commands_of_the_documentation(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each is taken as far as the process that trains gets before it asks for data."""
+    """Each runs as far as a training gets before it reads data."""
     shutil.copy(PROJECT / "const.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
 
-    def stand_in(arguments: Sequence[str]) -> Bundle:
-        asked = entry._command.make_context("train", list(arguments)).params
-        experiment = load_experiment(asked["experiment_file"], asked["overrides"])
+    def substitute(settings: Settings, file: Path, overrides: Sequence[str], **_: object) -> Bundle:
+        experiment = load_experiment(file, overrides)
         Hyperparameters.read(experiment.constants())
         return make_bundle(tmp_path / "bundle")
 
-    monkeypatch.setattr(import_module("fmnist.cli.train"), "train_in_child", stand_in)
+    monkeypatch.setattr(job, "train_file", substitute)
     for verb, *words in commands(page, "fmnist"):
         if verb == "train":
             done = CliRunner().invoke(train, words, catch_exceptions=False)

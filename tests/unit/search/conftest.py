@@ -1,8 +1,8 @@
 import pytest
 
-from fmnist.search import workers
+from fmnist.training import worker
 
 
 @pytest.fixture(scope="session", autouse=True)
 def server_without_tensorflow() -> None:
-    workers.prepare(("tests.support.fake_training",))
+    worker.prepare(("tests.support.fake_training",))

@@ -9,14 +9,14 @@ from fmnist.core.bundle import open_bundle
 from fmnist.core.provenance import DataReference
 from fmnist.errors import ConfigError, FmnistError, UnavailableError
 from fmnist.experiments import Experiment
-from fmnist.search.progress import Lines
+from fmnist.search.progress import SearchLines
 from fmnist.search.resources import Shares, share_machine
 from fmnist.search.runner import search
-from fmnist.search.study_folder import study_folder
+from fmnist.search.study_folder import find_study, study_folder
 from fmnist.search.trial import SearchResult, Trial, TrialState
-from fmnist.search.worker_process import Train
-from fmnist.search.workers import Workers, share
 from fmnist.settings import Settings, from_environment
+from fmnist.training.worker import Workers, share
+from fmnist.training.worker_process import Train
 from tests.support import experiments
 from tests.support import fake_training as fake
 from tests.support.experiments import RANDOM as ALL
@@ -155,7 +155,27 @@ def test_more_trials_at_once_may_be_allowed_later(settings: Settings) -> None:
     more = experiment({**ALL, "max_concurrent_trials": 3})
     with study_folder(settings, more, DATA, fresh=False) as again:
         assert again == folder
-        assert json.loads((folder / "study.json").read_text())["schema_version"] == 1
+        assert json.loads((folder / "study.json").read_text())["schema_version"] == 2
+
+
+def test_a_study_of_version_1_goes_on(settings: Settings) -> None:
+    """Version 1 named its fields as messages do."""
+    made = experiment(ALL)
+    with study_folder(settings, made, DATA, fresh=False) as folder:
+        content = json.loads((folder / "study.json").read_text())
+    old = {
+        "schema_version": 1,
+        "data commit": content["data_commit"],
+        "set of hyperparameters": content["hyperparameters"],
+        "searcher": content["searcher"],
+        "experiment_seed": content["experiment_seed"],
+    }
+    (folder / "study.json").write_text(json.dumps(old, indent=2) + "\n")
+    assert len(searched(settings, made).trials) == 4
+    found = find_study(settings, made.name)
+    assert (found.data, found.experiment.searcher) == (f"{DATA.repo}@{DATA.commit}", made.searcher)
+    with pytest.raises(ConfigError, match="has another experiment_seed"):
+        searched(settings, experiment(ALL, seed=1))
 
 
 def test_an_interrupted_search_goes_on(settings: Settings) -> None:
@@ -185,14 +205,14 @@ def test_a_trial_whose_process_dies_is_started_again(settings: Settings, tmp_pat
     tracker = Tracker()
     with (tmp_path / "lines").open("w") as stream:
         result = searched(
-            settings, experiment(ALL), fake.second_dies, tracker, progress=Lines(stream), jobs=1
+            settings, experiment(ALL), fake.second_dies, tracker, progress=SearchLines(stream), jobs=1
         )
     assert {trial.state for trial in result.trials} == {TrialState.COMPLETED}
     assert tracker.runs["trial-1"].epochs == [1, 2, 3, 4]
     assert tracker.runs["trial-1"].error is None
     said = (tmp_path / "lines").read_text()
     assert "trial 1: its process was killed by signal 9" in said
-    assert "started again, 1 of 5" in said
+    assert "restarted, 1 of 5" in said
     journal = (settings.studies / "fmnist-adaptive" / "journal.log").read_text().splitlines()
     written = [line for line in journal if json.loads(line)["op_code"] == 7]
     assert len(written) == 4 * 4
@@ -245,14 +265,14 @@ def test_a_trial_begun_with_other_threads_begins_anew_and_that_is_said(settings:
     told.notes.append("interrupted")
     searched(settings, experiment(ALL), tracker=tracker, progress=told, jobs=1, threads=2)
     assert tracker.runs["trial-1"].job != before
-    assert told.notes[1].startswith("trial 1 begins anew: ")
-    assert "is of another number of threads" in told.notes[1]
+    assert told.notes[1].startswith("trial 1 starts over: ")
+    assert "has another number of threads" in told.notes[1]
 
 
 def test_lines_tell_each_event(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "lines"
     with path.open("w") as stream:
-        searched(settings, experiment(ALL), progress=Lines(stream), jobs=1)
+        searched(settings, experiment(ALL), progress=SearchLines(stream), jobs=1)
     lines = path.read_text().splitlines()
     assert lines[0] == "4 trials (about 4 x 4 epochs), 1 at once with 1 thread each"
     assert lines[1] == "trial 0 running, epoch 0/4 (0 ended)"

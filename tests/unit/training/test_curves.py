@@ -2,7 +2,7 @@ import csv
 from pathlib import Path
 
 from fmnist.tracking.base import EpochReport
-from fmnist.training.curves import Curves
+from fmnist.training.progress import CurvesFile
 
 
 class Told:
@@ -22,7 +22,7 @@ class Told:
 
 def test_each_epoch_is_a_row_at_once_and_is_passed_on(tmp_path: Path) -> None:
     told = Told()
-    curves = Curves(tmp_path / "new/curves.csv", told)
+    curves = CurvesFile(tmp_path / "new/curves.csv", told)
     for epoch in (3, 4):
         curves.stepped(epoch, 4, 1, 9)
         report = EpochReport(epoch, 4, epoch * 9, {"loss": 1 / epoch}, {"accuracy": epoch / 10}, {})

@@ -13,8 +13,8 @@ from fmnist.errors import ConfigError, UnavailableError
 from fmnist.settings import PROJECT
 from fmnist.tracking.base import Decision
 from fmnist.training import backend
-from fmnist.training.distributed import Collective, others_needed
-from fmnist.training.workers import Team
+from fmnist.training.distributed import Collective, collective_errors
+from fmnist.training.job import WorkerGroup
 from tests.support.ports import free_ports
 from tests.support.processes import ended
 from tests.support.together import BATCH, EPOCHS, learn
@@ -44,7 +44,7 @@ def test_two_processes_learn_what_one_learns_with_the_double_batch(
     two: list[tuple[Path, "subprocess.Popen[str]"]],
 ) -> None:
     backend.prepare(THREADS)
-    alone, result = learn(Collective(Team()))
+    alone, result = learn(Collective(WorkerGroup()))
     shared = []
     for out, process in two:
         _, errors = process.communicate(timeout=SECONDS)
@@ -61,33 +61,33 @@ def test_two_processes_learn_what_one_learns_with_the_double_batch(
 
 
 def test_the_parts_are_each_batch_once() -> None:
-    parts = [collective(rank, 2).part(3, 4).tolist() for rank in range(2)]
+    parts = [collective(rank, 2).shard(3, 4).tolist() for rank in range(2)]
     assert parts == [[0, 1, 4, 5, 8, 9], [2, 3, 6, 7, 10, 11]]
 
 
 def test_a_batch_that_cannot_be_shared() -> None:
     with pytest.raises(ConfigError, match=r"batches of 32 cannot be shared equally by 3 .* multiple of 3"):
-        collective(0, 3).part(1, 32)
+        collective(0, 3).shard(1, 32)
 
 
 def test_alone_nothing_is_asked_of_others() -> None:
-    alone = Collective(Team())
+    alone = Collective(WorkerGroup())
     optimizer = object()
-    assert alone.averaging(optimizer) is optimizer
-    assert alone.agreed(Decision.STOP) is Decision.STOP
-    assert alone.part(2, 3).tolist() == list(range(6))
+    assert alone.average_gradients(optimizer) is optimizer
+    assert alone.all_reduce(Decision.STOP) is Decision.STOP
+    assert alone.shard(2, 3).tolist() == list(range(6))
 
 
 def test_another_process_that_is_gone() -> None:
     gone = backend.tensorflow.errors.UnavailableError(None, None, "The tasks have crashed")
     with (
         pytest.raises(UnavailableError, match="another process of this trial is gone or stuck"),
-        others_needed(),
+        collective_errors(),
     ):
         raise gone
 
 
 def collective(rank: int, size: int) -> Collective:
-    made = Collective(Team())
+    made = Collective(WorkerGroup())
     made.rank, made.size = rank, size
     return made

@@ -14,13 +14,12 @@ from hypothesis import strategies as st
 from fmnist.core.dataset import Dataset
 from fmnist.files import atomic as files
 from fmnist.tracking.base import Decision, EpochReport
-from fmnist.training import backend, checkpoint
+from fmnist.training import backend, checkpoint, trainer
 from fmnist.training import reports as reporting
 from fmnist.training import resume as state
-from fmnist.training import trainer as fitting
 from fmnist.training.job import TrainingJob
 from fmnist.training.loop import train
-from fmnist.training.progress import Silent
+from fmnist.training.progress import SilentTraining
 from fmnist.training.trainer import EpochResult
 from tests.unit.training.test_train import job_in
 
@@ -56,10 +55,10 @@ class Arithmetic:
     def variables(self) -> Any:
         return (self.model.weights,), (self.model.momentum,)
 
-    def go_on_from(self, weights: Any, optimizer: Any) -> None:
+    def restore(self, weights: Any, optimizer: Any) -> None:
         (self.model.weights,), (self.model.momentum,) = weights, optimizer
 
-    def epoch(self, number: int, dataset: Dataset, on_step: Any) -> EpochResult:
+    def run_epoch(self, number: int, dataset: Dataset, on_step: Any) -> EpochResult:
         self.fuse.step()
         self.model.momentum = self.model.momentum * 0.9 + np.sin(number * self.model.weights)
         self.model.weights = self.model.weights - 0.1 * self.model.momentum
@@ -99,7 +98,7 @@ class KeepsOnce:
         self.bundle = bundle
 
 
-class Told(Silent):
+class Told(SilentTraining):
     def __init__(self, fuse: Fuse) -> None:
         self._fuse = fuse
         self.notes: list[str] = []
@@ -130,7 +129,7 @@ def fuse(monkeypatch: pytest.MonkeyPatch) -> Fuse:
         return SimpleNamespace(folder=job.folder)
 
     monkeypatch.setattr(backend, "prepare", lambda threads: None)
-    monkeypatch.setattr(fitting, "Fitting", Arithmetic)
+    monkeypatch.setattr(trainer, "Trainer", Arithmetic)
     monkeypatch.setattr(checkpoint, "write_bundle", bundled)
     monkeypatch.setattr(state, "write_atomically", written)
     monkeypatch.setattr(reporting, "confusion_matrix", lambda matrix, title: title.encode())
@@ -213,5 +212,5 @@ def test_going_on_is_said_and_a_damaged_state_costs_one_epoch(tmp_path: Path, fu
     fuse.left, told = None, Told(fuse)
     train(job(tmp_path), images(), run, told)
     assert "damaged" in told.notes[0]
-    assert told.notes[1] == f"going on after epoch {epoch - 1} of {EPOCHS}, where an earlier process ended"
+    assert told.notes[1] == f"resuming after epoch {epoch - 1} of {EPOCHS}, where an earlier process ended"
     assert (tmp_path / "checkpoint" / "weights").read_bytes() == in_peace.weights

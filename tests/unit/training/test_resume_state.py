@@ -1,3 +1,4 @@
+import json
 import os
 import resource
 import time
@@ -12,10 +13,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from fmnist.errors import ConfigError, IntegrityError, UnavailableError
-from fmnist.training.resume import Arrays, State, StateFolder, _decoded, _encoded, unfinished
+from fmnist.training.resume import (
+    Arrays,
+    StateFolder,
+    TrainingState,
+    _decoded,
+    _encoded,
+    recorded_threads,
+    unfinished,
+)
 from tests.support.runs import epoch_report
 
-JOB = {"seed": "1", "data commit": "repo@1"}
+JOB = {"seed": "1", "data_commit": "repo@1"}
 ARRAYS = st.lists(
     arrays.arrays(
         st.sampled_from(["float32", "float64", "int64", "uint32"]), arrays.array_shapes(min_dims=0)
@@ -24,9 +33,11 @@ ARRAYS = st.lists(
 ).map(tuple)
 
 
-def state(epoch: int) -> State:
+def state(epoch: int) -> TrainingState:
     weights = (np.full((2, 3), epoch, np.float32),)
-    return State(weights, (np.array(epoch),), tuple(epoch_report(n, 0.1 * n) for n in range(1, epoch + 1)))
+    return TrainingState(
+        weights, (np.array(epoch),), tuple(epoch_report(n, 0.1 * n) for n in range(1, epoch + 1))
+    )
 
 
 def kept(folder: Path) -> list[str]:
@@ -46,7 +57,7 @@ def refuses_to_speak(text: str) -> None:
 @given(weights=ARRAYS, optimizer=ARRAYS)
 def test_a_state_is_read_as_it_was_written(weights: Arrays, optimizer: Arrays) -> None:
     reports = (epoch_report(1, 1 / 3),)
-    read = _decoded(_encoded(State(weights, optimizer, reports)))
+    read = _decoded(_encoded(TrainingState(weights, optimizer, reports)))
     assert read.reports == reports
     for before, after in ((weights, read.weights), (optimizer, read.optimizer)):
         assert [(value.dtype, value.shape, value.tobytes()) for value in before] == [
@@ -111,7 +122,7 @@ def test_a_full_disk_leaves_the_state_before_whole(tmp_path: Path) -> None:
     before = kept(folder.folder)
     with (
         files_no_larger_than(1000),
-        pytest.raises(UnavailableError, match=r"epoch-000002\.state: .* cannot be written .*make room"),
+        pytest.raises(UnavailableError, match=r"epoch-000002\.state: .* cannot be written .*free some space"),
     ):
         folder.save(state(2))
     assert kept(folder.folder) == before
@@ -123,13 +134,22 @@ def test_a_full_disk_leaves_the_state_before_whole(tmp_path: Path) -> None:
 
 def test_the_states_of_another_training_are_refused(tmp_path: Path) -> None:
     StateFolder(tmp_path / "state", JOB).save(state(1))
-    with pytest.raises(
-        ConfigError, match=r"is of another data commit and another colour: .*remove the folder"
-    ):
-        StateFolder(tmp_path / "state", {**JOB, "data commit": "repo@2", "colour": "red"})
+    with pytest.raises(ConfigError, match=r"has another data commit and another colour: .*remove the folder"):
+        StateFolder(tmp_path / "state", {**JOB, "data_commit": "repo@2", "colour": "red"})
     (tmp_path / "state" / "job.json").write_text("{}")
-    with pytest.raises(IntegrityError, match=r"job\.json: does not describe a training"):
+    with pytest.raises(IntegrityError, match=r"job\.json: not a .* or remove .*state to start over"):
         StateFolder(tmp_path / "state", JOB)
+
+
+def test_the_states_of_an_older_version_are_refused_but_their_threads_are_read(tmp_path: Path) -> None:
+    """Version 1 named its fields as messages do."""
+    old = {"schema_version": 1, "id": "0" * 32, "job": {"seed": "1", "number of threads": "3"}}
+    (tmp_path / "job.json").write_text(json.dumps(old))
+    assert recorded_threads(tmp_path) == 3
+    with pytest.raises(
+        IntegrityError, match=r"schema_version is 1, .* reads 2; .* or remove .* to start over"
+    ):
+        StateFolder(tmp_path, JOB)
 
 
 def test_an_unfinished_training_is_found_again_until_it_is_finished(tmp_path: Path) -> None:
@@ -152,7 +172,7 @@ def test_an_unfinished_training_is_found_again_until_it_is_finished(tmp_path: Pa
 def test_two_processes_are_not_at_one_training(tmp_path: Path) -> None:
     with (
         unfinished(tmp_path, JOB),
-        pytest.raises(UnavailableError, match=f"process {os.getpid()} is at this very training"),
+        pytest.raises(UnavailableError, match=f"process {os.getpid()} runs this training"),
         unfinished(tmp_path, JOB),
     ):
         pass

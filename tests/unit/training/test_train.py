@@ -21,7 +21,7 @@ from fmnist.data.formats.idx import write_idx
 from fmnist.data.synthetic import draw
 from fmnist.errors import ConfigError, Diverged, InputError, IntegrityError, NotFoundError
 from fmnist.experiments.hyperparameters import Hyperparameters
-from fmnist.jobs.train import _command
+from fmnist.jobs.train import train_file
 from fmnist.settings import PROJECT, from_environment
 from fmnist.tracking.base import Decision, EpochReport
 from fmnist.training.job import TrainingJob
@@ -291,24 +291,19 @@ def test_a_killed_training_gives_the_same_bits_in_another_process(
 
     lines = progress.splitlines()
     assert lines[0] == "starting TensorFlow"
-    assert re.fullmatch("going on after epoch [12] of 2, where an earlier process ended", lines[1])
+    assert re.fullmatch("resuming after epoch [12] of 2, where an earlier process ended", lines[1])
     assert [line.split(":")[0] for line in lines[2:]] == ["epoch 1/2", "epoch 2/2"]
 
 
-def command(*arguments: str) -> None:
-    _command.main(list(arguments), standalone_mode=False)
-
-
-def test_the_command_checks_before_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_checks_before_it_starts(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    monkeypatch.setenv("FMNIST_HOME", str(home))
-    const = str(PROJECT / "const.yaml")
+    settings = from_environment({"FMNIST_HOME": str(home)})
     with pytest.raises(ConfigError, match="are ranges; use `fmnist search`"):
-        command(str(PROJECT / "adaptive.yaml"))
+        train_file(settings, PROJECT / "adaptive.yaml")
     with pytest.raises(ConfigError, match=r"hyperparameters\.colour: there is no such key"):
-        command(const, "--config", "hyperparameters.colour=red")
-    with pytest.raises(InputError, match="is there already"):
-        command(const, "--out", str(tmp_path))
+        train_file(settings, overrides=["hyperparameters.colour=red"])
+    with pytest.raises(InputError, match="already exists"):
+        train_file(settings, out=tmp_path)
     with pytest.raises(NotFoundError, match="fmnist data fetch"):
-        command(const)
+        train_file(settings)
     assert not home.exists()

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fmnist.core.dataset import Dataset
-from fmnist.training.reference_statistics import reference_statistics
+from fmnist.core.reference_statistics import reference_statistics
 
 
 def test_of_known_images() -> None:

@@ -1,4 +1,4 @@
-"""Trainings in processes of their own, forked from a server that has TensorFlow loaded once."""
+"""Run trainings in worker processes, forked from a server that has loaded TensorFlow once."""
 
 import atexit
 import multiprocessing
@@ -18,47 +18,44 @@ from fmnist.core.bundle import Bundle, open_bundle
 from fmnist.core.dataset import Dataset
 from fmnist.errors import FmnistError
 from fmnist.files.atomic import folder_written_atomically, remove_leftovers
-from fmnist.search.worker_process import (
-    Failed,
+from fmnist.tracking.base import EpochReport, Run
+from fmnist.training.job import TrainingJob
+from fmnist.training.progress import SilentTraining, TrainingProgress
+from fmnist.training.worker_process import (
+    Failure,
     Finished,
     Noted,
     Started,
     Stepped,
     Train,
-    train_for_real,
+    train_in_process,
     work,
 )
-from fmnist.tracking.base import EpochReport, Run
-from fmnist.training.job import TrainingJob
-from fmnist.training.progress import Progress, Silent
 
 TENSORFLOW = ("fmnist.training.trainer", "fmnist.training.checkpoint")
-"""What a training imports: some ten seconds, once for all."""
+"""Modules that a training imports; that takes about ten seconds, once for all trainings."""
 
 _SILENCE = 900.0
 _GRACE = 5.0
 _POLL = 1.0
 
 _context = multiprocessing.get_context("forkserver")
-_prepared = False
 
 
 def prepare(modules: Sequence[str] = TENSORFLOW) -> None:
-    """Start the server that trainings are forked from; it imports ``modules`` while other work goes on.
+    """Start the server that trainings are forked from; it imports ``modules`` in the background.
 
-    Called again it does nothing, whatever the modules. The server ends with this process.
+    Does nothing when it runs already, whatever the modules. The server ends with this process.
     """
-    global _prepared
-    if _prepared:
+    if _server()._forkserver_pid is not None:
         return
-    _prepared = True
     _context.set_forkserver_preload(list(modules))
-    # By itself it would notice the end of this process only when its imports are done.
+    # The server itself notices the end of this process only after its imports.
     atexit.register(_stop_server)
     if threading.current_thread() is not threading.main_thread():
         forkserver.ensure_running()
         return
-    # Ctrl-C goes to all processes of a terminal, and the server would tell of it while it imports.
+    # Ctrl-C reaches every process of a terminal, and the server would print a traceback while it imports.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         forkserver.ensure_running()
@@ -66,17 +63,21 @@ def prepare(modules: Sequence[str] = TENSORFLOW) -> None:
         signal.signal(signal.SIGINT, before)
 
 
+def _server() -> Any:
+    return forkserver._forkserver
+
+
 def _stop_server() -> None:
-    server: Any = forkserver._forkserver
+    server = _server()
     if server._forkserver_pid is not None:
         os.kill(server._forkserver_pid, signal.SIGTERM)
         server._stop()
 
 
 def share(dataset: Dataset, folder: Path) -> Path:
-    """Put a data set where processes map it into memory instead of each getting a copy.
+    """Store a data set where worker processes map it into memory instead of each holding a copy.
 
-    ``folder`` must be named after the content: if it is there already, it is taken as it is.
+    ``folder`` must be named after the content: an existing one is used as it is.
     """
     if not folder.exists():
         with folder_written_atomically(folder) as beside:
@@ -85,17 +86,25 @@ def share(dataset: Dataset, folder: Path) -> Path:
     return folder
 
 
-class Worker:
-    """One training in a process of its own, seen from the parent.
+class WorkerDied(FmnistError):
+    """A worker's process ended without a result; the exit code is that of a shell."""
 
-    ``error`` is None while it runs and after it ended well; ``passing`` says that the same
-    training may well succeed if it is started again.
+    def __init__(self, reason: str, code: int = 1) -> None:
+        super().__init__(reason)
+        self.exit_code = code
+
+
+class Worker:
+    """Parent side of one training in a worker process.
+
+    ``failure`` is None while it runs and after it succeeded.
     """
 
-    def __init__(self, job: TrainingJob, run: Run, progress: Progress, train: Train, data: Path) -> None:
+    def __init__(
+        self, job: TrainingJob, run: Run, progress: TrainingProgress, train: Train, data: Path
+    ) -> None:
         self.job = job
-        self.error: str | None = None
-        self.passing = False
+        self.failure: Failure | None = None
         self._run = run
         self._progress = progress
         self._finished = False
@@ -108,20 +117,21 @@ class Worker:
         theirs.close()
 
     def listen(self) -> bool:
-        """Take what the process says, if anything; False once it has ended."""
+        """Handle the messages that have arrived; False once the process has ended."""
         if time.monotonic() - self._heard > _SILENCE:
-            self.error, self.passing = f"said nothing for {_SILENCE:.0f} s and was killed", True
+            silent = WorkerDied(f"its process sent nothing for {_SILENCE:.0f} s and was killed")
+            self.failure = Failure(silent, transient=True)
             self.process.kill()
         try:
             while self.connection.poll():
                 self._heard = time.monotonic()
-                self._take(self.connection.recv())
+                self._handle(self.connection.recv())
         except (EOFError, ConnectionError):
             self._end()
             return False
         return True
 
-    def _take(self, message: object) -> None:
+    def _handle(self, message: object) -> None:
         match message:
             case Started():
                 self._run.start(message.parameters)
@@ -135,8 +145,8 @@ class Worker:
                 self._finished = True
             case Noted():
                 self._progress.noted(message.text)
-            case Failed():
-                self.error, self.passing = message.reason, message.passing
+            case Failure():
+                self.failure = message
 
     def _end(self) -> None:
         self.connection.close()
@@ -145,34 +155,34 @@ class Worker:
             self.process.kill()
             self.process.join()
         if self._finished:
-            self.error = None
-        elif self.error is None:
-            self.error, self.passing = _death(self.process.exitcode), True
+            self.failure = None
+        elif self.failure is None:
+            self.failure = Failure(_death(self.process.exitcode), transient=True)
 
 
 class Workers:
-    """Runs trainings in processes of their own; as a context manager, none outlives the block.
+    """Runs trainings in worker processes; as a context manager, it ends those that remain.
 
     Args:
         data: a folder made by ``share``.
-        train: what each process calls; must be picklable, so a function of a module.
+        train: function of a module, so that it can be pickled; called in each process.
     """
 
-    def __init__(self, data: Path, train: Train = train_for_real) -> None:
+    def __init__(self, data: Path, train: Train = train_in_process) -> None:
         self._data = data
         self._train = train
         self._workers: list[Worker] = []
 
-    def start(self, job: TrainingJob, run: Run, progress: Progress | None = None) -> Worker:
-        """Begin a training. ``run`` and ``progress`` stay here: the process reports to them by pipe."""
-        worker = Worker(job, run, progress or Silent(), self._train, self._data)
+    def start(self, job: TrainingJob, run: Run, progress: TrainingProgress | None = None) -> Worker:
+        """Start a training. ``run`` and ``progress`` stay in this process, called by messages."""
+        worker = Worker(job, run, progress or SilentTraining(), self._train, self._data)
         self._workers.append(worker)
         return worker
 
     def wait(self, seconds: float) -> list[Worker]:
-        """Pass on what trainings say, for at most ``seconds`` or until one ends; gives those that ended.
+        """Handle messages for at most ``seconds`` or until a training ends; returns those that ended.
 
-        What ``run`` or ``progress`` raise comes out here.
+        Errors of ``run`` and ``progress`` are raised here.
         """
         deadline = time.monotonic() + seconds
         while self._workers:
@@ -186,17 +196,17 @@ class Workers:
                 return ended
         return []
 
-    def run(self, job: TrainingJob, run: Run, progress: Progress | None = None) -> Bundle:
-        """One training from beginning to end.
+    def run(self, job: TrainingJob, run: Run, progress: TrainingProgress | None = None) -> Bundle:
+        """Run one training from beginning to end.
 
         Raises:
-            FmnistError: it ended without a checkpoint; says why.
+            FmnistError: it ended without a checkpoint; the error is that of the training.
         """
         worker = self.start(job, run, progress)
         while worker not in self.wait(_POLL):
             pass
-        if worker.error:
-            raise FmnistError(f"training {job.folder}: {worker.error}")
+        if worker.failure:
+            raise worker.failure.error
         return open_bundle(job.folder)
 
     def __enter__(self) -> Self:
@@ -205,7 +215,7 @@ class Workers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End every process: asked first, killed after some seconds."""
+        """End every process: by SIGTERM, after some seconds by SIGKILL."""
         for worker in self._workers:
             worker.process.terminate()
         deadline = time.monotonic() + _GRACE
@@ -219,10 +229,10 @@ class Workers:
         self._workers.clear()
 
 
-def _death(code: int | None) -> str:
+def _death(code: int | None) -> WorkerDied:
     if code is None or code >= 0:
-        return f"its process ended with exit code {code} and said nothing"
+        return WorkerDied(f"its process ended with exit code {code} and no message", code or 1)
     reason = f"its process was killed by signal {-code} ({signal.Signals(-code).name})"
     if -code == signal.SIGKILL:
-        return f"{reason}; if nobody did that, memory ran out: use fewer --jobs"
-    return reason
+        reason += "; probably out of memory: free some, or use fewer --jobs in a search"
+    return WorkerDied(reason, 128 - code)

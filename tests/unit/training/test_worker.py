@@ -9,11 +9,11 @@ import psutil
 import pytest
 
 from fmnist.core.provenance import DataReference
-from fmnist.errors import FmnistError
+from fmnist.errors import Diverged, FmnistError
 from fmnist.experiments.hyperparameters import Hyperparameters, Loss, Optimizer, Schedule
-from fmnist.search.workers import Workers, share
 from fmnist.settings import PROJECT
 from fmnist.training.job import TrainingJob
+from fmnist.training.worker import Workers, prepare, share
 from tests.support import fake_training as fake
 from tests.support.recorded_runs import RememberedRun
 
@@ -40,6 +40,11 @@ def job(folder: Path) -> TrainingJob:
         threads=1,
         git_commit="unknown",
     )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def server_without_tensorflow() -> None:
+    prepare(("tests.support.fake_training",))
 
 
 @pytest.fixture
@@ -74,7 +79,7 @@ def test_a_run_and_its_progress_are_told_across_the_pipe(tmp_path: Path, data: P
 def test_a_training_that_raises_says_what_and_where(tmp_path: Path, data: Path) -> None:
     with (
         Workers(data, fake.always_raises) as workers,
-        pytest.raises(FmnistError, match=r"trial-0: ValueError: no such luck \(.*fake_training.py:\d+\)"),
+        pytest.raises(FmnistError, match=r"^ValueError: no such luck \(.*fake_training.py:\d+\)"),
     ):
         workers.run(job(tmp_path / "trial-0"), RememberedRun("one"))
 
@@ -82,10 +87,19 @@ def test_a_training_that_raises_says_what_and_where(tmp_path: Path, data: Path) 
 def test_a_killed_training_says_so_and_leaves_nothing_half_written(tmp_path: Path, data: Path) -> None:
     with (
         Workers(data, fake.second_raises_third_is_killed) as workers,
-        pytest.raises(FmnistError, match=r"killed by signal 9 .*memory ran out"),
+        pytest.raises(FmnistError, match=r"killed by signal 9 .*out of memory") as caught,
     ):
         workers.run(job(tmp_path / "out" / "trial-2"), RememberedRun("one"))
     assert list((tmp_path / "out").iterdir()) == []
+    assert caught.value.exit_code == 137
+
+
+def test_an_error_of_the_project_keeps_its_class_and_message(tmp_path: Path, data: Path) -> None:
+    with (
+        Workers(data, fake.diverges) as workers,
+        pytest.raises(Diverged, match="epoch 1, step 2: loss is nan"),
+    ):
+        workers.run(job(tmp_path / "trial-0"), RememberedRun("one"))
 
 
 def test_leaving_the_block_ends_all(tmp_path: Path, data: Path) -> None:
@@ -108,12 +122,13 @@ def test_a_data_set_is_written_once(tmp_path: Path) -> None:
 def test_trainings_end_with_their_parent(tmp_path: Path, data: Path, number: int) -> None:
     script = (
         "from pathlib import Path\n"
-        "from fmnist.search.workers import Workers, prepare\n"
-        "from tests.unit.search import fake, runs, test_workers\n"
+        "from fmnist.training.worker import Workers, prepare\n"
+        "from tests.support import fake_training as fake, recorded_runs as runs\n"
+        "from tests.unit.training import test_worker\n"
         f"folder = Path({str(tmp_path)!r})\n"
         "prepare(())\n"
         "with Workers(folder / 'arrays', fake.hangs) as workers:\n"
-        "    workers.run(test_workers.job(folder / 'trial-0'), runs.RememberedRun('x'))\n"
+        "    workers.run(test_worker.job(folder / 'trial-0'), runs.RememberedRun('x'))\n"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", script], cwd=PROJECT, start_new_session=True, stderr=subprocess.DEVNULL

@@ -1,9 +1,6 @@
-"""The child's side of a training in a process of its own: the ``Run`` port over a pipe."""
+"""Child side of a training in a worker process: the ``Run`` port over a pipe."""
 
-import os
 import signal
-import sys
-import threading
 import time
 import traceback
 from collections.abc import Mapping
@@ -16,10 +13,11 @@ import numpy as np
 
 from fmnist.core.bundle import Bundle
 from fmnist.core.dataset import Dataset
+from fmnist.core.signals import end_when_closed, raise_on_sigterm
 from fmnist.errors import FmnistError, UnavailableError
 from fmnist.tracking.base import Decision, EpochReport, Run
 from fmnist.training.job import TrainingJob
-from fmnist.training.progress import Progress
+from fmnist.training.progress import TrainingProgress
 
 Pipe = connection.Connection
 
@@ -27,15 +25,17 @@ _STEP_SECONDS = 0.25
 
 
 class Train(Protocol):
-    """``fmnist.training.loop.train``, or what stands in for it."""
+    """Signature of ``fmnist.training.loop.train``; tests pass a substitute."""
 
     def __call__(
-        self, job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | None = None
+        self, job: TrainingJob, dataset: Dataset, run: Run, progress: TrainingProgress | None = None
     ) -> Bundle: ...
 
 
-def train_for_real(job: TrainingJob, dataset: Dataset, run: Run, progress: Progress | None = None) -> Bundle:
-    """The one training loop; found only in the child, so that a search's parent stays small."""
+def train_in_process(
+    job: TrainingJob, dataset: Dataset, run: Run, progress: TrainingProgress | None = None
+) -> Bundle:
+    """Run the training loop; imported only in the child, so that the parent process stays small."""
     from fmnist.training.loop import train
 
     return train(job, dataset, run, progress)
@@ -43,14 +43,14 @@ def train_for_real(job: TrainingJob, dataset: Dataset, run: Run, progress: Progr
 
 @dataclass(frozen=True)
 class Started:
-    """The training began."""
+    """The training has begun."""
 
     parameters: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Stepped:
-    """A step is done; some are left out."""
+    """Progress within an epoch; sent a few times per second, not for every step."""
 
     epoch: int
     epochs: int
@@ -60,28 +60,37 @@ class Stepped:
 
 @dataclass(frozen=True)
 class Finished:
-    """The bundle is whole."""
+    """The checkpoint bundle is complete."""
 
     bundle: Path
 
 
 @dataclass(frozen=True)
 class Noted:
-    """Something that a person should know."""
+    """A message for the user."""
 
     text: str
 
 
 @dataclass(frozen=True)
-class Failed:
-    """The training raised; there is no bundle. ``passing``: the machine's fault, not the training's."""
+class Failure:
+    """Why a training ended without a bundle.
 
-    reason: str
-    passing: bool
+    Attributes:
+        error: with the exit code that the program should end with.
+        transient: whether the same training may succeed when it is started again.
+    """
+
+    error: FmnistError
+    transient: bool
+
+    @property
+    def reason(self) -> str:
+        return str(self.error)
 
 
 class PipeRun:
-    """A ``Run`` that the parent answers for."""
+    """A ``Run`` that forwards every call to the parent process."""
 
     def __init__(self, pipe: Pipe, run_id: str) -> None:
         self._pipe = pipe
@@ -104,7 +113,7 @@ class PipeRun:
 
 
 class PipeProgress:
-    """A ``Progress`` at the parent's; epochs reach it through the run."""
+    """A ``TrainingProgress`` that forwards to the parent; epochs are reported through the run."""
 
     def __init__(self, pipe: Pipe) -> None:
         self._pipe = pipe
@@ -124,25 +133,19 @@ class PipeProgress:
 
 
 def work(pipe: Pipe, train: Train, job: TrainingJob, data: Path, run_id: str) -> None:
-    """Train in this process; everything there is to say goes through ``pipe``."""
-    # Ctrl-C is the parent's to handle; its request to end must leave nothing half-written.
+    """Train in this process and report everything through ``pipe``."""
+    # Ctrl-C reaches every process of a terminal, but the parent handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    raise_on_sigterm()
+    parent = parent_process()
+    assert parent
+    end_when_closed(parent.sentinel)
     try:
         dataset = Dataset(np.load(data / "images.npy", "r"), np.load(data / "labels.npy", "r"))
         train(job, dataset, PipeRun(pipe, run_id), PipeProgress(pipe))
     except FmnistError as error:
-        pipe.send(Failed(str(error), isinstance(error, UnavailableError)))
-    except Exception as error:  # noqa: BLE001 - whatever went wrong, the parent must hear of it
+        pipe.send(Failure(error, isinstance(error, UnavailableError)))
+    except Exception as error:  # noqa: BLE001 - the parent reports every error
         place = traceback.extract_tb(error.__traceback__)[-1]
         reason = f"{type(error).__name__}: {error} ({place.filename}:{place.lineno})"
-        pipe.send(Failed(reason, isinstance(error, OSError | MemoryError)))
-
-
-def _end_with_parent() -> None:
-    """A killed parent cannot end its children: they see it themselves."""
-    parent = parent_process()
-    assert parent is not None
-    connection.wait([parent.sentinel])
-    os._exit(128 + signal.SIGKILL)
+        pipe.send(Failure(FmnistError(reason), isinstance(error, OSError | MemoryError)))

@@ -8,9 +8,7 @@ import pytest
 
 from fmnist.experiments.hyperparameters import Hyperparameters, Loss, Schedule
 from fmnist.training.backend import keras
-from fmnist.training.losses import balanced_weights, loss
-from fmnist.training.optimizers import optimizer
-from fmnist.training.schedules import schedule
+from fmnist.training.optim import balanced_weights, loss, optimizer, schedule
 from tests.unit.experiments.test_hyperparameters import NEEDED
 
 
