@@ -66,7 +66,7 @@ def _draw(record: "StudyRecord", trials: "tuple[Trial, ...]", folder: Path) -> l
 
     title = f"{record.name}: {len(trials)} trials on {_short(record.data)}"
     pictures = {
-        folder / "learning-curves.png": learning_curves(trials, title),
+        folder / "learning-curves.png": learning_curves(record.experiment, trials, title),
         folder / "parallel-coordinates.png": parallel_coordinates(record.experiment, trials, title),
     }
     for path, content in pictures.items():

@@ -36,7 +36,7 @@ TRIALS = (
 @pytest.mark.parametrize("trials", [TRIALS, TRIALS[:1], TRIALS[3:], ()])
 def test_both_pictures_can_be_drawn_of_any_trials(trials: tuple[Trial, ...]) -> None:
     for content in (
-        learning_curves(trials, "a search"),
+        learning_curves(EXPERIMENT, trials, "a search"),
         parallel_coordinates(EXPERIMENT, trials, "a search"),
     ):
         picture = Image.open(io.BytesIO(content))
