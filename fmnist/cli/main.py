@@ -9,7 +9,7 @@ import click
 
 from fmnist.errors import ConfigError, FmnistError
 
-_EXTRAS = {"croniter", "determined", "dvc_s3", "kubernetes", "psycopg2", "python_pachyderm", "wandb"}
+_EXTRAS = {"determined", "dvc_s3", "psycopg2", "python_pachyderm", "wandb"}
 """Packages of pyproject.toml's extras that ``make setup`` leaves out."""
 
 _COMMANDS = {
