@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -191,6 +192,21 @@ def test_only_an_engine_loads_an_engines_library() -> None:
         if loaded and module not in OLD_ENTRY_POINTS
     ]
     assert wrong == []
+
+
+def test_no_class_name_stands_twice() -> None:
+    classes = Counter(
+        node.name
+        for path in MODULES.values()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert [name for name, times in classes.items() if times > 1] == []
+
+
+def test_no_module_is_above_300_lines() -> None:
+    lines = {module: len(path.read_text().splitlines()) for module, path in MODULES.items()}
+    assert {module: count for module, count in lines.items() if count > 300} == {}
 
 
 def test_help_comes_in_half_a_second() -> None:
