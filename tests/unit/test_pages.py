@@ -36,3 +36,10 @@ def test_commands_are_found() -> None:
     assert [words[0] for words in commands("README.md", "make")][:2] == ["demo", "test"]
     assert ["promote", "1"] in list(commands("docs/gate.md", "fmnist"))
     assert ["contract-real"] in list(commands("docs/cluster-training.md", "make"))
+
+
+def test_the_architecture_names_files_that_are_there() -> None:
+    paths = re.findall(r"`((?:fmnist|tests)/[\w./]+)`", (PROJECT / "docs" / "architecture.md").read_text())
+    assert len(paths) > 20
+    # Capitals stand for names of an engine to come.
+    assert [path for path in paths if path.islower() and not (PROJECT / path).exists()] == []
