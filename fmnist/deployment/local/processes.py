@@ -23,6 +23,7 @@ OWNER = "FMNIST_SERVING_FOLDER"
 """Environment variable by which a server's processes are recognised."""
 
 _KILL_SECONDS = 5.0
+_START_SECONDS = 30.0
 _POLL_SECONDS = 0.02
 _INHERITED = ("FMNIST_LOG_FORMAT", "HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "USER")
 _TAIL_BYTES = 1 << 14
@@ -63,9 +64,27 @@ class Sessions:
                 )
         except OSError as error:
             raise UnavailableError(f"{command[0]} could not be started: {error}") from error
+        self._await_environment(process)
         # Reaps it should it end before we do; afterwards init does.
         threading.Thread(target=process.wait, daemon=True).start()
         return process.pid
+
+    def _await_environment(self, process: subprocess.Popen[bytes]) -> None:
+        """Return once the server can be recognised, or has ended.
+
+        The kernel wakes whoever waits for an exec a moment before it shows the new program's environment.
+        """
+
+        def is_recognisable() -> bool:
+            with suppress(psutil.Error, OSError):
+                return psutil.Process(process.pid).environ().get(OWNER) == self._mark
+            return False
+
+        wait_until(
+            lambda: process.poll() is not None or is_recognisable(),
+            _START_SECONDS,
+            f"process {process.pid} does not show its environment",
+        )
 
     def running(self) -> list[int]:
         """All sessions of which a process lives, recorded or not, in ascending order."""
