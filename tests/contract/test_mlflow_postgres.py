@@ -29,7 +29,7 @@ def address() -> Iterator[str]:
 def test_a_run_by_its_address(address: str, tmp_path: Path) -> None:
     settings = from_environment({"FMNIST_HOME": str(tmp_path), "FMNIST_TRACKING_URI": address})
     with open_run(settings, "an experiment", "trial 1") as run:
-        run.start({"optimizer.learning_rate": 0.01, "data_commit": "c0ffee"})
+        run.start({"optimizer.learning_rate": 0.01, "train_data_commit": "c0ffee"})
         for epoch, loss in ((1, 0.5), (2, 0.25)):
             run.report(epoch_report(epoch, loss))
         run.finish(Path("/somewhere/bundle"))

@@ -222,5 +222,5 @@ def test_a_version_that_gets_another_number_leaves_its_verdict_behind(
     registry.annotate(version, "fmnist.gate", "{}")
     (done,) = copy_versions(registry, target, MODEL, lambda _: [], said.append)
     assert (done.number, done.becomes, done.annotations) == (1, 2, ())
-    assert said == [f"{MODEL} 1 becomes 2: its verdict stays behind; test it"]
+    assert said == [f"{MODEL} 1 becomes 2: its verdict is not copied; test it"]
     assert target.get(MODEL, 2).annotations == {}
