@@ -18,7 +18,7 @@ from fmnist.deployment.local.processes import Sessions, memory
 from fmnist.deployment.local.state import (
     RunningGateway,
     Served,
-    State,
+    ServingState,
     forget_state,
     load_state,
     save_state,
@@ -162,7 +162,7 @@ class LocalPlatform:
             forget_state(self._folder)
         return len(sessions)
 
-    def _ensure_gateway(self, state: State) -> tuple[State, RunningGateway]:
+    def _ensure_gateway(self, state: ServingState) -> tuple[ServingState, RunningGateway]:
         """Start the gateway unless it runs; servers that are not recorded are stopped first."""
         running = state.gateway if self._serves_here(state.gateway) else None
         known = {served.session for served in state.served} | ({running.session} if running else set())
@@ -174,7 +174,9 @@ class LocalPlatform:
         save_state(self._folder, state)
         return state, running
 
-    def _ensure_version(self, state: State, running: RunningGateway, version: int, bundle: Bundle) -> None:
+    def _ensure_version(
+        self, state: ServingState, running: RunningGateway, version: int, bundle: Bundle
+    ) -> None:
         old = state.version(version)
         if old and old.bundle_sha256 == bundle.sha256 and microservice.is_healthy(old):
             return
@@ -191,11 +193,11 @@ class LocalPlatform:
         if old:
             self._retire(running, old, after)
 
-    def _route(self, running: RunningGateway, before: State, after: State) -> None:
+    def _route(self, running: RunningGateway, before: ServingState, after: ServingState) -> None:
         gateway.route(running, self._address, _backends(before), _backends(after), self._sessions)
         save_state(self._folder, after)
 
-    def _retire(self, running: RunningGateway, served: Served, after: State) -> None:
+    def _retire(self, running: RunningGateway, served: Served, after: ServingState) -> None:
         seconds = self._manifest.predictor.grace_seconds
         gateway.drain(running, _backend(served), _backends(after), seconds, self._sessions)
         microservice.stop(served, self._sessions)
@@ -206,7 +208,7 @@ class LocalPlatform:
             return False
         return gateway.is_running(running, self._sessions)
 
-    def _require_gateway(self, state: State) -> RunningGateway:
+    def _require_gateway(self, state: ServingState) -> RunningGateway:
         if state.gateway is None or not gateway.is_running(state.gateway, self._sessions):
             raise UnavailableError("the gateway does not run; deploy a version again, which starts it")
         return state.gateway
@@ -215,7 +217,7 @@ class LocalPlatform:
         return only_writer(self._folder / "lock", _LOCK_SECONDS, "serving")
 
 
-def _find(state: State, version: int) -> Served:
+def _find(state: ServingState, version: int) -> Served:
     served = state.version(version)
     if served is None:
         running = ", ".join(str(one.version) for one in state.served) or "none"
@@ -223,7 +225,7 @@ def _find(state: State, version: int) -> Served:
     return served
 
 
-def _backends(state: State) -> Sequence[Backend]:
+def _backends(state: ServingState) -> Sequence[Backend]:
     return [_backend(served) for served in state.served]
 
 

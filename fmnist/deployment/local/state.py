@@ -61,7 +61,7 @@ class RunningGateway:
 
 
 @dataclass(frozen=True)
-class State:
+class ServingState:
     """The gateway, if there is one, and the versions, lowest number first."""
 
     gateway: RunningGateway | None = None
@@ -71,16 +71,16 @@ class State:
         """The version's microservice; None if it does not run."""
         return next((served for served in self.served if served.version == number), None)
 
-    def with_version(self, added: Served) -> "State":
+    def with_version(self, added: Served) -> "ServingState":
         """The state in which ``added`` takes the place of its version's microservice."""
         others = self.without_version(added.version).served
         return replace(self, served=tuple(sorted([*others, added], key=lambda served: served.version)))
 
-    def without_version(self, number: int) -> "State":
+    def without_version(self, number: int) -> "ServingState":
         """The state without that version."""
         return replace(self, served=tuple(served for served in self.served if served.version != number))
 
-    def with_weights(self, weights: Mapping[int, int]) -> "State":
+    def with_weights(self, weights: Mapping[int, int]) -> "ServingState":
         """The state with that split of the traffic; versions that are not named get none."""
         return replace(
             self,
@@ -88,7 +88,7 @@ class State:
         )
 
 
-def load_state(folder: Path) -> State:
+def load_state(folder: Path) -> ServingState:
     """Read ``folder``'s state; an empty one if nothing was ever started.
 
     It is in the catalogue of the home that the folder lies in. Until it is saved for the first time there,
@@ -102,15 +102,15 @@ def load_state(folder: Path) -> State:
     name = str(record)
     if content is None:
         if not old_file.exists():
-            return State()
+            return ServingState()
         name, content = str(old_file), old_file.read_bytes()
     try:
-        return parse_record(content, State, name, _SCHEMA)
+        return parse_record(content, ServingState, name, _SCHEMA)
     except IntegrityError as error:
         raise IntegrityError(f"{error}; run fmnist down, which removes it") from error
 
 
-def save_state(folder: Path, state: State) -> None:
+def save_state(folder: Path, state: ServingState) -> None:
     """Replace ``folder``'s state."""
     _record(folder).write(record_text(state, _SCHEMA))
 

@@ -2,7 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from fmnist.deployment.local.state import RunningGateway, Served, State, forget_state, load_state, save_state
+from fmnist.deployment.local.state import (
+    RunningGateway,
+    Served,
+    ServingState,
+    forget_state,
+    load_state,
+    save_state,
+)
 from fmnist.errors import IntegrityError
 
 
@@ -36,28 +43,28 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_what_was_saved_is_loaded(folder: Path) -> None:
-    state = State(GATEWAY, (_served(1, 100), _served(2)))
+    state = ServingState(GATEWAY, (_served(1, 100), _served(2)))
     save_state(folder, state)
     assert load_state(folder) == state
     forget_state(folder)
-    assert load_state(folder) == State()
+    assert load_state(folder) == ServingState()
     forget_state(folder)
 
 
 def test_a_look_leaves_nothing_behind(tmp_path: Path) -> None:
-    assert load_state(tmp_path / "home" / "serving") == State()
+    assert load_state(tmp_path / "home" / "serving") == ServingState()
     forget_state(tmp_path / "home" / "serving")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_file_of_earlier_versions_counts_until_the_state_is_saved(folder: Path) -> None:
-    old = State(GATEWAY, (_served(1, 100),))
+    old = ServingState(GATEWAY, (_served(1, 100),))
     (folder / "state.json").write_text(OLD % ("0" * 64))
     assert load_state(folder) == old
     save_state(folder, old.with_version(_served(2)))
     assert load_state(folder) == old.with_version(_served(2))
     forget_state(folder)
-    assert load_state(folder) == State()
+    assert load_state(folder) == ServingState()
 
 
 @pytest.mark.parametrize(
@@ -68,11 +75,11 @@ def test_a_damaged_state_is_named_with_the_way_out(folder: Path, text: str) -> N
     with pytest.raises(IntegrityError, match=r"state\.json.*fmnist down"):
         load_state(folder)
     forget_state(folder)
-    assert load_state(folder) == State()
+    assert load_state(folder) == ServingState()
 
 
 def test_a_version_takes_its_own_place() -> None:
-    state = State(None, (_served(1), _served(3)))
+    state = ServingState(None, (_served(1), _served(3)))
     assert [one.version for one in state.with_version(_served(2)).served] == [1, 2, 3]
     again = state.with_version(_served(3, session=11))
     assert [(one.version, one.session) for one in again.served] == [(1, 10), (3, 11)]
@@ -82,7 +89,7 @@ def test_a_version_takes_its_own_place() -> None:
 
 
 def test_versions_that_are_not_named_get_no_traffic() -> None:
-    state = State(None, (_served(1, 100), _served(2)))
+    state = ServingState(None, (_served(1, 100), _served(2)))
     assert [one.weight for one in state.with_weights({2: 100}).served] == [0, 100]
 
 
