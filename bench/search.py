@@ -31,7 +31,7 @@ from fmnist.data.fetch import fetch
 from fmnist.experiments import Experiment, load_experiment
 from fmnist.jobs.search import search_experiment
 from fmnist.jobs.train import open_workers
-from fmnist.search.asha import Plan, goes_on, plan_of
+from fmnist.search.asha import Plan, passes_rung, plan_of
 from fmnist.search.optuna.study import read_trials
 from fmnist.search.study_folder import find_study
 from fmnist.search.trial import TrialState
@@ -133,7 +133,7 @@ def spent_until(plan: Plan, curves: Sequence[Curve], order: Sequence[int], targe
             if epoch not in rungs:
                 continue
             others = arrived[plan.bracket_of[number], epoch]
-            passes = goes_on(accuracy, others, plan.divisor)
+            passes = passes_rung(accuracy, others, plan.divisor)
             others.append(accuracy)
             if not passes:
                 break

@@ -10,7 +10,7 @@ from fmnist.core.signals import raise_on_sigterm
 from fmnist.settings import PROJECT
 
 if TYPE_CHECKING:
-    from fmnist.jobs.demo import DemoReport
+    from fmnist.jobs.demo_report import DemoReport
     from fmnist.settings import Settings
 
 
@@ -40,7 +40,8 @@ def demo(settings: "Settings", policy: Path, file: Path, as_json: bool) -> None:
       FMNIST_GATEWAY_PORT=8081 fmnist demo --json
     """
     raise_on_sigterm()
-    from fmnist.jobs.demo import walk, write_report
+    from fmnist.jobs.demo import walk
+    from fmnist.jobs.demo_report import write_report
 
     report = walk(settings, say, policy)
     write_report(report, file)

@@ -1,12 +1,9 @@
 """Demo: run every stage of the path once on this machine."""
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,14 +20,14 @@ from fmnist.deployment.promote import Actor, Promotion
 from fmnist.errors import GateRefused, IntegrityError
 from fmnist.experiments import Experiment, load_experiment
 from fmnist.experiments.hyperparameters import Hyperparameters
-from fmnist.files.atomic import write_atomically
 from fmnist.files.git import code_version
 from fmnist.gate.verdict import GateResult
+from fmnist.jobs.demo_report import DemoPrediction, DemoReport, DemoStep, time_calibration_loop
 from fmnist.jobs.gate import POLICY, GateArguments, run
 from fmnist.jobs.search import search_experiment
 from fmnist.jobs.train import open_workers
 from fmnist.registry.base import ModelVersion
-from fmnist.report.lineage import Lineage, lineage_of
+from fmnist.report.lineage import lineage_of
 from fmnist.search.trial import Trial
 from fmnist.serving.client import Client
 from fmnist.settings import PROJECT, Settings, user
@@ -61,65 +58,6 @@ EPOCHS = 6
 
 SINGLE_PREDICTIONS = 10
 _BATCH = 500
-_CALIBRATION_STEPS = 20_000_000
-
-
-@dataclass(frozen=True)
-class DemoStep:
-    """A finished step of the demo."""
-
-    name: str
-    seconds: float
-    outcome: str
-
-
-@dataclass(frozen=True)
-class DemoPrediction:
-    """Prediction for one test image.
-
-    Attributes:
-        truth: the image's label.
-        said: the predicted class.
-        probability: of the predicted class, 0-1.
-    """
-
-    truth: str
-    said: str
-    probability: float
-
-
-@dataclass(frozen=True)
-class DemoReport:
-    """Content of ``reports/demo.json``.
-
-    Attributes:
-        dataset: origin of the images.
-        accuracy: of the gateway's predictions on the whole test data, 0-1.
-        seconds: duration of the demo.
-        model_version: the version that serves: the trained one, or the previous champion if the gate
-            refused it.
-        lineage: of ``model_version``.
-        steps: in order.
-        answers: predictions for the first test images.
-        cores: of this machine.
-        calibration_seconds: of a Python loop of 20 million steps on this machine, to compare machines.
-        url: of the served model.
-    """
-
-    dataset: str
-    accuracy: float
-    seconds: float
-    model_version: int
-    lineage: Lineage
-    steps: tuple[DemoStep, ...]
-    answers: tuple[DemoPrediction, ...]
-    cores: int
-    calibration_seconds: float
-    url: str
-
-    def document(self) -> dict[str, Any]:
-        """The report as JSON takes it."""
-        return asdict(self)
 
 
 def walk(settings: Settings, say: Say, policy: Path = POLICY) -> DemoReport:
@@ -173,14 +111,9 @@ def walk(settings: Settings, say: Say, policy: Path = POLICY) -> DemoReport:
         steps=tuple(steps.taken),
         answers=answers,
         cores=usable_cores(),
-        calibration_seconds=round(_calibration(), 2),
+        calibration_seconds=round(time_calibration_loop(), 2),
         url=deployment.url,
     )
-
-
-def write_report(report: DemoReport, path: Path) -> None:
-    """Write the report as JSON."""
-    write_atomically(path, json.dumps(report.document(), indent=2) + "\n")
 
 
 class _Steps:
@@ -247,41 +180,35 @@ def _format_result(result: GateResult) -> str:
 
 
 def _promoted(settings: Settings, version: ModelVersion, result: GateResult) -> Promotion:
-    """The version as champion; the champion before, if there is one, where the gate refused the version."""
-    own = promoter(settings)
-    champion = own.log.read().champion
+    """Promote the version, or redeploy the champion if the gate refused the version."""
+    promotions = promoter(settings)
+    champion = promotions.log.read().champion
     if result.passed:
-        return own.promote(version.number, Actor(user(), "make demo"))
+        return promotions.promote(version.number, Actor(user(), "make demo"))
     if champion is None:
         raise GateRefused(f"version {version.number} of {version.model} is refused: {result.reasons}")
-    return own.promote(champion.version, Actor(user(), "make demo"))
+    return promotions.promote(champion.version, Actor(user(), "make demo"))
 
 
 def _single_predictions(client: Client, dataset: Dataset) -> Iterator[DemoPrediction]:
     """One request per image, as a user would send it."""
-    for image, label in zip(
-        dataset.images[:SINGLE_PREDICTIONS], dataset.labels[:SINGLE_PREDICTIONS], strict=True
-    ):
+    first = slice(SINGLE_PREDICTIONS)
+    for image, label in zip(dataset.images[first], dataset.labels[first], strict=True):
         (prediction,) = client.predict(image[np.newaxis]).predictions
         yield DemoPrediction(CLASSES[label], prediction.label, prediction.probability)
 
 
 def _accuracy(client: Client, dataset: Dataset, version: int) -> float:
-    """Accuracy on all images, 0-1, of predictions that this version alone may make."""
-    said: list[str] = []
+    """Accuracy on all images, 0-1; every prediction must come from ``version``."""
+    labels: list[str] = []
     for start in range(0, len(dataset), _BATCH):
-        answer = client.predict(dataset.images[start : start + _BATCH])
-        if answer.tags["model_version"] != str(version):
-            raise IntegrityError(f"version {answer.tags['model_version']} answered, expected {version}")
-        said += [prediction.label for prediction in answer.predictions]
-    return float(np.mean(np.array(said) == np.array(CLASSES)[dataset.labels]))
-
-
-def _calibration() -> float:
-    start = time.perf_counter()
-    for _ in range(_CALIBRATION_STEPS):
-        pass
-    return time.perf_counter() - start
+        response = client.predict(dataset.images[start : start + _BATCH])
+        if response.tags["model_version"] != str(version):
+            raise IntegrityError(
+                f"version {response.tags['model_version']} made a prediction, expected {version}"
+            )
+        labels += [prediction.label for prediction in response.predictions]
+    return float(np.mean(np.array(labels) == np.array(CLASSES)[dataset.labels]))
 
 
 def _short(commit: Commit) -> str:

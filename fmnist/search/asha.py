@@ -1,8 +1,8 @@
-"""Determined 0.38's adaptive search as pure functions of numbers.
+"""Adaptive search of Determined 0.38 as pure functions.
 
 Trials are divided among brackets. A bracket has rungs, epochs at whose end a trial must be among
-the best ``1 / divisor`` of those that have come to that rung of that bracket so far, or it is
-stopped; it is judged once per rung and never again (the stopping variant of asynchronous
+the best ``1 / divisor`` of those that have reached that rung of that bracket so far, or it is
+stopped; each trial is judged once per rung (the stopping variant of asynchronous
 successive halving, Li et al., arXiv 1810.05934). A bracket of one rung never stops a trial.
 """
 
@@ -16,12 +16,17 @@ from fmnist.experiments import AdaptiveAsha, Experiment, Grid, Random
 from fmnist.search.grid import size
 
 FAILED = -math.inf
-"""What a failed trial counts as in the rung that it did not reach."""
+"""Metric of a failed trial in the rung that it did not reach."""
 
 
 @dataclass(frozen=True)
 class Bracket:
-    """``rungs``: epochs, ascending, the last one a trial's full length; ``trials``: how many start here."""
+    """A group of trials with the same rungs.
+
+    Attributes:
+        rungs: epochs, ascending; the last one is a trial's full length.
+        trials: how many start in this bracket, at least 1.
+    """
 
     rungs: tuple[int, ...]
     trials: int
@@ -29,7 +34,13 @@ class Bracket:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a search will do. ``bracket_of[i]`` is the number of trial i's bracket."""
+    """Brackets of a search.
+
+    Attributes:
+        brackets: the one with the most rungs first.
+        bracket_of: index of each trial's bracket.
+        divisor: the best ``1 / divisor`` of the trials pass a rung; at least 1.
+    """
 
     brackets: tuple[Bracket, ...]
     bracket_of: tuple[int, ...]
@@ -43,9 +54,9 @@ class Plan:
         return self.brackets[self.bracket_of[trial]].rungs
 
     def preview(self) -> dict[int, int]:
-        """How many trials end after how many epochs if all come to a rung before any is judged.
+        """Number of trials by the epochs after which they end, if all reach a rung before any is judged.
 
-        These are the numbers of ``det preview-search``.
+        ``det preview-search`` shows the same numbers.
         """
         ends: Counter[int] = Counter()
         for bracket in self.brackets:
@@ -79,14 +90,14 @@ def _trials(experiment: Experiment) -> int:
 
 
 def places(trials: int, divisor: float) -> int:
-    """How many of the trials at a rung go on: at least one."""
+    """How many of the trials at a rung pass it: at least one."""
     return max(int(trials / divisor), 1)
 
 
-def goes_on(metric: float, others: Sequence[float], divisor: float) -> bool:
-    """Whether a trial with ``metric`` (larger is better) passes a rung that ``others`` came to before.
+def passes_rung(metric: float, others: Sequence[float], divisor: float) -> bool:
+    """Whether a trial with ``metric`` (larger is better) passes a rung that ``others`` reached before.
 
-    Among equals the newest ranks first, as at Determined's master.
+    Among equal metrics the newest ranks first, as at Determined's master.
     """
     better = sum(other > metric for other in others)
     return better < places(len(others) + 1, divisor)
@@ -122,7 +133,7 @@ def _rung_numbers(searcher: AdaptiveAsha) -> range:
 
 
 def _shares(numbers: Sequence[int], divisor: float, max_trials: int) -> list[int]:
-    """Trials per bracket, so that the brackets train for about as many epochs each."""
+    """Trials per bracket, so that every bracket trains for about the same number of epochs."""
     weights = [divisor ** (number - 1) / number for number in numbers]
     shares = [max(int(weight / sum(weights) * max_trials), 1) for weight in weights]
     shares[0] += max(max_trials - sum(shares), 0)
@@ -130,6 +141,6 @@ def _shares(numbers: Sequence[int], divisor: float, max_trials: int) -> list[int
 
 
 def _in_turn(trials: Sequence[int]) -> tuple[int, ...]:
-    """Brackets take turns until they are full, whatever the timing of trials."""
+    """Bracket of each trial: brackets take turns until they are full."""
     queues = [[number] * count for number, count in enumerate(trials)]
     return tuple(number for turn in zip_longest(*queues) for number in turn if number is not None)

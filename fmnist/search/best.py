@@ -1,4 +1,4 @@
-"""The best trial of a study as an experiment file of its own, for one full training."""
+"""Experiment file of a study's best trial, for one full training."""
 
 import io
 from collections.abc import Mapping
@@ -22,11 +22,11 @@ def write_const(path: Path, study: StudyRecord, trial: Trial) -> None:
     """Write a file that trains ``trial`` again, by ``fmnist train`` or ``det experiment create``.
 
     Hyperparameters, searcher and seed are the trial's, so that with the same number of threads the
-    same model comes out; what else stands in the file stays, comments too. It is replaced whole or
-    not at all.
+    result is the same model; other fields and comments of an existing file stay. The file is replaced
+    atomically.
 
     Raises:
-        ConfigError: ``path`` is a file that searches, or none that an experiment can be read from.
+        ConfigError: ``path`` is a file with another searcher, or not an experiment file.
     """
     content = _content_of(path)
     content.setdefault("name", f"{study.name}-const")
@@ -44,7 +44,7 @@ def _content_of(path: Path) -> Any:
         return _yaml().load("{}")
     if not isinstance(load_experiment(path).searcher, Single):
         raise ConfigError(
-            f"{path}: is a file that searches, and is not written over; name another: --write-const FILE"
+            f"{path}: is a file that searches, and is not overwritten; name another: --write-const FILE"
         )
     return _yaml().load(path.read_text())
 
@@ -55,7 +55,7 @@ def _origin(study: StudyRecord, trial: Trial) -> str:
 
 
 def _header(path: Path) -> list[str]:
-    """The comment that a file begins with, without the line of an earlier winner."""
+    """Comment at the top of a file, without the line about an earlier study."""
     if not path.exists():
         return ["# One training with a search's best hyperparameters."]
     lines = []
@@ -75,7 +75,7 @@ def _body(content: Any) -> list[str]:
 
 
 def _update(target: Any, key: str, values: Mapping[str, Any]) -> None:
-    """Give ``target[key]`` these values and no others; comments beside those that stay are kept."""
+    """Replace the content of ``target[key]``; comments of keys that stay are kept."""
     if not isinstance(target.get(key), dict):
         target[key] = {}
     section = target[key]

@@ -1,4 +1,4 @@
-"""The points of a grid search, in the order in which Determined's master tries them."""
+"""Points of a grid search, in the order of Determined's master."""
 
 import math
 from itertools import product
@@ -11,7 +11,7 @@ _MOST = 10_000
 
 
 def size(experiment: Experiment) -> int:
-    """How many points the grid has.
+    """Number of points of the grid.
 
     Raises:
         ConfigError: there are too many points.
@@ -29,7 +29,7 @@ def size(experiment: Experiment) -> int:
 def grid(experiment: Experiment) -> tuple[dict[str, Any], ...]:
     """Every combination of values, by dotted name.
 
-    The master sorts hyperparameters by name, combines with the last one changing fastest, and
+    The master sorts hyperparameters by name, combines them with the last one changing fastest, and
     takes points from the end (``master/pkg/searcher/grid.go``).
 
     Raises:
@@ -57,12 +57,12 @@ def _values(spec: Hyperparameter) -> list[Any]:
 
 
 def _spread(low: float, high: float, count: int) -> list[float]:
-    """``count`` numbers at equal distances with both ends among them; the middle if it is one."""
+    """``count`` equidistant numbers from ``low`` to ``high``; the middle if ``count`` is 1."""
     if count == 1:
         return [(low + high) / 2]
     return [low + number * (high - low) / (count - 1) for number in range(count)]
 
 
 def _rounded(value: float) -> int:
-    """To the nearest whole number, halves away from zero as Go's ``math.Round`` does."""
+    """Nearest integer, halves away from zero, as Go's ``math.Round``."""
     return int(value + 0.5) if value >= 0 else -int(-value + 0.5)

@@ -1,4 +1,4 @@
-"""How the machine is shared among the trials that run at once."""
+"""Division of the machine's cores and memory among the trials that run at once."""
 
 import sys
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from fmnist.experiments import Experiment, Single
 from fmnist.search.asha import plan_of
 
 TRIAL_MEMORY = 1.5 * 2**30
-"""Bytes that one trial takes at its peak, rounded up: TensorFlow alone is half of it."""
+"""Peak memory of one trial in bytes, rounded up; half of it is TensorFlow itself."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ def share_machine(experiment: Experiment, jobs: int | None) -> Shares:
     """As many trials at once as the file, the cores and the free memory allow, or ``jobs``.
 
     Raises:
-        ConfigError: the memory does not suffice for ``jobs``.
+        ConfigError: there is not enough memory for ``jobs``.
     """
     fitting = max(int(psutil.virtual_memory().available / TRIAL_MEMORY), 1)
     cores = usable_cores()
@@ -43,7 +43,7 @@ def share_machine(experiment: Experiment, jobs: int | None) -> Shares:
 
 
 def trial_seed(experiment_seed: int, trial: int) -> int:
-    """A seed of a trial's own, below 2**31."""
+    """Seed of one trial, 0 to 2**31 - 1."""
     return int(np.random.SeedSequence((experiment_seed, trial)).generate_state(1)[0]) & 0x7FFFFFFF
 
 

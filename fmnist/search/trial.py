@@ -1,4 +1,4 @@
-"""What a search is made of: its trials, and what came out."""
+"""Trials and result of a search."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class TrialState(StrEnum):
-    """``stopped`` was ended by the search because others did better; ``completed`` ran to its end."""
+    """``stopped``: ended by the search because others were better; ``completed``: ran to its end."""
 
     RUNNING = "running"
     COMPLETED = "completed"
@@ -21,11 +21,16 @@ class TrialState(StrEnum):
 class Trial:
     """One training of a search.
 
-    ``id`` counts from 0; ``epochs`` are those reported so far; ``rungs`` are the epochs at whose
-    end the trial is judged, the last one its end. ``hyperparameters`` are nested as in the file.
-    ``metric`` is the searcher metric (validation accuracy, 0-1) of the last epoch, None before the
-    first; ``curve`` holds that of every epoch. ``checkpoint`` is the bundle's folder once the trial
-    is completed or stopped; ``error`` says why a trial failed.
+    Attributes:
+        id: from 0.
+        state: see ``TrialState``.
+        epochs: number of epochs reported so far.
+        rungs: epochs at whose end the trial is judged, ascending; the last one is its full length.
+        hyperparameters: nested as in the experiment file.
+        metric: validation accuracy of the last epoch, 0-1; None before the first.
+        checkpoint: folder of the bundle once the trial is completed or stopped.
+        error: why the trial failed.
+        curve: ``metric`` of every epoch.
     """
 
     id: int
@@ -41,7 +46,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """A finished search: every trial by id, and the one with the best metric that has a checkpoint."""
+    """A finished search: all trials by id, and the best one with a checkpoint."""
 
     experiment: str
     trials: tuple[Trial, ...]
@@ -49,18 +54,18 @@ class SearchResult:
 
 
 def ranked(trials: Iterable[Trial]) -> list[Trial]:
-    """Best metric first, then those that have none or no number; ties and the rest by id."""
+    """Best metric first, then trials without a finite metric; ties by id."""
     numbers = {trial.id: metric_of(trial) for trial in trials}
     return sorted(trials, key=lambda trial: (-numbers[trial.id], trial.id))
 
 
 def metric_of(trial: Trial) -> float:
-    """For comparing: minus infinity where there is no metric, or one that is no finite number."""
+    """The metric for comparisons: minus infinity if there is none or it is not finite."""
     metric = trial.metric
     return metric if metric is not None and math.isfinite(metric) else -math.inf
 
 
 def best_of(trials: Iterable[Trial]) -> Trial | None:
-    """The one with the best metric that has a checkpoint; None if there is none yet."""
+    """The trial with the best finite metric and a checkpoint, None if there is none yet."""
     candidates = [trial for trial in trials if trial.checkpoint and metric_of(trial) > -math.inf]
     return ranked(candidates)[0] if candidates else None

@@ -1,4 +1,4 @@
-"""``fmnist search``: many trials of an experiment file, and a look at what came out."""
+"""``fmnist search``: run a search, and show the trials of a study."""
 
 import click
 
@@ -8,7 +8,7 @@ from fmnist.cli.search.show import show
 _HELP = ("-h", "--help")
 
 
-class _Search(click.Group):
+class _SearchGroup(click.Group):
     """``fmnist search FILE`` is ``fmnist search run FILE``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -29,9 +29,9 @@ class _Search(click.Group):
             formatter.write_dl([("show", show.get_short_help_str())])
 
 
-@click.group(cls=_Search, no_args_is_help=True)
+@click.group(cls=_SearchGroup, no_args_is_help=True)
 def search() -> None:
-    """Search hyperparameters; look at a search."""
+    """Search hyperparameters; show the trials of a study."""
 
 
 search.add_command(run)

@@ -1,4 +1,4 @@
-"""A search's trials for machines."""
+"""Trials of a search as JSON."""
 
 import math
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ _FIELDS = ("id", "state", "epochs", "hyperparameters", "metric", "error", "check
 
 
 def trial_rows(trials: Iterable[Trial]) -> list[dict[str, Any]]:
-    """A row for each trial; a metric that is no finite number is null, as JSON has none."""
+    """One object per trial; a metric that is not finite becomes null."""
     return [_row(trial) for trial in trials]
 
 

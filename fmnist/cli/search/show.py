@@ -1,4 +1,4 @@
-"""``fmnist search show``: the trials of a study, as a table and as pictures."""
+"""``fmnist search show``: the trials of a study, as a table and as figures."""
 
 import sys
 from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fmnist.settings import Settings
 
 _PORT = 8081
-"""Its own default is the gateway's."""
+"""The dashboard's default port is that of our gateway."""
 
 
 @click.command()
@@ -34,7 +34,7 @@ _PORT = 8081
 def show(
     settings: "Settings", study: str | None, out: Path | None, const: Path | None, as_json: bool
 ) -> None:
-    """Show the trials of STUDY, the one last worked on if none is named; draw its pictures.
+    """Show the trials of STUDY, by default the one last written; draw its pictures.
 
     \b
     Examples:
@@ -42,8 +42,8 @@ def show(
       fmnist search show fmnist-adaptive --out reports/search
       fmnist search show --write-const const.yaml
 
-    The study may be going on. The last lines say where the pictures are, and how to open the study
-    in Optuna's dashboard.
+    The study may still be running. The last lines name the pictures, and the command that opens the
+    study in Optuna's dashboard.
     """
     from fmnist.search.asha import plan_of
     from fmnist.search.optuna.study import read_trials
@@ -81,7 +81,7 @@ def _write(const: Path, record: "StudyRecord", trials: "tuple[Trial, ...]") -> N
 
     best = best_of(trials)
     if best is None:
-        raise NotFoundError(f"study {record.name}: no trial has come to an end yet")
+        raise NotFoundError(f"study {record.name}: no trial has ended yet")
     write_const(const, record, best)
     click.echo(f"{const}: trial {best.id} of {record.name}", err=True)
 
@@ -119,7 +119,7 @@ def _document(record: "StudyRecord", trials: "tuple[Trial, ...]", pictures: list
 
 
 def _short(data: str) -> str:
-    """A data commit as people say it."""
+    """A data commit with a short id."""
     repo, _, commit = data.partition("@")
     return f"{repo}@{commit[:12]}"
 

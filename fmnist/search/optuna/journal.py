@@ -1,14 +1,14 @@
-"""Optuna's journal file after its writer was killed."""
+"""Repair of Optuna's journal file after its writer was killed."""
 
 import os
 from pathlib import Path
 
 
-def mend(file: Path) -> None:
-    """Free a journal from what a killed writer left; only its one writer may do so.
+def repair(file: Path) -> None:
+    """Remove the lock and the incomplete last line of a killed writer; only the new writer may do so.
 
-    Optuna would wait 30 seconds for a lock whose holder is dead, and refuse the whole journal if
-    something were written after half a line.
+    Optuna 5.0 waits 30 seconds for a lock whose holder is dead, and rejects the whole journal if
+    something follows an incomplete line.
     """
     file.with_name(f"{file.name}.lock").unlink(missing_ok=True)
     if file.exists():

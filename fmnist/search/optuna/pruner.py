@@ -6,24 +6,29 @@ import optuna
 from optuna.pruners import BasePruner
 from optuna.trial import FrozenTrial, TrialState
 
-from fmnist.search.asha import FAILED, Plan, goes_on
+from fmnist.search.asha import FAILED, Plan, passes_rung
 
 EPOCH = "epoch"
-"""User attribute: the epoch last reported. Optuna's last step would be the furthest that a trial
-came before it was interrupted and began again."""
+"""User attribute: the epoch last reported. Optuna's ``last_step`` would be the last epoch before an
+interruption, even after the trial has started over."""
 
 _RUNG = "fmnist:rung:{}"
 _STOPPED = "fmnist:stopped"
 
 
 class RungPruner(BasePruner):
-    """Judges a trial at each rung of its bracket; expects a report at the end of every epoch.
+    """Prunes a trial at a rung of its bracket unless it is among the best there.
 
-    A metric that is no finite number ends a trial at once, and counts as the worst.
+    It needs a report at the end of every epoch. A metric that is not finite prunes a trial at once and
+    ranks last.
 
-    A trial that comes to a rung leaves its metric there, in its system attributes, as Optuna's own
-    pruners do: a restarted search finds the rungs as they were. It is judged there once: asked
-    again, because the trial was interrupted and goes on, the pruner answers as it did before.
+    A trial that reaches a rung records its metric in its system attributes, as with Optuna's own
+    pruners, so that a restarted search finds the rungs as they were. Each decision is made once: for a
+    trial that was interrupted and reports again, the pruner repeats it.
+
+    Args:
+        plan: brackets, their rungs (epochs, ascending, at least 1) and the divisor (more than 1): the
+            best ``1 / divisor`` of the trials at a rung pass it.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -41,8 +46,8 @@ class RungPruner(BasePruner):
             if trial.system_attrs.get(_RUNG.format(rung)) == metric:
                 passes = trial.system_attrs.get(_STOPPED) != epoch
             else:
-                passes = goes_on(metric, self._others(study, trial, rung), self._plan.divisor)
-                # The judgement first: a rung that is written has been judged.
+                passes = passes_rung(metric, self._others(study, trial, rung), self._plan.divisor)
+                # The decision first: a rung that is recorded has been decided.
                 study._storage.set_trial_system_attr(trial._trial_id, _STOPPED, None if passes else epoch)
                 self._record(study, trial, rung, metric)
             if not passes:
@@ -70,5 +75,5 @@ def _value_at(trial: FrozenTrial, rung: int) -> float | None:
 
 
 def _reached(trial: FrozenTrial) -> int:
-    """How many rungs the trial has come to."""
+    """Number of rungs that the trial has reached."""
     return sum(key.startswith(_RUNG.format("")) for key in trial.system_attrs)

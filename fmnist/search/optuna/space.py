@@ -1,4 +1,4 @@
-"""From an experiment's hyperparameter ranges to points: trial i's point is a function of seed and i."""
+"""Points of an experiment's hyperparameter ranges: that of trial i depends on the seed and i alone."""
 
 import hashlib
 import json
@@ -40,12 +40,12 @@ def points(experiment: Experiment, trials: int) -> tuple[Point, ...]:
 
 
 def varying(experiment: Experiment) -> dict[str, Range | Categorical]:
-    """The hyperparameters that are not the same in all trials, by dotted name."""
+    """Specifications of the hyperparameters that vary between trials, by dotted name."""
     return {name: spec for name, spec in experiment.hyperparameters.items() if not isinstance(spec, Const)}
 
 
 def distributions(experiment: Experiment) -> dict[str, BaseDistribution]:
-    """What varies, as the study records it."""
+    """Optuna's distributions of the hyperparameters that vary, by dotted name."""
     return {
         name: CategoricalDistribution([recorded(value) for value in spec.vals])
         if isinstance(spec, Categorical)
@@ -55,12 +55,12 @@ def distributions(experiment: Experiment) -> dict[str, BaseDistribution]:
 
 
 def recorded(value: Any) -> bool | int | float | str | None:
-    """A value as Optuna keeps it: lists and mappings as JSON."""
+    """A value as Optuna stores it: lists and mappings as JSON."""
     return value if isinstance(value, bool | int | float | str | None) else json.dumps(value)
 
 
 def _drawn_from(spec: Range | Categorical) -> BaseDistribution:
-    """Of a categorical hyperparameter the number of the value is drawn: values may be equal."""
+    """Distribution to sample from; of a categorical one the index, since values may be equal."""
     if isinstance(spec, Categorical):
         return CategoricalDistribution(range(len(spec.vals)))
     if isinstance(spec, Int):
@@ -78,7 +78,7 @@ def _value(spec: object, drawn: Any) -> Any:
 
 
 class _IndependentSampler(BaseSampler):
-    """One that looks at no other trial and no other hyperparameter."""
+    """Sampler that ignores other trials and other hyperparameters."""
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
@@ -92,9 +92,9 @@ class _IndependentSampler(BaseSampler):
 
 
 class SeededSampler(_IndependentSampler):
-    """Uniform over the ranges; what it gives depends on seed, trial number and name alone.
+    """Uniform over the ranges; a value depends on seed, trial number and name alone.
 
-    Optuna's own random sampler goes on from draw to draw, so that a resumed search, or one whose
+    The state of Optuna's random sampler advances with each draw, so that a resumed search, or one whose
     trials end in another order, would get other points.
     """
 
@@ -110,7 +110,7 @@ class SeededSampler(_IndependentSampler):
 
 
 class PlannedSampler(_IndependentSampler):
-    """Gives trial i the point i."""
+    """Returns point i for trial i."""
 
     def __init__(self, points: Sequence[Point]) -> None:
         self._points = points

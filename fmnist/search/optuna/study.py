@@ -1,4 +1,4 @@
-"""A study in Optuna's journal file: what was tried, what came out, what comes next."""
+"""A study in Optuna's journal file: its trials, their reports, and the next trial."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ from fmnist.errors import ConfigError
 from fmnist.experiments import Experiment, nested
 from fmnist.experiments.hyperparameters import Hyperparameters
 from fmnist.search.asha import Plan
-from fmnist.search.optuna.journal import mend
+from fmnist.search.optuna.journal import repair
 from fmnist.search.optuna.pruner import EPOCH, RungPruner
 from fmnist.search.optuna.space import PlannedSampler, distributions
 from fmnist.search.optuna.space import points as points_of
@@ -35,19 +35,18 @@ _STATES = {
 class Study:
     """The trials of one search. One process at a time may open a study (see ``study_folder``).
 
-    A trial that was running when the searcher of an earlier session ended is given out again under
-    its number, with its hyperparameters; the others keep their results. What it reports again is
-    not kept twice.
+    A trial that was running when an earlier session ended is returned by ``next`` again, with its
+    number and hyperparameters; the others keep their results. Repeated reports are stored once.
     """
 
     def __init__(self, file: Path, experiment: Experiment, plan: Plan) -> None:
-        """Open the study kept in ``file``, a fresh one where there is none.
+        """Open the study in ``file``, a new one if the file is missing.
 
         Raises:
-            ConfigError: a range is wrong, or a point of it is no set of hyperparameters.
+            ConfigError: a range is wrong, or one of its points is invalid.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        mend(file)
+        repair(file)
         self._plan = plan
         self._space = distributions(experiment)
         planned = points_of(experiment, plan.trials)
@@ -55,7 +54,7 @@ class Study:
         self.hyperparameters = tuple(Hyperparameters.read(point) for point in self._points)
         if any(point.val_size == 0 for point in self.hyperparameters):
             raise ConfigError(
-                "hyperparameters.val_size: 0 holds no image out, but a search compares trials by their "
+                "hyperparameters.val_size: 0 holds out no image, but a search compares trials by their "
                 "validation accuracy; expected more than 0"
             )
         self._pruner = RungPruner(plan)
@@ -100,14 +99,13 @@ class Study:
         return trial.number
 
     def report(self, number: int, epoch: int, metric: float) -> Decision:
-        """Keep the metric of an epoch's end, in order; the answer is the searcher's.
+        """Record the metric of an epoch, in order; returns the searcher's decision.
 
-        A trial that goes on after an interruption reports its epochs again, and hears the answers
-        that it heard before unless a metric is another one.
+        A resumed trial reports its epochs again and gets the same decisions, unless a metric differs.
         """
         trial = self._running[number]
         if self._frozen()[number].intermediate_values.get(epoch) != metric:
-            # The trial's own methods would keep the value that an interrupted session left.
+            # Trial.report would keep the value of the interrupted session.
             self._study._storage.set_trial_intermediate_value(trial._trial_id, epoch, metric)
         trial.set_user_attr(EPOCH, epoch)
         if not self._pruner.prune(self._study, self._frozen()[number]):
@@ -116,7 +114,7 @@ class Study:
         return Decision.STOP
 
     def finish(self, number: int, checkpoint: Path) -> None:
-        """The trial ended in good order, at its end or because it was told to stop."""
+        """Record that the trial completed or was stopped by the searcher."""
         trial = self._running.pop(number)
         trial.set_user_attr(_CHECKPOINT, str(checkpoint))
         if number in self._stopped:
@@ -125,13 +123,13 @@ class Study:
             self._study.tell(trial, self.trial(number).metric)
 
     def fail(self, number: int, error: str) -> None:
-        """The trial ended without a checkpoint."""
+        """Record that the trial ended without a checkpoint."""
         trial = self._running.pop(number)
         trial.set_user_attr(_ERROR, error)
         self._study.tell(trial, state=State.FAIL)
 
     def restarted(self, number: int) -> int:
-        """Count another start of a running trial whose process died; gives how many there were."""
+        """Count a restart of a running trial whose process died; returns the number of restarts."""
         trial = self._running[number]
         restarts = int(trial.user_attrs.get(_RESTARTS, 0)) + 1
         trial.set_user_attr(_RESTARTS, restarts)
@@ -141,21 +139,21 @@ class Study:
         return self._study.get_trials(deepcopy=False)
 
     def _trial(self, frozen: FrozenTrial) -> Trial:
-        return _told(frozen, self._plan, self._points[frozen.number])
+        return _converted(frozen, self._plan, self._points[frozen.number])
 
 
 def read_trials(file: Path, experiment: Experiment, plan: Plan) -> tuple[Trial, ...]:
-    """The trials kept in ``file``, by id; anybody may read, also while a search goes on."""
+    """The trials in ``file``, by id; other processes may read while a search is running."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = JournalStorage(JournalFileBackend(str(file)))
     kept = [
         frozen for study in storage.get_all_studies() for frozen in storage.get_all_trials(study._study_id)
     ]
     points = (nested(point) for point in points_of(experiment, plan.trials))
-    return tuple(_told(frozen, plan, point) for frozen, point in zip(kept, points, strict=False))
+    return tuple(_converted(frozen, plan, point) for frozen, point in zip(kept, points, strict=False))
 
 
-def _told(frozen: FrozenTrial, plan: Plan, hyperparameters: Mapping[str, Any]) -> Trial:
+def _converted(frozen: FrozenTrial, plan: Plan, hyperparameters: Mapping[str, Any]) -> Trial:
     checkpoint = frozen.user_attrs.get(_CHECKPOINT)
     epochs = frozen.user_attrs.get(EPOCH, 0)
     return Trial(

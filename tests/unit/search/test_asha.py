@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fmnist.experiments import AdaptiveAsha, load_experiment
-from fmnist.search.asha import FAILED, Bracket, Plan, goes_on, places, plan_of, rungs
+from fmnist.search.asha import FAILED, Bracket, Plan, passes_rung, places, plan_of, rungs
 from fmnist.settings import PROJECT
 from tests.support.experiments import ASHA, RANDOM, SHARED, experiment
 
@@ -96,7 +96,7 @@ def test_single_is_one_trial_to_its_end() -> None:
 
 @given(metric=METRICS, divisor=DIVISORS)
 def test_the_first_at_a_rung_goes_on(metric: float, divisor: float) -> None:
-    assert goes_on(metric, [], divisor)
+    assert passes_rung(metric, [], divisor)
 
 
 @given(metric=METRICS, better=METRICS, others=st.lists(METRICS), divisor=DIVISORS)
@@ -104,12 +104,12 @@ def test_a_better_metric_never_turns_going_on_into_stopping(
     metric: float, better: float, others: list[float], divisor: float
 ) -> None:
     metric, better = sorted((metric, better))
-    assert goes_on(better, others, divisor) or not goes_on(metric, others, divisor)
+    assert passes_rung(better, others, divisor) or not passes_rung(metric, others, divisor)
 
 
 @given(others=st.lists(METRICS), divisor=DIVISORS)
 def test_the_best_so_far_goes_on(others: list[float], divisor: float) -> None:
-    assert goes_on(max(others, default=0.0), others, divisor)
+    assert passes_rung(max(others, default=0.0), others, divisor)
 
 
 @given(metric=METRICS, others=st.lists(METRICS, max_size=30), divisor=DIVISORS, seed=st.randoms())
@@ -117,12 +117,12 @@ def test_the_order_of_the_others_does_not_matter(
     metric: float, others: list[float], divisor: float, seed: Any
 ) -> None:
     shuffled = seed.sample(others, len(others))
-    assert goes_on(metric, others, divisor) == goes_on(metric, shuffled, divisor)
+    assert passes_rung(metric, others, divisor) == passes_rung(metric, shuffled, divisor)
 
 
 @given(metric=METRICS, others=st.lists(METRICS), divisor=DIVISORS)
 def test_a_failed_trial_never_makes_another_stop(metric: float, others: list[float], divisor: float) -> None:
-    assert goes_on(metric, [*others, FAILED], divisor) or not goes_on(metric, others, divisor)
+    assert passes_rung(metric, [*others, FAILED], divisor) or not passes_rung(metric, others, divisor)
 
 
 @given(metrics=st.lists(METRICS, min_size=1, max_size=40, unique=True), divisor=DIVISORS)
@@ -131,7 +131,7 @@ def test_never_more_than_the_best_are_let_through_when_they_come_best_first(
 ) -> None:
     through = 0
     for number, metric in enumerate(sorted(metrics, reverse=True)):
-        through += goes_on(metric, sorted(metrics, reverse=True)[:number], divisor)
+        through += passes_rung(metric, sorted(metrics, reverse=True)[:number], divisor)
     assert through <= places(len(metrics), divisor)
 
 
@@ -157,7 +157,7 @@ def test_curves_are_stopped_where_the_master_stops_them(curves: list[list[float]
     others: list[list[float]] = [[], [], []]
     for curve in curves:
         for number, metric in enumerate(curve):
-            through = goes_on(metric, others[number], divisor)
+            through = passes_rung(metric, others[number], divisor)
             others[number].append(metric)
             assert through == rung_of[number].lets_through(metric, divisor)
             if not through:

@@ -92,9 +92,7 @@ def test_a_file_that_searches_is_not_written_over(tmp_path: Path) -> None:
     path = tmp_path / "adaptive.yaml"
     before = (PROJECT / "adaptive.yaml").read_text()
     path.write_text(before)
-    with pytest.raises(
-        ConfigError, match=r"adaptive\.yaml: is a file that searches, and is not written over"
-    ):
+    with pytest.raises(ConfigError, match=r"adaptive\.yaml: is a file that searches, and is not overwritten"):
         write_const(path, STUDY, TRIAL)
     assert path.read_text() == before
 

@@ -8,7 +8,7 @@ import pytest
 
 from fmnist.errors import ConfigError
 from fmnist.experiments.hyperparameters import Hyperparameters
-from fmnist.search.asha import Plan, goes_on, plan_of
+from fmnist.search.asha import Plan, passes_rung, plan_of
 from fmnist.search.optuna.study import Study
 from fmnist.search.trial import TrialState
 from fmnist.tracking.base import Decision
@@ -55,7 +55,7 @@ def by_the_rule(plan: Plan, failing: frozenset[int] = frozenset()) -> dict[int, 
             others = lists.setdefault((bracket, rung), [])
             metric = curve(number, epochs)
             ran[number] = epochs
-            passes = goes_on(metric, others, plan.divisor)
+            passes = passes_rung(metric, others, plan.divisor)
             others.append(metric)
             if not passes:
                 break
@@ -149,7 +149,7 @@ def test_a_metric_that_is_no_number_stops_the_trial_and_counts_as_the_worst(tmp_
 
 def test_a_search_needs_validation_images(tmp_path: Path) -> None:
     made = experiment(val_size=0)
-    with pytest.raises(ConfigError, match=r"hyperparameters\.val_size: 0 holds no image out"):
+    with pytest.raises(ConfigError, match=r"hyperparameters\.val_size: 0 holds out no image"):
         Study(tmp_path / "journal.log", made, plan_of(made))
 
 
