@@ -20,7 +20,7 @@ from tests.support.determined.server import Master
 from tests.support.determined.trials import SINGLE, schedule
 from tests.support.networks import SMALL
 
-SECONDS = 200
+SECONDS = 280
 HPARAMS = {
     **SMALL,
     "schedule": {"name": "cosine"},
