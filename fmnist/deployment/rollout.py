@@ -262,6 +262,8 @@ def run(
     """Carry a rollout out to its end.
 
     Args:
+        rollout: the state to begin with; ``step`` decides what follows.
+        platform: where the versions serve.
         bundle_of: gives the bundle of a version that is to be started.
         ask: which version answers at a URL.
         record: adds an event about the rollout's takeover to the history.

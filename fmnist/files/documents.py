@@ -202,11 +202,14 @@ def record_text(record: object, version: int | None = None) -> str:
 
 
 def parse_record(text: str | bytes, form: type[Record], where: str, version: int | None = None) -> Record:
-    """The record that ``record_text`` wrote; ``where`` names its place in messages.
+    """Read a record that ``record_text`` wrote.
 
     Nothing is converted: a number in quotes is a string, and a key that the form lacks is an error.
 
     Args:
+        text: JSON.
+        form: the record's class, a frozen dataclass.
+        where: file or place, for messages.
         version: the ``schema_version`` that the text must carry in addition to the form's fields; None where
             the form has that field itself, or the record has no version.
 

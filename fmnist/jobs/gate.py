@@ -44,6 +44,8 @@ def run(settings: Settings, arguments: GateArguments, environ: Mapping[str, str]
     A merge request's result is not saved: its code and policy have not been reviewed yet.
 
     Args:
+        settings: choose registry, data store and keys.
+        arguments: which version to test, on what data, by which policy.
         environ: may hold CI's key (``FMNIST_GATE_KEY``) and GitLab's predefined variables.
 
     Raises:
