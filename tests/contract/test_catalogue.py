@@ -55,13 +55,8 @@ _EVENTS = st.builds(
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    tools = postgres.binaries()
-    if tools is None:
-        pytest.skip(
-            "no Postgres: no initdb in /usr/lib/postgresql or on the PATH (apt-get install postgresql)"
-        )
-    with postgres.running(tools, PASSWORD) as found:
-        yield found
+    with postgres.running_or_skipped(PASSWORD) as address:
+        yield address
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

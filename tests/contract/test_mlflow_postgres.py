@@ -17,13 +17,8 @@ PASSWORD = "open-sesame"
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    tools = postgres.binaries()
-    if tools is None:
-        pytest.skip(
-            "no Postgres: no initdb in /usr/lib/postgresql or on the PATH (apt-get install postgresql)"
-        )
-    with postgres.running(tools, PASSWORD) as found:
-        yield found
+    with postgres.running_or_skipped(PASSWORD) as address:
+        yield address
 
 
 def test_a_run_by_its_address(address: str, tmp_path: Path) -> None:

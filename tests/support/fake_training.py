@@ -89,12 +89,7 @@ def second_dies(
     job: TrainingJob, dataset: Dataset, run: Run, progress: TrainingProgress | None = None
 ) -> Bundle:
     """The second trial is killed after its first epoch, once; its starts are counted in a file."""
-    if job.folder.name != "trial-1":
-        return trains(job, dataset, run, progress)
-    job.folder.parent.mkdir(parents=True, exist_ok=True)
-    with (job.folder.parent / "starts").open("a") as starts:
-        starts.write("x")
-    if (job.folder.parent / "starts").stat().st_size > 1:
+    if job.folder.name != "trial-1" or _starts(job) > 1:
         return trains(job, dataset, run, progress)
     run.start({})
     run.report(EpochReport(1, 4, 1, {}, {"accuracy": accuracy(job.hyperparameters.dropout, 1)}, {}))
@@ -107,8 +102,15 @@ def second_always_dies(
 ) -> Bundle:
     if job.folder.name != "trial-1":
         return trains(job, dataset, run, progress)
-    job.folder.parent.mkdir(parents=True, exist_ok=True)
-    with (job.folder.parent / "starts").open("a") as starts:
-        starts.write("x")
+    _starts(job)
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError("was not killed")
+
+
+def _starts(job: TrainingJob) -> int:
+    """How often the trial was started, this time included."""
+    counter = job.folder.parent / "starts"
+    counter.parent.mkdir(parents=True, exist_ok=True)
+    with counter.open("a") as starts:
+        starts.write("x")
+    return counter.stat().st_size

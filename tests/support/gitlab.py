@@ -1,13 +1,14 @@
 """A server that speaks GitLab's trigger API, as GitLab documents it, and can misbehave."""
 
 import json
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qsl, unquote
+
+from tests.support.http import HttpServer, QuietHandler
 
 TOKEN = "glptt-3b5f0c9e7a"
 PROJECT = "group/fmnist"
@@ -58,7 +59,7 @@ class Gitlab:
 def serving() -> Iterator[Gitlab]:
     gitlab = Gitlab()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             content = self.rfile.read(int(self.headers["Content-Length"])).decode()
             answer = gitlab.answer(self.path, dict(parse_qsl(content)))
@@ -70,19 +71,9 @@ def serving() -> Iterator[Gitlab]:
             self.end_headers()
             self.wfile.write(answer.body)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    gitlab.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with HttpServer(Handler) as server:
+        gitlab.url = f"http://127.0.0.1:{server.port}"
         yield gitlab
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
 
 
 def _json(status: int, document: object) -> Canned:

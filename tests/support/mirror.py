@@ -1,11 +1,12 @@
 """A mirror on this machine that can misbehave."""
 
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from tests.support.http import HttpServer, QuietHandler
 
 
 @dataclass
@@ -29,7 +30,7 @@ class Mirror:
 def serving(files: dict[str, bytes]) -> Iterator[Mirror]:
     mirror = Mirror(dict(files))
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler, BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
             self.send_response(200)
             self.end_headers()
@@ -37,19 +38,9 @@ def serving(files: dict[str, bytes]) -> Iterator[Mirror]:
         def do_GET(self) -> None:
             _answer(self, mirror)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    mirror.address = f"http://127.0.0.1:{server.server_port}/files"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with HttpServer(Handler) as server:
+        mirror.address = f"http://127.0.0.1:{server.port}/files"
         yield mirror
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
 
 
 def _answer(handler: BaseHTTPRequestHandler, mirror: Mirror) -> None:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg2  # type: ignore[import-untyped]
+import pytest
 
 SECONDS = 60
 
@@ -24,6 +25,18 @@ def binaries() -> Path | None:
         return packaged[-1]
     found = shutil.which("initdb")
     return Path(found).resolve().parent if found else None
+
+
+@contextmanager
+def running_or_skipped(password: str) -> Iterator[str]:
+    """A server as ``running`` gives it; skips the test on a machine without Postgres."""
+    tools = binaries()
+    if tools is None:
+        pytest.skip(
+            "no Postgres: no initdb in /usr/lib/postgresql or on the PATH (apt-get install postgresql)"
+        )
+    with running(tools, password) as address:
+        yield address
 
 
 @contextmanager

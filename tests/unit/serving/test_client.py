@@ -1,9 +1,8 @@
 import base64
 import json
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 
 from fmnist.errors import FmnistError, PayloadError, TimedOut, UnavailableError
 from fmnist.serving.client import Client
+from tests.support.http import HttpServer, QuietHandler
 
 NAMES = ["Bag", "Dress"]
 TAGS = {"model_version": "3"}
@@ -29,32 +29,21 @@ class Server:
         self.path, self.received = "", dict[str, Any]()
         server = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler, BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 server.path = self.path
                 server.received = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 time.sleep(server.seconds)
-                body = server.body.encode()
-                self.send_response(server.status)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                self.reply(server.status, server.body.encode())
 
-            def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
-                pass
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,))
-        self._thread.start()
+        self._http = HttpServer(Handler)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_port}/seldon/default/m/"
+        return f"http://127.0.0.1:{self._http.port}/seldon/default/m/"
 
     def close(self) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join(10)
+        self._http.close()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from fmnist.deployment.local.envoy import Address, Backend
 from fmnist.deployment.local.processes import Sessions
 from fmnist.deployment.local.state import RunningGateway
 from fmnist.errors import UnavailableError
+from tests.support.http import HttpServer, QuietHandler
 
 ADDRESS = Address("default", "m", 1.0)
 
@@ -26,35 +27,23 @@ class Service:
         self.let_go, self.waiting = threading.Event(), threading.Event()
         service = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler, BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
                 if self.path.endswith("wait"):
                     service.waiting.set()
                     service.let_go.wait(20)
-                body = f"{name} {self.path}".encode()
-                self.send_response(200)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                self.reply(200, f"{name} {self.path}".encode())
 
-            def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
-                pass
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,))
-        self._thread.start()
+        self._http = HttpServer(Handler)
 
     def backend(self, version: int, weight: int = 100) -> Backend:
-        return Backend(version, self._http.server_port, 1, weight)
+        return Backend(version, self._http.port, 1, weight)
 
     def close(self) -> None:
         self.let_go.set()
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join(10)
+        self._http.close()
 
 
 @pytest.fixture
