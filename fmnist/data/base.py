@@ -1,6 +1,6 @@
 """Versioned data: a commit, and the ports to stores and remotes of commits."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Protocol
 
 from fmnist.core.fashion_mnist import SPLITS
 from fmnist.core.provenance import DataReference
+from fmnist.errors import NotFoundError
 
 BRANCH = "master"
 """The branch of every data repo; its head is the newest commit."""
@@ -61,6 +62,23 @@ class Commit:
         return DataReference(self.repo, self.id, self.origin, digests)
 
 
+MIN_ID_LENGTH = 6
+"""A commit may be named by so many of its id's first digits, or more."""
+
+
+def full_id(repo: str, beginning: str, ids: Iterable[str]) -> str:
+    """The one of ``ids``, commits of ``repo``, that begins so.
+
+    Raises:
+        NotFoundError: none does, or several do.
+    """
+    matches = sorted({commit for commit in ids if commit.startswith(beginning)})
+    if len(matches) == 1:
+        return matches[0]
+    which = f" ({', '.join(matches)}); give more digits" if matches else f"; see fmnist data log {repo}"
+    raise NotFoundError(f"{repo}: {len(matches) or 'no'} commits begin with {beginning}{which}")
+
+
 class DataStore(Protocol):
     """Versioned folders of files, called repos; each version is a commit.
 
@@ -73,10 +91,10 @@ class DataStore(Protocol):
         ...
 
     def get(self, repo: str, ref: str = BRANCH) -> Commit:
-        """The commit that a branch name or a full commit id names.
+        """The commit that a branch's name, a commit's id, or the first six or more digits of one name.
 
         Raises:
-            NotFoundError: no such repo, branch or commit.
+            NotFoundError: no such repo, branch or commit, or several commits begin so.
         """
         ...
 

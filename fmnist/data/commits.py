@@ -9,8 +9,6 @@ from fmnist.data.formats import read_dataset
 from fmnist.errors import DataError, IntegrityError, NotFoundError
 from fmnist.files.atomic import sha256_of
 
-_MIN_ID_LENGTH = 6
-
 
 def stored_files(repo: str, files: Mapping[str, Path]) -> tuple[StoredFile, ...]:
     """Name, size and SHA-256 of files on this machine, sorted by name.
@@ -57,25 +55,6 @@ def load(store: DataStore, commit: Commit) -> Dataset:
         IntegrityError: a file's bytes are not the recorded ones.
     """
     return read_dataset({file.name: store.read(commit, file.name) for file in commit.files})
-
-
-def find_commit(store: DataStore, repo: str, ref: str) -> Commit:
-    """Like ``store.get``, but the beginning of a commit id will do.
-
-    Raises:
-        NotFoundError: no such repo or commit, or several commits begin so.
-    """
-    try:
-        return store.get(repo, ref)
-    except NotFoundError:
-        matches = [commit for commit in store.log(repo) if commit.id.startswith(ref)]
-        if len(ref) < _MIN_ID_LENGTH or not matches:
-            raise
-        if len(matches) > 1:
-            raise NotFoundError(
-                f"{repo}: {len(matches)} commits begin with {ref}; give more digits"
-            ) from None
-        return matches[0]
 
 
 def newest_commit(store: DataStore, repo: str) -> Commit | None:

@@ -5,8 +5,8 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from fmnist.core.progress import Say
-from fmnist.data.base import DataStore
-from fmnist.errors import ConfigError, NotFoundError, TimedOut, UnavailableError
+from fmnist.data.base import DataStore, full_id
+from fmnist.errors import ConfigError, TimedOut, UnavailableError
 
 if TYPE_CHECKING:
     from fmnist.catalogue.cursors import CommitCursor
@@ -81,10 +81,7 @@ def begin(feed: CommitFeed, repo: str, cursor: "CommitCursor", first: str | None
     if first is None:
         cursor.write(_last(history[:-1]))
         return
-    places = [place for place, commit in enumerate(history) if commit.startswith(first)]
-    if len(places) != 1:
-        raise NotFoundError(f"{repo}: {len(places)} commits begin with {first}; see fmnist data log {repo}")
-    cursor.write(_last(history[: places[0]]))
+    cursor.write(_last(history[: history.index(full_id(repo, first, history))]))
 
 
 def poll(feed: CommitFeed, repo: str, cursor: "CommitCursor") -> Generator[str]:

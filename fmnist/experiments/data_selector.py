@@ -12,7 +12,7 @@ from fmnist.errors import ConfigError, NotFoundError
 
 @dataclass(frozen=True)
 class DataSelector:
-    """A data repo, and a full commit id or a branch, which stands for its head."""
+    """A data repo, and a commit's id, or its beginning, or a branch, which stands for its head."""
 
     repo: str
     commit: str
@@ -44,7 +44,7 @@ def head_at(store: DataStore, selector: DataSelector, time: datetime) -> Commit:
         NotFoundError: there is no such commit; the message names those that exist.
     """
     found = store.get(selector.repo, selector.commit)
-    if found.id == selector.commit or found.created <= time:
+    if found.id.startswith(selector.commit) or found.created <= time:
         return found
     if selector.commit != BRANCH:
         raise NotFoundError(

@@ -87,7 +87,7 @@ class Policy(Document):
     latency_ms: Annotated[float, Field(gt=0, strict=True)]
     size_bytes: Annotated[int, Field(gt=0, strict=True)]
     min_images: Annotated[int, Field(ge=1, strict=True), _once_called("min_images", "least_images")]
-    test_data_commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
+    test_data_commit: Annotated[str, Field(pattern=r"^[0-9a-f]{6,40}$")] | None = None
 
     @model_validator(mode="after")
     def _false_alarms_are_shared(self) -> Self:

@@ -59,10 +59,11 @@ def data_facts(
 
 
 def _commits_ahead(store: DataStore, test: Commit, named: str) -> int:
+    commit = store.get(test.repo, named)
     newer = _ancestors(store, test)
-    if named in newer:
-        return newer.index(named)
-    older = _ancestors(store, store.get(test.repo, named))
+    if commit.id in newer:
+        return newer.index(commit.id)
+    older = _ancestors(store, commit)
     if test.id in older:
         return -older.index(test.id)
     raise ConfigError(f"gate.yaml: test_data_commit {named} is not in the history of {test.repo}@{test.id}")

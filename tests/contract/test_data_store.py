@@ -109,6 +109,17 @@ def test_get_by_branch_and_by_id(store: DataStore, repo: str, files: Files) -> N
     assert store.get(repo, first.id) == first
 
 
+def test_get_by_the_first_digits_of_an_id(store: DataStore, repo: str, files: Files) -> None:
+    first = store.put(repo, files(a=b"1"), "one")
+    second = store.put(repo, files(a=b"2"), "two")
+    for commit in (first, second):
+        for digits in (6, 7, 12, len(commit.id) - 1):
+            assert store.get(repo, commit.id[:digits]) == commit
+    for ref in (first.id[:5], first.id[:12] + "0" * 8, "f" * 6, first.id + "0"):
+        with pytest.raises(NotFoundError, match=f"{repo}.*{ref}"):
+            store.get(repo, ref)
+
+
 def test_repos_do_not_see_each_other(store: DataStore, repo: str, files: Files) -> None:
     store.put(repo, files(a=b"1"), "m")
     other = store.put(f"{repo}-two", files(a=b"1"), "m")

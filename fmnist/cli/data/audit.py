@@ -40,10 +40,10 @@ def audit(settings: "Settings", train_ref: str, test_ref: str, out: Path, as_jso
     """
     from fmnist.data.audit import audit as audit_data
     from fmnist.data.audit import write_report
-    from fmnist.data.commits import find_commit, load
+    from fmnist.data.commits import load
 
     store = data_store(settings)
-    commits = find_commit(store, TRAIN.repo, train_ref), find_commit(store, TEST.repo, test_ref)
+    commits = store.get(TRAIN.repo, train_ref), store.get(TEST.repo, test_ref)
     train, test = (load(store, commit) for commit in commits)
     result = audit_data(train, test, say)
     write_report(out, result, train, test)

@@ -11,7 +11,7 @@ import click
 from fmnist.cli.console import as_json, pass_settings, print_json, print_table, say, working
 from fmnist.core.fashion_mnist import SPLITS
 from fmnist.data.base import BRANCH, Commit, DataStore
-from fmnist.data.commits import find_commit, newest_commit
+from fmnist.data.commits import newest_commit
 from fmnist.data.diff import FileChange, file_changes, inspected
 from fmnist.data.fetch import fetch as fetch_both
 from fmnist.data.folders import checkout as check_out
@@ -105,9 +105,9 @@ def diff(settings: "Settings", repo: str, a: str | None, b: str, as_json: bool) 
       fmnist data diff fmnist-train-raw 1f3a9c 7be210
     """
     store = data_store(settings)
-    new = find_commit(store, repo, b)
+    new = store.get(repo, b)
     old_ref = a or new.parent
-    old = find_commit(store, repo, old_ref) if old_ref else None
+    old = store.get(repo, old_ref) if old_ref else None
     changes, now = file_changes(old, new), inspected(store, new)
     was = inspected(store, old) if old else None
     if as_json:
@@ -131,7 +131,7 @@ def checkout(settings: "Settings", repo: str, ref: str, folder: Path, as_json: b
       fmnist data checkout fmnist-test-raw 1f3a9c --to /tmp/older
     """
     store = data_store(settings)
-    commit = find_commit(store, repo, ref)
+    commit = store.get(repo, ref)
     check_out(store, commit, folder)
     say(f"{folder}: {len(commit.files)} files of {repo}@{commit.id}")
     _print_commits([commit], as_json)

@@ -8,7 +8,7 @@ import click
 from fmnist.cli.console import pass_settings, working
 from fmnist.core.fashion_mnist import TRAIN
 from fmnist.data.base import BRANCH
-from fmnist.data.commits import find_commit, load
+from fmnist.data.commits import load
 from fmnist.settings import PROJECT
 from fmnist.wiring import data_store
 
@@ -47,7 +47,7 @@ def show(
 
     store = data_store(settings)
     with working(f"drawing images of {repo}"):
-        dataset = load(store, find_commit(store, repo, ref))
+        dataset = load(store, store.get(repo, ref))
         sheet = augmented_images(dataset, experiment, seed) if augment else some_images(dataset, seed)
         write_atomically(out, sheet)
     click.echo(out)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fmnist.data.base import BRANCH, Commit, StoredFile
+from fmnist.data.base import BRANCH, MIN_ID_LENGTH, Commit, StoredFile, full_id
 from fmnist.data.dvc.git_bundle import PackedHistory, pack
 from fmnist.errors import NotFoundError, UnavailableError
 
@@ -80,7 +80,7 @@ class GitHistory:
         self._git.close()
 
     def get(self, ref: str) -> Commit:
-        """The commit of a branch or full commit id; NotFoundError when there is none."""
+        """The commit of a branch, id or beginning of an id; NotFoundError unless there is just one."""
         from dulwich.object_store import tree_lookup_path
 
         commit = self._resolve(ref)
@@ -165,12 +165,25 @@ class GitHistory:
 
         name = ref.encode(errors="replace")
         try:
-            full_id = re.fullmatch("[0-9a-f]{40}", ref)
-            found = self._git[ObjectID(name) if full_id else self._git.refs[Ref(b"refs/heads/" + name)]]
+            if re.fullmatch("[0-9a-f]{40}", ref):
+                found = self._git[ObjectID(name)]
+            elif (branch := Ref(b"refs/heads/" + name)) in self._git.refs:
+                found = self._git[self._git.refs[branch]]
+            else:
+                found = self._git[self._full_id(ref)]
         except (KeyError, ValueError, OSError) as error:
             raise NotFoundError(
-                f"{self._repo}: no branch or full commit id {ref!r}; see fmnist data log {self._repo}"
+                f"{self._repo}: no branch or commit id {ref!r}; see fmnist data log {self._repo}"
             ) from error
         if not isinstance(found, Commit):
             raise NotFoundError(f"{self._repo}: {ref} is no commit")
         return found
+
+    def _full_id(self, beginning: str) -> "ObjectID":
+        from dulwich.objects import ObjectID
+
+        if not re.fullmatch(f"[0-9a-f]{{{MIN_ID_LENGTH},39}}", beginning):
+            raise KeyError(beginning)
+        heads = list(self._git.refs.as_dict(b"refs/heads").values())  # type: ignore[arg-type, unused-ignore]
+        ids = (entry.commit.id.decode() for entry in self._git.get_walker(include=heads))
+        return ObjectID(full_id(self._repo, beginning, ids).encode())

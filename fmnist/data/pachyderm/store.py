@@ -7,12 +7,13 @@ open or ended with an error are never read; commits that others made by hand are
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 
 from fmnist.clients.pachyderm import Connection
 from fmnist.core.names import check_files, check_repo
-from fmnist.data.base import BRANCH, Commit, StoredFile
+from fmnist.data.base import BRANCH, MIN_ID_LENGTH, Commit, StoredFile, full_id
 from fmnist.data.commits import is_readable, stored_file, stored_files
 from fmnist.data.pachyderm import digests
 from fmnist.data.pachyderm.contents import ContentsReader
@@ -21,6 +22,7 @@ from fmnist.data.pachyderm.revisions import Revision, Revisions
 from fmnist.errors import DataError, InputError, IntegrityError, NotFoundError, UnavailableError
 
 _COMMIT = re.compile("[0-9a-f]{32}")
+_BEGINNING = re.compile(f"[0-9a-f]{{{MIN_ID_LENGTH},31}}")
 _BRANCH = re.compile("[A-Za-z0-9_][A-Za-z0-9_-]*")
 # What pachd takes, src/internal/storage/paths.go: no character that has a meaning in a glob pattern.
 _FILE = re.compile(r"[ -~]+")
@@ -58,10 +60,10 @@ class PachydermStore:
         return self._put_as(repo, stored, before)
 
     def get(self, repo: str, ref: str = BRANCH) -> Commit:
-        """The commit that a branch name or a full commit id names.
+        """Like ``DataStore.get``.
 
         Raises:
-            NotFoundError: no such repo, branch or commit.
+            NotFoundError: no such repo, branch or commit, or several commits begin so.
             UnavailableError: somebody holds the commit open.
             DataError: the commit ended with an error.
         """
@@ -90,15 +92,21 @@ class PachydermStore:
         return content
 
     def _resolve(self, repo: str, ref: str) -> Revision:
-        advice = f"see fmnist data log {repo}; fmnist data fetch or put makes a repo"
         if not (_COMMIT.fullmatch(ref) or _BRANCH.fullmatch(ref)):
-            raise NotFoundError(f"{repo}: no branch or full commit id {ref!r}; {advice}")
+            raise NotFoundError(f"{repo}: no branch or commit id {ref!r}; see fmnist data log {repo}")
         try:
             if _COMMIT.fullmatch(ref):
                 return self._revisions.get(repo, ref)
-            return self._revisions.head(repo, ref)
+            if not _BEGINNING.fullmatch(ref):
+                return self._revisions.head(repo, ref)
+            with suppress(NotFoundError):
+                return self._revisions.head(repo, ref)
+            commits = {revision.id: revision for revision in self._revisions.all(repo)}
         except NotFoundError as error:
-            raise NotFoundError(f"{error}; {advice}") from error
+            raise NotFoundError(
+                f"{error}; see fmnist data log {repo}; fmnist data fetch or put makes a repo"
+            ) from error
+        return commits[full_id(repo, ref, commits)]
 
     def _head(self, repo: str) -> Revision | None:
         """The newest commit, finished; None before the first. One that ended with an error will do."""

@@ -1,13 +1,9 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
-
 from fmnist.data.base import Commit, StoredFile
-from fmnist.data.commits import find_commit
 from fmnist.data.diff import FileChange, file_changes, inspected
 from fmnist.data.dvc import DvcStore
-from fmnist.errors import NotFoundError
 from tests.support.drawing import csv_of, some_data
 
 
@@ -28,20 +24,6 @@ def test_files_are_added_removed_and_changed() -> None:
 def test_the_first_commit_adds_everything() -> None:
     assert file_changes(None, commit(a="1")) == [FileChange("a", "added", None, 1)]
     assert file_changes(commit(a="1"), commit(a="1")) == []
-
-
-def test_the_beginning_of_an_id_names_a_commit(tmp_path: Path) -> None:
-    store = DvcStore(tmp_path / "data")
-    (tmp_path / "a").write_bytes(b"1")
-    first = store.put("garments", {"a": tmp_path / "a"}, "m")
-    (tmp_path / "a").write_bytes(b"2")
-    second = store.put("garments", {"a": tmp_path / "a"}, "m")
-    assert find_commit(store, "garments", first.id[:8]) == first
-    assert find_commit(store, "garments", first.id) == first
-    assert find_commit(store, "garments", "master") == second
-    for ref in (first.id[:3], "ffffffffff", ""):
-        with pytest.raises(NotFoundError, match="garments"):
-            find_commit(store, "garments", ref)
 
 
 def test_contents_count_the_images_by_class(tmp_path: Path) -> None:

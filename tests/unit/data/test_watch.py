@@ -80,8 +80,8 @@ def test_a_watch_can_begin_anywhere(cursor: CommitCursor) -> None:
     feed = Feed("a1", "b2", "b3", "c4")
     begin(feed, "garments", cursor, "b2")
     assert list(poll(feed, "garments", cursor)) == ["b2", "b3", "c4"]
-    for first in ("b", "x"):
-        with pytest.raises(NotFoundError, match=f"commits begin with {first}"):
+    for first, which in (("b", r"2 commits begin with b \(b2, b3\)"), ("x", "no commits begin with x")):
+        with pytest.raises(NotFoundError, match=which):
             begin(feed, "garments", cursor, first)
 
 

@@ -83,11 +83,18 @@ def test_a_policy_with_the_old_names_of_fields_is_the_same(tmp_path: Path) -> No
         ),
         ({"drop": {**_GOOD["drop"], "fog": 0.1}}, "drop.fog: there is no such key"),
         ({"test_data_commit": "master"}, "test_data_commit: .*found 'master'"),
+        ({"test_data_commit": "5149e"}, "test_data_commit: .*found '5149e'"),
+        ({"test_data_commit": "0" * 41}, "test_data_commit: .*found '000"),
     ],
 )
 def test_an_error_names_the_file_and_the_field(tmp_path: Path, change: dict[str, Any], field: str) -> None:
     with pytest.raises(ConfigError, match=rf"gate\.yaml: {field}"):
         read_policy(_write(tmp_path, {**_GOOD, **change}))
+
+
+@pytest.mark.parametrize("commit", ["5149e8", "5149e826d618", "8d0b3f" + "0" * 26, "5149e8" + "0" * 34])
+def test_test_data_are_pinned_by_ids_of_both_stores(tmp_path: Path, commit: str) -> None:
+    assert read_policy(_write(tmp_path, {**_GOOD, "test_data_commit": commit})).test_data_commit == commit
 
 
 @pytest.mark.parametrize("field", sorted(_GOOD))
