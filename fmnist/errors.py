@@ -16,6 +16,35 @@
 Exit 0 is done, 1 an unexpected error, 2 wrong usage of the command line.
 """
 
+import re
+
+_PASSWORDS = re.compile(
+    r"""
+    (?<=://) (?P<user>[^\s/?\#:@\["'<>]*) : (?!\d{2,5}[/?\#]) [^\s"'<>]* @  # but for host:port/x@y
+    | (?<=://) [^\s/?\#:@\["'<>]{20,} @  # a token
+    | (?<![\w/.:-]) (?P<name>[\w.+-]+) : (?!//) [^\s/"'<>@]+ @ (?!sha256:) (?=[\w\[])  # no scheme
+    | (?<=[?&;]) (?P<key>[\w.-]*(?:password|passwd|token|secret|signature|api_?key)[\w.-]*=) [^\s&;"'<>]+
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def mask_passwords(text: str) -> str:
+    """The text with ``***`` for each password or token in a URL; every ``FmnistError`` applies it.
+
+    >>> from fmnist.errors import mask_passwords
+    >>> mask_passwords("http://ada:Gr4nite@example.com/x?token=42: connection failed")
+    'http://ada:***@example.com/x?token=***: connection failed'
+    """
+    return _PASSWORDS.sub(_mask, text)
+
+
+def _mask(match: re.Match[str]) -> str:
+    if match["key"]:
+        return f"{match['key']}***"
+    user = match["user"] if match["user"] is not None else match["name"]
+    return "***@" if user is None else f"{user}:***@"
+
 
 class FmnistError(Exception):
     """Base of all errors that the project raises on purpose.
@@ -35,6 +64,9 @@ class FmnistError(Exception):
 
     exit_code: int = 1
     http_status: int = 500
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(mask_passwords(arg) if isinstance(arg, str) else arg for arg in args))
 
 
 class InputError(FmnistError):
