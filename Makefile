@@ -66,7 +66,7 @@ ci-local: dev .node/.ready ## Run the pipeline that GitLab runs on master (or JO
 	@scripts/ci-local $(JOBS)
 
 test: dev ## Run the tests
-	@$(BIN)/pytest -n logical --maxprocesses 4 --dist loadgroup --junitxml=reports/unit.xml
+	@$(BIN)/pytest -n logical --maxprocesses 4 --junitxml=reports/unit.xml
 	@[ -x .node/bin/gitlab-ci-local ] || echo "fmnist: the tests of .gitlab-ci.yml were skipped: make .node/.ready installs what they need"
 
 contract-real: dev ## Hold the servers that PACHD_ADDRESS and DET_MASTER name to the contract

@@ -1,8 +1,9 @@
 import os
 import signal
-from pathlib import Path
 
 import pytest
+from xdist.remote import Producer  # type: ignore[import-untyped]
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 # First of all: this module takes the variables that name servers out of the environment.
 import tests.support.real  # noqa: F401
@@ -26,11 +27,20 @@ def no_variables_of_pipelines(monkeypatch: pytest.MonkeyPatch) -> None:
 _TENSORFLOW = ("contract/determined", "contract/test_registry.py", "unit/tracking", "unit/training")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one process, and those of TensorFlow together: pytest-xdist's loadgroup."""
-    tests = Path(__file__).parent
-    for item in items:
-        place = item.path.relative_to(tests).as_posix() if item.path.is_relative_to(tests) else item.path.name
-        group = "tensorflow" if place.startswith(_TENSORFLOW) else place
-        item.add_marker(pytest.mark.xdist_group(group))
+class _FileScheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Keeps a file in one process, which builds its fixtures once, and the files of TensorFlow together.
+
+    Not ``--dist loadgroup``: pytest-xdist 3.8 writes a group into an item's ``_nodeid``, which pytest 9 no
+    longer reads.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0].removeprefix("tests/")
+        return "tensorflow" if file.startswith(_TENSORFLOW) else file
+
+
+@pytest.hookimpl
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    # In the order of the folders: TensorFlow's, the longest, begin at once.
+    config.option.loadscopereorder = False
+    return _FileScheduling(config, log)
