@@ -1,5 +1,6 @@
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 from xdist.remote import Producer  # type: ignore[import-untyped]
@@ -13,6 +14,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # GitLab's jobs run these tests as well; the variables of their pipeline are not meant for the versions here.
 _PIPELINES = ("CI_", "GATE_", "GITLAB_", "MODEL_", "TEST_DATA_COMMIT")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """What tests write need not survive a power cut."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from fmnist.errors import ConfigError, FmnistError
+from fmnist.files.atomic import disk_errors
 
 _EXTRAS = {"determined", "dvc_s3", "psycopg2", "python_pachyderm", "wandb"}
 """Packages of pyproject.toml's extras that ``make setup`` leaves out."""
@@ -70,7 +71,9 @@ def fmnist() -> None:
 def main(**options: Any) -> None:
     """Run the command line; an error of the project becomes one line and its exit code."""
     try:
-        fmnist(standalone_mode=False, **options)
+        with disk_errors():
+            fmnist(standalone_mode=False, **options)
+            sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -1,21 +1,21 @@
 """MLflow: its client, its errors as ours, and its address without the password."""
 
-import fcntl
 import os
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fmnist.errors import UnavailableError
+from fmnist.files.lock import only_writer
 from fmnist.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _CONNECT_SECONDS = 10
+_LOCK_SECONDS = 120.0
 _ERRORS = (("mlflow.exceptions", "MlflowException"), ("sqlalchemy.exc", "SQLAlchemyError"))
 
 
@@ -30,9 +30,7 @@ def open_client(settings: Settings) -> "MlflowClient":
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     from mlflow import MlflowClient
 
-    settings.home.mkdir(parents=True, exist_ok=True)
-    with Path(settings.home / "mlflow.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with only_writer(settings.home / "mlflow.lock", _LOCK_SECONDS, "MLflow's database"):
         address = settings.tracking_uri
         _check_reachable(address)
         client = MlflowClient(tracking_uri=address, registry_uri=address)

@@ -8,6 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from fmnist.errors import TimedOut, UnavailableError
+from fmnist.files.atomic import disk_errors
 
 
 @contextmanager
@@ -21,13 +22,15 @@ def held(lock: Path, busy: str) -> Iterator[None]:
     Raises:
         UnavailableError: another process holds it.
     """
-    lock.parent.mkdir(parents=True, exist_ok=True)
     try:
-        guard = FileLock(lock, timeout=0).acquire()
+        with disk_errors(lock):
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            guard = FileLock(lock, timeout=0).acquire()
     except Timeout as error:
         raise UnavailableError(busy.replace("{process}", lock.read_text().strip() or "?")) from error
     with guard:
-        lock.write_text(f"{os.getpid()}\n")
+        with disk_errors(lock):
+            lock.write_text(f"{os.getpid()}\n")
         yield
 
 
@@ -38,9 +41,10 @@ def only_writer(path: Path, seconds: float, what: str) -> Iterator[None]:
     Raises:
         TimedOut: another writer of ``what`` held it for ``seconds``.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        guard = FileLock(path, timeout=seconds).acquire(poll_interval=0.05)
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            guard = FileLock(path, timeout=seconds).acquire(poll_interval=0.05)
     except Timeout as error:
         raise TimedOut(
             f"{what}: another process has been writing for {seconds:.0f} s ({path}); try again"

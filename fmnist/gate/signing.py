@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fmnist.errors import ConfigError, GateRefused, IntegrityError
+from fmnist.files.atomic import disk_errors, sync
 from fmnist.gate.verdict import SIGNATURE, GateResult, KeyKind, annotation_of, kept_by, read_result
 from fmnist.registry.base import ModelVersion
 
@@ -82,19 +83,21 @@ class Keys:
 
 def _make(path: Path) -> None:
     """Write a random key that only the owner can read; of two at once, the first one's stays."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w") as stream:
-            stream.write(secrets.token_hex(32) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        # Unlike a rename, a link never replaces a key that verdicts are signed with.
-        path.hardlink_to(beside)
-    except FileExistsError:
-        pass
-    finally:
-        Path(beside).unlink()
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w") as stream:
+                stream.write(secrets.token_hex(32) + "\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+            # Unlike a rename, a link never replaces a key that verdicts are signed with.
+            path.hardlink_to(beside)
+            sync(path.parent)
+        except FileExistsError:
+            pass
+        finally:
+            Path(beside).unlink()
 
 
 def _read(path: Path) -> Key:

@@ -12,6 +12,7 @@ import click
 from fmnist.core.logs import configure
 from fmnist.core.signals import raise_on_sigterm
 from fmnist.errors import FmnistError
+from fmnist.files.atomic import disk_errors
 from fmnist.settings import PROJECT
 
 logger = logging.getLogger(__name__)
@@ -49,7 +50,8 @@ def run(command: click.Command) -> None:
     raise_on_sigterm()
     try:
         configure()
-        command()
+        with disk_errors():
+            command()
     except FmnistError as error:
         logger.error("fmnist: %s", error)
         sys.exit(error.exit_code)

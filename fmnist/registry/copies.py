@@ -1,6 +1,5 @@
 """Verified copies of bundles."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -25,7 +24,7 @@ def copy_bundle(bundle: Bundle, folder: Path) -> Bundle:
     _check_replaceable(folder, names)
     with folder_written_atomically(folder) as beside:
         for name in names:
-            _copy(bundle.folder / name, beside / name)
+            shutil.copyfile(bundle.folder / name, beside / name)
         open_stored(beside, bundle.sha256)
     return open_bundle(folder)
 
@@ -56,9 +55,3 @@ def _check_replaceable(folder: Path, names: tuple[str, ...]) -> None:
     )
     if others:
         raise InputError(f"{folder}: holds {others[0]}, which is no part of a bundle; name a new folder")
-
-
-def _copy(source: Path, target: Path) -> None:
-    shutil.copyfile(source, target)
-    with target.open("rb") as stream:
-        os.fsync(stream.fileno())

@@ -79,11 +79,7 @@ class MlflowRegistry:
     def attach(self, version: ModelVersion, content: bytes) -> str:
         self.get(version.model, version.number)
         sha256 = hashlib.sha256(content).hexdigest()
-        path = self._attachments(version) / sha256
-        try:
-            write_atomically(path, content)
-        except OSError as error:
-            raise UnavailableError(f"{path}: cannot be written: {error}") from error
+        write_atomically(self._attachments(version) / sha256, content)
         return sha256
 
     def attachment(self, version: ModelVersion, sha256: str) -> bytes:

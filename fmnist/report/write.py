@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from fmnist.errors import ConfigError
 from fmnist.files.atomic import write_atomically
 from fmnist.report.machine import to_json, to_metrics
 from fmnist.report.model import ModelReport
@@ -13,7 +12,7 @@ def write(report: ModelReport, folder: Path) -> list[Path]:
     """Each file whole or not at all, in the order they are of use to a person.
 
     Raises:
-        ConfigError: the folder cannot be written.
+        UnavailableError: the folder cannot be written.
     """
     contents = {
         "model-versions.html": to_html(report),
@@ -22,11 +21,6 @@ def write(report: ModelReport, folder: Path) -> list[Path]:
         "note.md": to_note(report),
         "metrics.txt": to_metrics(report),
     }
-    try:
-        for name, content in contents.items():
-            write_atomically(folder / name, content)
-    except OSError as error:
-        raise ConfigError(
-            f"{folder}: the report cannot be written: {error}; choose another folder"
-        ) from error
+    for name, content in contents.items():
+        write_atomically(folder / name, content)
     return [folder / name for name in contents]

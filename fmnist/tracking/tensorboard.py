@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fmnist.files.atomic import disk_errors
+
 _PNG_SIZE = slice(16, 24)
 _RGBA = 4
 
@@ -22,9 +24,11 @@ class EventFile:
     def __init__(self, folder: Path, purged_from: int | None = None) -> None:
         from tensorboard.summary.writer.record_writer import RecordWriter
 
-        folder.mkdir(parents=True, exist_ok=True)
         name = f"events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.{os.getpid()}"
-        self._records = RecordWriter((folder / name).open("wb"))
+        self._path = folder / name
+        with disk_errors(self._path):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._records = RecordWriter(self._path.open("wb"))
         self._write(file_version="brain.Event:2")
         if purged_from is not None:
             from tensorboard.compat.proto.event_pb2 import SessionLog
@@ -48,5 +52,6 @@ class EventFile:
     def _write(self, **fields: Any) -> None:
         from tensorboard.compat.proto.event_pb2 import Event
 
-        self._records.write(Event(wall_time=time.time(), **fields).SerializeToString())
-        self._records.flush()
+        with disk_errors(self._path):
+            self._records.write(Event(wall_time=time.time(), **fields).SerializeToString())
+            self._records.flush()

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist.core.progress import Say
-from fmnist.errors import ConfigError, IntegrityError, UnavailableError
+from fmnist.errors import ConfigError, IntegrityError
 from fmnist.files.atomic import write_atomically
 from fmnist.files.documents import parse_record, record_text
 from fmnist.files.lock import held
@@ -120,13 +120,7 @@ class StateFolder:
             UnavailableError: it cannot be written; earlier states stay as they are.
         """
         path = self.folder / f"epoch-{state.epoch:06}.state"
-        try:
-            write_atomically(path, _encoded(state))
-        except OSError as error:
-            raise UnavailableError(
-                f"{path}: the state after epoch {state.epoch} cannot be written ({error.strerror}); "
-                "earlier states are intact: free some space, then run the same command again"
-            ) from error
+        write_atomically(path, _encoded(state))
         for old in self._files()[:-_KEPT]:
             old.unlink()
 
