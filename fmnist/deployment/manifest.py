@@ -13,7 +13,8 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from fmnist.errors import ConfigError
-from fmnist.files.documents import Document, read_document
+from fmnist.files.documents import Document
+from fmnist.files.yaml_files import read_document
 
 _NAME = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
 _REST_TIMEOUT = "seldon.io/rest-timeout"

@@ -4,7 +4,7 @@ Keys and types follow Determined 0.38.1's experiment schema (expconf v0). What t
 it is checked for both engines, so that a file that loads here runs there.
 """
 
-from fmnist.experiments.load import load_experiment, read_document
+from fmnist.experiments.load import load_experiment, read_configuration
 from fmnist.experiments.model import Experiment
 from fmnist.experiments.ranges import (
     Categorical,
@@ -48,5 +48,5 @@ __all__ = [
     "flat",
     "load_experiment",
     "nested",
-    "read_document",
+    "read_configuration",
 ]

@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from fmnist.errors import ConfigError
 from fmnist.experiments.model import Experiment
 from fmnist.files.documents import validated
+from fmnist.files.yaml_files import parse_yaml, read_yaml
+
+_VERSION = (1, 2)
+"""As ``det`` reads its files: yes is a text."""
+
+_IDS = ("data.train.commit", "data.test.commit")
 
 
 def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
@@ -26,31 +29,22 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
     Raises:
         ConfigError: the file or an override cannot be read, or a field is wrong; names file and field.
     """
-    return validated(path, read_document(path, overrides), Experiment)
+    return validated(path, read_configuration(path, overrides), Experiment)
 
 
-def read_document(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+def read_configuration(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """The same, not validated: what a master gets.
 
     Raises:
         ConfigError: the file or an override cannot be read.
     """
-    try:
-        content = _plain(path.read_text())
-    except (OSError, UnicodeDecodeError, YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: cannot be read as YAML: {error}") from error
+    content = _plain(read_yaml(path, "YAML", _VERSION))
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: expected a mapping of keys, found {type(content).__name__}")
     for override in overrides:
         _apply(content, override)
     content["name"] = content.get("name") or path.stem
     return content
-
-
-def _plain(text: str) -> Any:
-    """YAML 1.2, as ``det`` reads it: 1e-3 is a number, yes is a text. Its values are JSON's."""
-    content = YAML(typ="safe", pure=True).load(text)
-    return json.loads(json.dumps(content, default=str, allow_nan=False))
 
 
 def _apply(content: dict[str, Any], override: str) -> None:
@@ -63,7 +57,12 @@ def _apply(content: dict[str, Any], override: str) -> None:
         target = target.setdefault(parent, {})
         if not isinstance(target, dict):
             raise ConfigError(f"--config {override}: {parent} is a value, not a section")
-    try:
-        target[last] = _plain(text)
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"--config {override}: the value cannot be read as YAML: {error}") from error
+    value = parse_yaml(text, f"--config {override}: the value cannot be read as YAML", _VERSION)
+    # Digits of a commit's id, which may be a number's as well.
+    is_an_id = key in _IDS and isinstance(value, int | float)
+    target[last] = text.strip() if is_an_id else _plain(value)
+
+
+def _plain(content: Any) -> Any:
+    """The content with JSON's values alone, as a master gets it: a date becomes a text."""
+    return json.loads(json.dumps(content, default=str))

@@ -11,7 +11,7 @@ from typing import Any
 from fmnist.core.fashion_mnist import TEST, TRAIN, Split
 from fmnist.data.base import Commit, DataStore
 from fmnist.errors import ConfigError
-from fmnist.experiments import load_experiment, read_document
+from fmnist.experiments import load_experiment, read_configuration
 from fmnist.experiments.data_selector import selector_of
 from fmnist.files.git import code_version
 
@@ -65,7 +65,7 @@ def prepare(
         )
     if code.commit and changed and not code.dirty:
         commit = f"{commit}-dirty"
-    document = read_document(file, overrides)
+    document = read_configuration(file, overrides)
     data = document.get("data") or {}
     found = {split.name: store.get(*_place(data, split)) for split in (TRAIN, TEST)}
     document["data"] = {

@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self, TypeVar, get_args
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -99,33 +98,6 @@ def chosen_by(key: str, *forms: type[Document]) -> WrapValidator:
 
     # Not a WrapValidator, whose values pydantic 2.14 serializes with a warning each.
     return WrapValidator(lambda content, _: read(content))
-
-
-def read_document(path: Path, form: type[Form], what: str) -> Form:
-    """Read a file that is to have ``form``; ``what`` names its kind for people.
-
-    Raises:
-        ConfigError: the file is missing or no YAML, or a field is missing, unknown or out of range.
-    """
-    return validated(path, read_yaml(path, what), form)
-
-
-def read_yaml(path: Path, what: str) -> Any:
-    """The file's plain content; raises ConfigError if it is missing or no YAML."""
-    try:
-        return yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: cannot be read as {what}: {error}") from error
-
-
-def yaml_text(content: Any) -> str:
-    """Plain content as YAML, its keys in their order.
-
-    Safe in threads, unlike determined's own function (0.38.1), which shares one writer among all callers:
-    it stays unusable for good after two of them have used it at once.
-    """
-    text: str = yaml.safe_dump(content, sort_keys=False)
-    return text
 
 
 def validated(path: Path, content: Any, form: type[Form]) -> Form:

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, AliasChoices, Field, model_validator
 
 from fmnist.core.fashion_mnist import CLASSES
-from fmnist.files.documents import Document, read_document
+from fmnist.files.documents import Document
+from fmnist.files.yaml_files import read_document
 
 ACCURACY_FLOOR = 0.70
 """Minimum accuracy that a policy may require."""

@@ -20,7 +20,7 @@ from fmnist.core.progress import Say
 from fmnist.errors import InputError, NotFoundError, TimedOut, TrainingFailed, UnavailableError
 from fmnist.experiments.determined.download import holds_a_bundle, opened
 from fmnist.experiments.submission import Submission
-from fmnist.files.documents import yaml_text
+from fmnist.files.yaml_files import yaml_text
 from fmnist.settings import DeterminedLogin
 
 _LABEL = "key:"

@@ -17,7 +17,7 @@ from fmnist.core.bundle import Bundle
 from fmnist.errors import IntegrityError, UnavailableError
 from fmnist.experiments import SINGLE
 from fmnist.experiments.determined.checkpoint import FOLDER, checkpoint_metadata
-from fmnist.files.documents import yaml_text
+from fmnist.files.yaml_files import yaml_text
 from fmnist.registry.copies import copy_bundle, open_stored
 
 

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from fmnist.core.fashion_mnist import TEST
 from fmnist.errors import ConfigError
-from fmnist.files.documents import read_yaml
+from fmnist.files.yaml_files import read_yaml, yaml_text
 from fmnist.retraining.pachyderm.rules import IMAGE, check_image
 from fmnist.retraining.pachyderm.spec import parse_spec
 
@@ -44,7 +42,7 @@ class SpecFile:
 
     @property
     def yaml(self) -> str:
-        return yaml.safe_dump(self.document, sort_keys=False, width=110)
+        return yaml_text(self.document, width=110)
 
 
 def read_specs(paths: Iterable[Path]) -> list[SpecFile]:

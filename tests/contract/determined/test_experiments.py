@@ -24,7 +24,7 @@ from fmnist.errors import (
     TrainingFailed,
     UnavailableError,
 )
-from fmnist.experiments import read_document
+from fmnist.experiments import read_configuration
 from fmnist.experiments.determined.checkpoint import checkpoint_metadata
 from fmnist.experiments.determined.experiments import DeterminedExperiments
 from fmnist.experiments.submission import Submission
@@ -44,7 +44,7 @@ def experiments(master: Master) -> DeterminedExperiments:
 
 
 def submission(folder: Path = PROJECT, file: str = "adaptive.yaml", **changes: Any) -> Submission:
-    document = {**read_document(PROJECT / file), **changes}
+    document = {**read_configuration(PROJECT / file), **changes}
     commit = Commit("fmnist-train-raw", "c0ffee", None, datetime.now(UTC), "", ())
     return Submission(document["name"], document, folder, commit, "beef")
 
@@ -176,7 +176,7 @@ def test_a_completed_experiment_names_its_best_checkpoint(
 def test_a_checkpoint_tells_determineds_users_its_data_commit(
     master: Master, experiments: DeterminedExperiments, tmp_path: Path
 ) -> None:
-    document = read_document(PROJECT / "const.yaml")
+    document = read_configuration(PROJECT / "const.yaml")
     document["integrations"]["pachyderm"]["dataset"]["commit"] = "c0ffee"
     made = experiments.create(submission(tmp_path, **document), once=False)
     trial = Trial(1, master.records.experiments[made.id], {})

@@ -60,12 +60,21 @@ def test_overrides_reach_into_sections(tmp_path: Path) -> None:
         ("entrypoint.first=red", r"--config entrypoint\.first=red: entrypoint is a value, not a section"),
         ("searcher", "--config searcher: expected key=value"),
         ("=3", "--config =3: expected key=value"),
+        ("description={a: 1, a: 2}", r"--config .*line 1: a is a duplicate key"),
+        ("data={2024-01-01: x}", r"--config .*line 1: the key '2024-01-01' is no text"),
+        ("hyperparameters.dropout=.nan", r"--config hyperparameters\.dropout=\.nan: .*not a finite number"),
         ("name=[unclosed", r"--config name=\[unclosed: the value cannot be read as YAML"),
     ],
 )
 def test_a_wrong_override_is_named(tmp_path: Path, override: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_experiment(written(tmp_path, MINIMAL), [override])
+
+
+def test_digits_of_an_id_stay_digits(tmp_path: Path) -> None:
+    overrides = ["data.train.commit=0123e4", "data.test.commit='123456'", "data.train.repo=shoes"]
+    data = load_experiment(written(tmp_path, MINIMAL), overrides).data
+    assert data == {"train": {"commit": "0123e4", "repo": "shoes"}, "test": {"commit": "123456"}}
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,15 @@
 import json
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
-import yaml
 from pydantic import Field, model_validator
 
 from fmnist.errors import ConfigError, IntegrityError
-from fmnist.files.documents import Document, chosen_by, parse_record, read_document, record_text, yaml_text
+from fmnist.files.documents import Document, chosen_by, parse_record, record_text
+from fmnist.files.yaml_files import read_document
 
 
 class _Inner(Document):
@@ -100,16 +99,6 @@ def test_every_mistake_has_a_line_and_a_long_value_is_cut(tmp_path: Path) -> Non
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"absent\.yaml: cannot be read as a form"):
         read_document(tmp_path / "absent.yaml", _Form, "a form")
-
-
-def test_threads_may_write_at_once() -> None:
-    documents = [
-        {"name": f"n{number}", "hyperparameters": {"b": [1, 2.5], "a": "on"}} for number in range(400)
-    ]
-    with ThreadPoolExecutor(8) as threads:
-        texts = list(threads.map(yaml_text, documents))
-    assert [yaml.safe_load(text) for text in texts] == documents
-    assert texts[0].index("b:") < texts[0].index("a:")
 
 
 @dataclass(frozen=True)
