@@ -13,7 +13,7 @@ from fmnist.data.base import DataRemote, DataStore
 from fmnist.data.watch import CommitFeed, PolledFeed
 from fmnist.deployment.base import Platform
 from fmnist.errors import ConfigError
-from fmnist.registry.base import ModelRegistry
+from fmnist.registry.base import Champions, ModelRegistry, ModelVersion, find
 from fmnist.settings import PROJECT, Settings
 from fmnist.settings.kinds import Registry, Tracker
 from fmnist.tracking.base import Run, StudyLabel
@@ -173,17 +173,24 @@ def promotion_log(settings: Settings, model: str) -> "PromotionLog":
     return PromotionLog(Database(settings.catalogue_uri), model, settings.promotions)
 
 
-def champion(settings: Settings, model: str) -> int | None:
-    """Number of the champion; None before the first promotion.
+def champions(settings: Settings, model: str) -> Champions:
+    """The champion and all before it, by the promotion log, or where it is empty by the registry's mirror.
 
-    Where there is no history, as in a cluster's pod, its mirror in Determined's registry counts.
+    Raises:
+        IntegrityError: the log, or the mirror where that counts, is damaged.
+        UnavailableError: one of them cannot be reached, so that nobody can say who is champion.
     """
-    serving = promotion_log(settings, model).read().champion
-    if serving or not settings.determined or settings.registry != Registry.DETERMINED:
-        return serving.version if serving else None
-    from fmnist.registry.determined.champion import mirrored_champion
+    history = promotion_log(settings, model).read()
+    if history.champion is None:
+        return model_registry(settings).champions(model)
+    promoted = frozenset(tenure.bundle_sha256 for tenure in history.tenures)
+    return Champions(history.champion.bundle_sha256, promoted)
 
-    return mirrored_champion(settings.determined, model)
+
+def champion(settings: Settings, model: str) -> ModelVersion | None:
+    """The champion; None before the first promotion; raises as ``champions`` and ``find`` do."""
+    current = champions(settings, model).current
+    return find(model_registry(settings), model, current) if current else None
 
 
 def pipeline_server(settings: Settings) -> "PachydermPipelines":

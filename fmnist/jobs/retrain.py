@@ -29,8 +29,7 @@ def retrain(file: Path, seconds: float, out: Path) -> None:
     cluster = wiring.cluster_of(settings)
     head = cluster.store.get(TRAIN.repo)
     bind(data_commit=head.id)
-    number = wiring.champion(settings, MODEL_NAME)
-    champion = cluster.registry.get(MODEL_NAME, number) if number else None
+    champion = wiring.champion(settings, MODEL_NAME)
     decision = decide(head, champion)
     say(decision.reason)
     if champion and not decision.train:

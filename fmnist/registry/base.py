@@ -1,18 +1,23 @@
 """The port to the model registry."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from fmnist.core.bundle import Bundle, Metadata
+from fmnist.errors import NotFoundError
 
 ANNOTATION = re.compile(r"fmnist(\.[a-z0-9_-]+)+")
 """Keys of annotations."""
 SHA256 = re.compile(r"[0-9a-f]{64}")
 CHAMPION = "champion"
 """Key or alias by which a registry shows which version serves."""
+PROMOTED = "fmnist.promoted"
+"""Annotation of versions that are or were champion."""
+VERDICT = "fmnist.gate"
+"""First part of the annotations that hold the gate's verdicts."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +44,40 @@ class ModelVersion:
     annotations: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class UnusableVersion:
+    """A version that people made or changed by other means, with the reason why it cannot be used."""
+
+    model: str
+    number: int
+    created: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Champions:
+    """Digests of the bundles that are or were champion, as the promotion log or its mirror has them.
+
+    Attributes:
+        current: of the champion; None before the first promotion.
+        promoted: of all that ever were champion, the current one included.
+    """
+
+    current: str | None = None
+    promoted: frozenset[str] = frozenset()
+
+
 class ModelRegistry(Protocol):
     """Numbered, immutable copies of bundles under a model's name, 1 being the first.
 
-    Registering the same bundle (equal ``bundle.sha256``) again returns the version that exists.
-    Only annotations of a version ever change; a key is replaced whole. What is too large for an
-    annotation is kept beside the bundle under its SHA-256, whole or not at all, and never changes.
+    A version is its bundle: registering the same one (equal ``bundle.sha256``) again returns the version
+    that exists, and of several that people made by hand, the one that was tested. Numbers are for people,
+    and differ between registries: programs that remember a version remember its digest, and use
+    ``find``. Reading never writes; versions that cannot be used hide no other.
 
-    Eight methods where a port of the house has five: ``attach`` and ``attachment`` let two gates that
-    race on one version, or one that dies, leave each verdict with its own evidence, which keys that are
-    replaced could not; ``set_champion`` shows people in the registry's own pages who serves.
+    Only annotations of a version ever change; a key is replaced whole. What is too large for an
+    annotation is kept beside the bundle under its SHA-256, whole or not at all, and never changes: two
+    gates that race on one version, or one that dies, leave each verdict with its own evidence.
     """
 
     def register(self, model: str, bundle: Bundle) -> ModelVersion:
@@ -56,15 +85,32 @@ class ModelRegistry(Protocol):
         ...
 
     def get(self, model: str, number: int | None = None) -> ModelVersion:
-        """That version, or the latest.
+        """That version, or the latest that can be used.
 
         Raises:
             NotFoundError: no such model or version; the message names those that exist.
+            IntegrityError: the version holds no bundle, or its metadata were edited.
         """
         ...
 
     def versions(self, model: str) -> list[ModelVersion]:
-        """All versions, newest first; empty if the model is unknown."""
+        """All versions that can be used, newest first; empty if the model is unknown."""
+        ...
+
+    def unusable(self, model: str) -> list[UnusableVersion]:
+        """The other versions, newest first."""
+        ...
+
+    def complete(self, model: str, number: int) -> ModelVersion:
+        """Record what its bundle says with a version that was registered by hand.
+
+        What people wrote there stays.
+
+        Raises:
+            NotFoundError: no such version.
+            InputError: it holds no bundle.
+            IntegrityError: its bundle is not what was recorded before.
+        """
         ...
 
     def annotate(self, version: ModelVersion, key: str, value: str) -> ModelVersion:
@@ -87,12 +133,16 @@ class ModelRegistry(Protocol):
     def set_champion(self, model: str, number: int) -> int:
         """Let the registry call that version the model's champion, and no other.
 
-        It only mirrors the promotion log, for who looks at the registry; the last writer wins. Returns
+        It mirrors the promotion log, for people, and for machines without it; the last writer wins. Returns
         the number that is called champion when read back: another one if someone else was later.
 
         Raises:
             NotFoundError: there is no such version.
         """
+        ...
+
+    def champions(self, model: str) -> Champions:
+        """What ``set_champion`` set; it stands in where the promotion log is not at hand."""
         ...
 
     def download(self, version: ModelVersion, folder: Path) -> Bundle:
@@ -102,3 +152,33 @@ class ModelRegistry(Protocol):
             IntegrityError: what is stored is not what was registered.
         """
         ...
+
+
+def find(registry: ModelRegistry, model: str, bundle_sha256: str) -> ModelVersion:
+    """The version that holds a bundle, whatever its number.
+
+    Raises:
+        NotFoundError: no version of the model does.
+    """
+    found = of_bundle(registry.versions(model), bundle_sha256)
+    if found is None:
+        raise NotFoundError(f"no version of {model} in the registry holds bundle {bundle_sha256}")
+    return found
+
+
+def of_bundle(versions: Iterable[ModelVersion], bundle_sha256: str) -> ModelVersion | None:
+    """The version that holds the bundle; of several, the first that was tested, else the first of all."""
+    same = [version for version in versions if version.bundle_sha256 == bundle_sha256]
+    return min(same, key=lambda version: (not _is_tested(version), version.number), default=None)
+
+
+def _is_tested(version: ModelVersion) -> bool:
+    return any(key == VERDICT or key.startswith(f"{VERDICT}.") for key in version.annotations)
+
+
+def champions_of(versions: Iterable[ModelVersion], current: ModelVersion | None) -> Champions:
+    """The mirror by the versions that a registry marks."""
+    promoted = {version.bundle_sha256 for version in versions if PROMOTED in version.annotations}
+    if current is None:
+        return Champions(None, frozenset(promoted))
+    return Champions(current.bundle_sha256, frozenset(promoted | {current.bundle_sha256}))

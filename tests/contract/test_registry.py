@@ -24,7 +24,7 @@ from fmnist import wiring as engines
 from fmnist.core.bundle import Bundle, open_bundle, write_metadata
 from fmnist.errors import InputError, IntegrityError, NotFoundError
 from fmnist.files.atomic import sha256_of
-from fmnist.registry.base import ModelRegistry, ModelVersion
+from fmnist.registry.base import Champions, ModelRegistry, ModelVersion, find
 from tests.support.bundles import make_bundle
 from tests.support.determined.versions import MASTER, alter_attachment, reachable_master, stored_file
 from tests.support.homes import make_home
@@ -317,6 +317,30 @@ def test_the_champion_is_who_was_named_last(registry: ModelRegistry, model: str,
     assert [registry.set_champion(model, number) for number in (1, 2, 1, 1)] == [1, 2, 1, 1]
     with pytest.raises(NotFoundError, match="no version 3"):
         registry.set_champion(model, 3)
+
+
+def test_the_registry_tells_who_is_and_was_champion(
+    registry: ModelRegistry, model: str, tmp_path: Path
+) -> None:
+    assert registry.champions(model) == Champions()
+    first, second, _ = (
+        registry.register(model, make_bundle(tmp_path / str(seed), seed=seed)).bundle_sha256
+        for seed in range(3)
+    )
+    assert registry.champions(model) == Champions()
+    registry.set_champion(model, 1)
+    assert registry.champions(model) == Champions(first, frozenset((first,)))
+    registry.set_champion(model, 2)
+    assert registry.champions(model) == Champions(second, frozenset((first, second)))
+
+
+def test_a_version_is_found_by_its_bundle(registry: ModelRegistry, model: str, tmp_path: Path) -> None:
+    for seed in range(2):
+        registry.register(model, make_bundle(tmp_path / str(seed), seed=seed))
+    first = registry.get(model, 1)
+    assert find(registry, model, first.bundle_sha256) == first
+    with pytest.raises(NotFoundError, match=f"no version of {model} in the registry holds bundle 0000"):
+        find(registry, model, "0" * 64)
 
 
 def test_two_who_annotate_at_once_leave_one_annotation(

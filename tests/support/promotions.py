@@ -18,8 +18,8 @@ def served(
     who: str = "ada",
     reason: str | None = None,
     previous_outcome: TenureOutcome | None = None,
+    bundle_sha256: str | None = None,
 ) -> PromotionEvent:
-    """The event that ``version`` was seen to serve after its promotion."""
-    return PromotionEvent(
-        time, EventType.SERVES, Takeover(version, f"{version:064}", who, reason, previous_outcome)
-    )
+    """The event that ``version`` was seen to serve after its promotion; by default of a made-up bundle."""
+    takeover = Takeover(version, bundle_sha256 or f"{version:064}", who, reason, previous_outcome)
+    return PromotionEvent(time, EventType.SERVES, takeover)

@@ -8,6 +8,8 @@ import pytest
 from fmnist import settings
 from fmnist import wiring as engines
 from fmnist.core.fashion_mnist import MODEL_NAME
+from fmnist.errors import IntegrityError, UnavailableError
+from fmnist.registry.base import Champions
 from fmnist.settings import Settings
 from tests.support.bundles import make_bundle
 from tests.support.determined.server import serving
@@ -32,13 +34,34 @@ def own(tmp_path: Path) -> Iterator[Settings]:
 
 
 def test_without_the_log_its_mirror_tells(own: Settings) -> None:
-    assert engines.champion(own, MODEL_NAME) == 2
+    champion = engines.champion(own, MODEL_NAME)
+    assert champion is not None
+    assert champion.number == 2
 
 
 def test_the_log_tells_where_it_is_at_hand(own: Settings) -> None:
+    first = engines.model_registry(own).get(MODEL_NAME, 1)
     with engines.promotion_log(own, MODEL_NAME).held() as writer:
-        writer.append(served(1))
-    assert engines.champion(own, MODEL_NAME) == 1
+        writer.append(served(7, bundle_sha256=first.bundle_sha256))
+    champion = engines.champion(own, MODEL_NAME)
+    assert champion is not None
+    assert champion.number == 1
+
+
+def test_all_who_were_champion_are_known_without_the_log(own: Settings) -> None:
+    registry = engines.model_registry(own)
+    registry.set_champion(MODEL_NAME, 1)
+    first, second = (registry.get(MODEL_NAME, number).bundle_sha256 for number in (1, 2))
+    champions = engines.champions(own, MODEL_NAME)
+    assert champions == Champions(first, frozenset((first, second)))
+
+
+def test_a_champion_that_nobody_can_name_is_an_error(own: Settings, tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError):
+        engines.champions(own.model_copy(update={"det_master": "http://127.0.0.1:1"}), MODEL_NAME)
+    (own.home / "catalogue.db").write_bytes(b"no database")
+    with pytest.raises(IntegrityError, match=r"catalogue\.db"):
+        engines.champions(own, MODEL_NAME)
 
 
 def test_on_one_machine_nobody_is_champion_before_the_first_promotion(tmp_path: Path) -> None:

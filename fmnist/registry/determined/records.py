@@ -1,4 +1,4 @@
-"""What we write into a version of Determined's registry, and read back.
+"""Metadata of a version in Determined's registry, as it is written and read back.
 
 Its metadata is a JSON object. ``bundle_sha256``, ``metadata`` (the bundle's metadata.json, byte for
 byte), ``attachments`` and the annotations are read back; all else is for who looks with Determined's
@@ -10,7 +10,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -60,9 +60,21 @@ class Record:
         return f"version {self.number} of {self.model}"
 
     @property
-    def is_complete(self) -> bool:
-        """Whether it was registered by us: ``det model register-version`` writes no metadata."""
-        return isinstance(self.values.get("bundle_sha256"), str)
+    def time(self) -> str:
+        """Of its registration, ISO 8601 in UTC."""
+        return self.created.isoformat(timespec="seconds")
+
+    @property
+    def bundle_sha256(self) -> str | None:
+        """None if it was registered by hand: ``det model register-version`` writes no metadata."""
+        sha256 = self.values.get("bundle_sha256")
+        return sha256 if isinstance(sha256, str) and SHA256.fullmatch(sha256) else None
+
+    def with_bundle(self, bundle: Bundle) -> "Record":
+        """The record with what its bundle says; other values that people wrote stay."""
+        told = values_of(bundle, self.checkpoint)
+        own = {key: told[key] for key in ("bundle_sha256", "metadata")}
+        return replace(self, values={**told, **self.values, **own})
 
     def version(self) -> ModelVersion:
         """The version as the rest of the project knows it.
@@ -70,24 +82,25 @@ class Record:
         Raises:
             IntegrityError: what it says of its bundle is not what was registered.
         """
-        sha256, text = self.values.get("bundle_sha256"), self.values.get("metadata")
-        if not isinstance(sha256, str) or not isinstance(text, str):
-            raise IntegrityError(f"{self.name}: says nothing of a bundle; was its metadata edited?")
-        if hashlib.sha256(text.encode()).hexdigest() != sha256:
-            raise IntegrityError(f"{self.name}: its metadata is not the {METADATA_FILE} that was registered")
+        sha256, text = self.bundle_sha256, self.values.get("metadata")
+        if sha256 is None or hashlib.sha256(str(text).encode()).hexdigest() != sha256:
+            raise IntegrityError(
+                f"{self.name}: its metadata is not the {METADATA_FILE} that was registered; "
+                f"fmnist models complete {self.number} writes it again"
+            )
         return ModelVersion(
             model=self.model,
             number=self.number,
-            created=self.created.isoformat(timespec="seconds"),
+            created=self.time,
             bundle_sha256=sha256,
-            metadata=parse_metadata(text, self.name),
-            annotations={key: value for key, value in self.values.items() if ANNOTATION.fullmatch(key)},
+            metadata=parse_metadata(str(text), self.name),
+            annotations={key: str(value) for key, value in self.values.items() if ANNOTATION.fullmatch(key)},
         )
 
     def attachment(self, sha256: str) -> bytes:
         """Raises NotFoundError or IntegrityError as the port says."""
-        packed = self.values.get("attachments", {}).get(sha256)
-        if not SHA256.fullmatch(sha256) or packed is None:
+        packed = self._attachments.get(sha256)
+        if not SHA256.fullmatch(sha256) or not isinstance(packed, str):
             raise NotFoundError(f"{self.name}: nothing attached as {sha256}")
         try:
             content = zlib.decompress(base64.b64decode(packed, validate=True))
@@ -97,15 +110,20 @@ class Record:
             raise IntegrityError(f"{self.name}: attachment {sha256} is not what was attached")
         return content
 
+    @property
+    def _attachments(self) -> Mapping[str, Any]:
+        kept = self.values.get("attachments")
+        return kept if isinstance(kept, Mapping) else {}
+
     def with_attachment(self, content: bytes) -> dict[str, Any]:
         """The values with ``content`` added; attachments are compressed."""
         packed = base64.b64encode(zlib.compress(content, 9)).decode()
         name = hashlib.sha256(content).hexdigest()
-        return {**self.values, "attachments": {**self.values.get("attachments", {}), name: packed}}
+        return {**self.values, "attachments": {**self._attachments, name: packed}}
 
 
-def described(bundle: Bundle, checkpoint: bindings.v1Checkpoint) -> dict[str, Any]:
-    """The values of a new version."""
+def values_of(bundle: Bundle, checkpoint: bindings.v1Checkpoint) -> dict[str, Any]:
+    """The values of a version with this bundle."""
     metadata, provenance = bundle.metadata, bundle.metadata.provenance
     training = checkpoint.training
     return {

@@ -1,8 +1,7 @@
 """The ``ModelRegistry`` port on Determined's registry."""
 
 import hashlib
-import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,24 @@ from determined.common.api.errors import NotFoundException
 
 from fmnist.clients.determined import Session, errors_mapped, log_in
 from fmnist.core.bundle import Bundle
-from fmnist.errors import ConfigError, InputError, NotFoundError, UnavailableError
+from fmnist.errors import ConfigError, InputError, IntegrityError, NotFoundError, UnavailableError
 from fmnist.experiments.determined.download import opened
 from fmnist.files.lock import only_writer
-from fmnist.registry.base import ANNOTATION, CHAMPION, ModelVersion
+from fmnist.registry.base import (
+    ANNOTATION,
+    CHAMPION,
+    PROMOTED,
+    Champions,
+    ModelVersion,
+    UnusableVersion,
+    champions_of,
+    of_bundle,
+)
 from fmnist.registry.copies import copy_bundle
 from fmnist.registry.determined.checkpoints import Checkpoints, copied
-from fmnist.registry.determined.records import Record, check_name, described, is_name, notes
+from fmnist.registry.determined.records import Record, check_name, is_name, notes, values_of
 from fmnist.settings import Settings
 
-_log = logging.getLogger(__name__)
 _LONGEST = 1_000_000
 _LOCK_SECONDS = 120.0
 _DESCRIPTION = "Fashion-MNIST classifier; each version holds a bundle of Keras model, ONNX model and metadata"
@@ -52,26 +59,47 @@ class DeterminedRegistry:
     def register(self, model: str, bundle: Bundle) -> ModelVersion:
         check_name(model)
         with only_writer(self._lock, _LOCK_SECONDS, f"model {model}"):
-            existing = self._find(model, bundle.sha256)
+            existing = of_bundle(self.versions(model), bundle.sha256)
             if existing:
-                self._checkpoints.heal(existing.checkpoint, bundle)
-                return existing.version()
+                self._checkpoints.heal(self._record(model, existing.number).checkpoint, bundle)
+                return existing
             with copied(bundle) as whole:
                 checkpoint = self._checkpoints.of_trial(whole) or self._checkpoints.keep(whole)
                 return self._create(model, whole, checkpoint)
 
     def get(self, model: str, number: int | None = None) -> ModelVersion:
-        return self._completed(self._record(model, number)).version()
+        if number is not None:
+            return self._read(self._record(model, number))
+        usable, unusable = self._sorted(model)
+        if usable:
+            return usable[0]
+        if unusable:
+            raise IntegrityError(unusable[0].reason)
+        raise NotFoundError(self._what_exists(model, number))
 
     def versions(self, model: str) -> list[ModelVersion]:
-        return [record.version() for record in self._ours(model)]
+        return self._sorted(model)[0]
+
+    def unusable(self, model: str) -> list[UnusableVersion]:
+        return self._sorted(model)[1]
+
+    def complete(self, model: str, number: int) -> ModelVersion:
+        with only_writer(self._lock, _LOCK_SECONDS, f"model {model}"):
+            record = self._record(model, number)
+            with opened(self._session, record.checkpoint, record.bundle_sha256) as bundle:
+                values = record.with_bundle(bundle).values
+                body = bindings.v1PatchModelVersion(metadata=dict(values))
+                if not self._notes(record):
+                    body.notes = notes(bundle)
+                self._write(model, number, body)
+        return self.get(model, number)
 
     def annotate(self, version: ModelVersion, key: str, value: str) -> ModelVersion:
         if not ANNOTATION.fullmatch(key):
             raise InputError(f"annotation {key!r}: expected a key like fmnist.gate")
         if len(value) > _LONGEST:
             raise InputError(f"annotation {key}: {len(value)} characters, at most {_LONGEST} can be kept")
-        return self._change(version, lambda record: {**record.values, key: value}).version()
+        return self._read(self._change(version, lambda record: {**record.values, key: value}))
 
     def attach(self, version: ModelVersion, content: bytes) -> str:
         self._change(version, lambda record: record.with_attachment(content))
@@ -81,7 +109,7 @@ class DeterminedRegistry:
         return self._record(version.model, version.number).attachment(sha256)
 
     def set_champion(self, model: str, number: int) -> int:
-        version = self.get(model, number)
+        version = self.annotate(self.get(model, number), PROMOTED, "true")
         chosen = {
             CHAMPION: number,
             "champion_bundle_sha256": version.bundle_sha256,
@@ -98,6 +126,23 @@ class DeterminedRegistry:
             raise UnavailableError(f"model {model}: its metadata was replaced as champion was set; try again")
         return int(after[CHAMPION])
 
+    def champions(self, model: str) -> Champions:
+        if not is_name(model):
+            return Champions()
+        with self._errors():
+            try:
+                metadata = bindings.get_GetModel(self._session, modelName=model).model.metadata or {}
+            except NotFoundException:
+                return Champions()
+        number = metadata.get(CHAMPION)
+        try:
+            current = None if number is None else self.get(model, int(number))
+        except (TypeError, ValueError) as error:
+            raise IntegrityError(
+                f"model {model}: its metadata name {number!r:.80} as champion, which is no version"
+            ) from error
+        return champions_of(self.versions(model), current)
+
     def download(self, version: ModelVersion, folder: Path) -> Bundle:
         record = self._record(version.model, version.number)
         with opened(self._session, record.checkpoint, version.bundle_sha256) as stored:
@@ -110,7 +155,7 @@ class DeterminedRegistry:
             UnavailableError: that happened.
         """
         with only_writer(self._lock, _LOCK_SECONDS, f"model {version.model}"):
-            wanted = changed(self._completed(self._record(version.model, version.number)))
+            wanted = changed(self._record(version.model, version.number))
             body = bindings.v1PatchModelVersion(metadata=dict(wanted))
             self._write(version.model, version.number, body)
             written = self._record(version.model, version.number)
@@ -126,15 +171,29 @@ class DeterminedRegistry:
                 self._session, body=body, modelName=model, modelVersionNum=number
             )
 
-    def _completed(self, record: Record) -> Record:
-        """A version that was registered by hand gets what we know of it."""
-        if record.is_complete:
-            return record
+    def _read(self, record: Record) -> ModelVersion:
+        """The version; of one that was registered by hand, its bundle says the rest."""
+        if record.bundle_sha256:
+            return record.version()
         with opened(self._session, record.checkpoint) as bundle:
-            values = {**record.values, **described(bundle, record.checkpoint)}
-            body = bindings.v1PatchModelVersion(metadata=values, notes=notes(bundle))
-            self._write(record.model, record.number, body)
-        return self._record(record.model, record.number)
+            return record.with_bundle(bundle).version()
+
+    def _sorted(self, model: str) -> tuple[list[ModelVersion], list[UnusableVersion]]:
+        usable, unusable = [], []
+        for record in self._records(model):
+            try:
+                usable.append(self._read(record))
+            except (InputError, IntegrityError, NotFoundError, UnavailableError) as error:
+                reason = f"{record.name}: {str(error).removeprefix(f'{record.name}: ')}"
+                unusable.append(UnusableVersion(model, record.number, record.time, reason))
+        return usable, unusable
+
+    def _notes(self, record: Record) -> str:
+        with self._errors():
+            entity = bindings.get_GetModelVersion(
+                self._session, modelName=record.model, modelVersionNum=record.number
+            ).modelVersion
+        return entity.notes or ""
 
     def _create(self, model: str, bundle: Bundle, checkpoint: bindings.v1Checkpoint) -> ModelVersion:
         self._ensure(model)
@@ -144,7 +203,7 @@ class DeterminedRegistry:
             comment=f"accuracy {bundle.metadata.metrics.get('accuracy', 0):.4f} on the validation images",
             notes=notes(bundle),
             labels=[bundle.metadata.provenance.train_data.origin],
-            metadata=described(bundle, checkpoint),
+            metadata=values_of(bundle, checkpoint),
         )
         with self._errors():
             made = bindings.post_PostModelVersion(self._session, body=body, modelName=model).modelVersion
@@ -169,18 +228,6 @@ class DeterminedRegistry:
             except NotFoundException:
                 bindings.post_PostModel(self._session, body=body)
 
-    def _find(self, model: str, sha256: str) -> Record | None:
-        found = (record for record in self._ours(model) if record.values["bundle_sha256"] == sha256)
-        return next(found, None)
-
-    def _ours(self, model: str) -> Iterator[Record]:
-        """All versions that hold a bundle, newest first: anybody may register other checkpoints by hand."""
-        for record in self._records(model):
-            try:
-                yield self._completed(record)
-            except InputError as error:
-                _log.warning("%s is left out: %s", record.name, error)
-
     def _records(self, model: str) -> list[Record]:
         """All versions, newest first; empty if the model is unknown."""
         if not is_name(model):
@@ -198,9 +245,9 @@ class DeterminedRegistry:
                 return []
         return [Record.read(entity) for answer in pages for entity in answer.modelVersions]
 
-    def _record(self, model: str, number: int | None) -> Record:
+    def _record(self, model: str, number: int) -> Record:
         for record in self._records(model):
-            if number in (None, record.number):
+            if record.number == number:
                 return record
         raise NotFoundError(self._what_exists(model, number))
 

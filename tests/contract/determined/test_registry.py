@@ -15,7 +15,7 @@ from fmnist import wiring as engines
 from fmnist.core.bundle import open_bundle
 from fmnist.errors import FmnistError, InputError, IntegrityError, UnavailableError
 from fmnist.experiments.determined.checkpoint import checkpoint_metadata
-from fmnist.registry.base import ModelRegistry, ModelVersion
+from fmnist.registry.base import ModelRegistry, ModelVersion, find
 from fmnist.registry.transfer import copy_versions
 from fmnist.settings import Settings
 from tests.support.bundles import make_bundle
@@ -80,17 +80,48 @@ def test_a_trials_bundle_is_registered_as_its_own_checkpoint(
     assert checkpoint.metadata["steps_completed"] == 10
 
 
-def test_a_version_registered_by_hand_is_completed(
+def test_a_version_registered_by_hand_is_read_and_left_as_it_is(
     master: Master, registry: ModelRegistry, tmp_path: Path
 ) -> None:
     checkpoint = of_trial(master, schedule(master, SINGLE), tmp_path / "a")
     by_hand(master, checkpoint)
-    (version,) = registry.versions(MODEL)
-    assert version.bundle_sha256 == checkpoint.metadata["bundle_sha256"]
     kept = master.records.models[MODEL].versions[1]
-    assert kept.metadata["bundle_sha256"] == version.bundle_sha256
-    assert "| Bundle |" in kept.notes
+    kept.notes, kept.metadata = "Ada's notes", {"team": "vision", "run": "mine"}
+    (version,) = registry.versions(MODEL)
+    assert registry.get(MODEL) == registry.get(MODEL, 1) == version
+    assert registry.unusable(MODEL) == []
+    assert version.bundle_sha256 == checkpoint.metadata["bundle_sha256"]
     assert registry.download(version, tmp_path / "out").sha256 == version.bundle_sha256
+    assert (kept.notes, kept.metadata) == ("Ada's notes", {"team": "vision", "run": "mine"})
+    assert registry.annotate(version, "fmnist.note", "1").annotations == {"fmnist.note": "1"}
+    assert kept.notes == "Ada's notes"
+
+
+@pytest.mark.parametrize("written", ["", "Ada's notes"])
+def test_completing_a_version_keeps_what_people_wrote(
+    master: Master, registry: ModelRegistry, tmp_path: Path, written: str
+) -> None:
+    checkpoint = of_trial(master, schedule(master, SINGLE), tmp_path / "a")
+    by_hand(master, checkpoint)
+    kept = master.records.models[MODEL].versions[1]
+    kept.notes, kept.metadata = written, {"team": "vision", "run": "mine", "metadata": "half"}
+    version = registry.complete(MODEL, 1)
+    assert kept.metadata["bundle_sha256"] == version.bundle_sha256
+    assert (kept.metadata["team"], kept.metadata["run"]) == ("vision", "mine")
+    assert kept.notes == written if written else "| Bundle |" in kept.notes
+    assert registry.complete(MODEL, 1) == version == registry.get(MODEL, 1)
+
+
+def test_a_checkpoint_registered_twice_is_the_version_that_was_tested(
+    master: Master, registry: ModelRegistry, tmp_path: Path
+) -> None:
+    checkpoint = of_trial(master, schedule(master, SINGLE), tmp_path / "a")
+    for _ in range(3):
+        by_hand(master, checkpoint)
+    bundle = open_bundle(tmp_path / "a")
+    assert registry.register(MODEL, bundle).number == find(registry, MODEL, bundle.sha256).number == 1
+    registry.annotate(registry.get(MODEL, 2), "fmnist.gate", "{}")
+    assert registry.register(MODEL, bundle).number == find(registry, MODEL, bundle.sha256).number == 2
 
 
 def test_the_same_checkpoint_registered_by_hand_and_by_us_is_one_version(
@@ -110,8 +141,11 @@ def test_a_foreign_checkpoint_is_named_and_hides_no_other(
     by_hand(master, foreign)
     registered = registry.register(MODEL, make_bundle(tmp_path / "b", seed=1))
     assert [version.number for version in registry.versions(MODEL)] == [registered.number] == [2]
-    with pytest.raises(InputError, match=r"holds no bundle/metadata\.json"):
-        registry.get(MODEL, 1)
+    (unusable,) = registry.unusable(MODEL)
+    assert (unusable.number, "holds no bundle/metadata.json" in unusable.reason) == (1, True)
+    for refused in (registry.get, registry.complete):
+        with pytest.raises(InputError, match=r"holds no bundle/metadata\.json"):
+            refused(MODEL, 1)
 
 
 def test_a_writer_that_was_overwritten_says_so(
@@ -157,8 +191,37 @@ def test_metadata_that_was_edited_is_not_believed(
     registry.register(MODEL, make_bundle(tmp_path / "a"))
     kept = master.records.models[MODEL].versions[1].metadata
     kept["metadata"] = kept["metadata"].replace("0.9", "0.99")
-    with pytest.raises(IntegrityError, match=r"is not the metadata\.json that was registered"):
-        registry.get(MODEL)
+    for number in (None, 1):
+        with pytest.raises(IntegrityError, match=r"is not the metadata\.json that was registered"):
+            registry.get(MODEL, number)
+    registry.complete(MODEL, 1)
+    assert registry.get(MODEL).metadata.metrics == {"accuracy": 0.9}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"bundle_sha256": "0" * 64},
+        {"bundle_sha256": "0" * 64, "metadata": None},
+        {"metadata": "half a metadata"},
+        {"metadata": ["a", "list"]},
+    ],
+)
+def test_half_edited_metadata_hide_no_other_version(
+    master: Master, registry: ModelRegistry, tmp_path: Path, changes: dict[str, object]
+) -> None:
+    for seed in range(2):
+        registry.register(MODEL, make_bundle(tmp_path / str(seed), seed=seed))
+    kept = master.records.models[MODEL].versions[2]
+    kept.metadata = {**kept.metadata, **changes, "attachments": "none"}
+    assert registry.get(MODEL).number == 1
+    assert [version.number for version in registry.versions(MODEL)] == [1]
+    (unusable,) = registry.unusable(MODEL)
+    assert unusable.number == 2
+    assert unusable.reason.startswith(f"version 2 of {MODEL}: ")
+    registry.set_champion(MODEL, 1)
+    assert registry.champions(MODEL).current == registry.get(MODEL, 1).bundle_sha256
+    assert registry.register(MODEL, make_bundle(tmp_path / "3", seed=3)).number == 3
 
 
 def test_an_upload_that_was_broken_off_is_done_again(

@@ -15,7 +15,7 @@ from fmnist.core.provenance import PROVENANCE_FIELDS
 from fmnist.experiments.determined.checkpoint import checkpoint_metadata
 from fmnist.registry.base import ModelVersion
 from fmnist.registry.determined import records
-from fmnist.registry.mlflow import _tags
+from fmnist.registry.mlflow.registry import _tags
 from fmnist.report.lineage import lineage_of
 from fmnist.serving.model import lineage_tags
 from tests.support.bundles import make_bundle
@@ -31,9 +31,9 @@ def _version(bundle: Bundle) -> ModelVersion:
     return ModelVersion("fashion-classifier", 3, "2026-01-02", bundle.sha256, bundle.metadata, {})
 
 
-def _described(bundle: Bundle) -> dict[str, Any]:
+def _values_of(bundle: Bundle) -> dict[str, Any]:
     checkpoint: Any = SimpleNamespace(training=SimpleNamespace(experimentId=1, trialId=2))
-    return records.described(bundle, checkpoint)
+    return records.values_of(bundle, checkpoint)
 
 
 def _notes(bundle: Bundle) -> dict[str, str]:
@@ -46,7 +46,7 @@ def _notes(bundle: Bundle) -> dict[str, str]:
     [
         lambda bundle: lineage_tags(bundle, "3"),
         lambda bundle: checkpoint_metadata(bundle, 10),
-        _described,
+        _values_of,
         _notes,
         _tags,
         lambda bundle: asdict(lineage_of(_version(bundle))),

@@ -331,7 +331,7 @@ def test_a_disk_that_is_full_is_told(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("fmnist.registry.mlflow.write_atomically", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(UnavailableError, match="No space left"):
         gate(version)
     assert registry.get("full") == replace(version, annotations={})
