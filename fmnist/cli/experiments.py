@@ -59,10 +59,19 @@ def create(
       fmnist experiments create adaptive.yaml --once --json
       fmnist experiments create const.yaml --config data.train.commit=8d0b3f…
     """
+    from fmnist.experiments.data_section import announced_commit
     from fmnist.experiments.submission import prepare
 
     with working("Looking up the data commits"):
-        submission = prepare(file, overrides, engines.data_store(settings), PROJECT, allow_dirty=allow_dirty)
+        submission = prepare(
+            file,
+            overrides,
+            engines.data_store(settings),
+            PROJECT,
+            engine=settings.data_store,
+            announced=announced_commit(settings),
+            allow_dirty=allow_dirty,
+        )
     if dry_run:
         if settings.determined:
             engines.experiments(settings).validate(submission)

@@ -16,6 +16,7 @@ _EXTRAS = {"determined", "dvc_s3", "psycopg2", "python_pachyderm", "wandb"}
 _COMMANDS = {
     "data": ("fmnist.cli.data", "Version raw data, and inspect it."),
     "train": ("fmnist.cli.train", "Train one model from a Determined experiment file."),
+    "retrain": ("fmnist.cli.train", "Train a version again, on its data commit."),
     "search": ("fmnist.cli.search", "Search hyperparameters from a Determined experiment file."),
     "experiments": ("fmnist.cli.experiments", "Submit experiment files to a Determined cluster."),
     "pipelines": ("fmnist.cli.pipelines", "Apply Pachyderm pipelines to a cluster."),

@@ -40,15 +40,3 @@ def ensure(settings: Settings, store: DataStore, split: Split, say: Say) -> Comm
 def _put(store: DataStore, split: Split, raw: RawFiles) -> Commit:
     files = raw.train if split is TRAIN else raw.test
     return store.put(split.repo, files, f"Fashion-MNIST, {split.name} split ({raw.origin})")
-
-
-def newest_data(store: DataStore) -> Commit:
-    """The newest commit of the training data.
-
-    Raises:
-        NotFoundError: there is none; says how to put it in.
-    """
-    try:
-        return store.get(TRAIN.repo)
-    except NotFoundError as error:
-        raise NotFoundError(f"{error}; put training data in first: fmnist data fetch") from error

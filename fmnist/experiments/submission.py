@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fmnist.core.fashion_mnist import TEST, TRAIN, Split
+from fmnist.core.fashion_mnist import TEST, TRAIN
 from fmnist.data.base import Commit, DataStore
 from fmnist.errors import ConfigError
 from fmnist.experiments import load_experiment, read_configuration
-from fmnist.experiments.data_selector import selector_of
+from fmnist.experiments.data_section import DataSelector, selected_commit
 from fmnist.files.git import code_version
+from fmnist.settings.kinds import DataEngine
 
 _SHOWN = 5
 
@@ -39,7 +40,14 @@ class Submission:
 
 
 def prepare(
-    file: Path, overrides: Sequence[str], store: DataStore, folder: Path, *, allow_dirty: bool = False
+    file: Path,
+    overrides: Sequence[str],
+    store: DataStore,
+    folder: Path,
+    *,
+    engine: DataEngine = DataEngine.PACHYDERM,
+    announced: DataSelector | None = None,
+    allow_dirty: bool = False,
 ) -> Submission:
     """Validate ``file``, put commit ids in the place of branches, and stamp the git commit.
 
@@ -48,10 +56,12 @@ def prepare(
         overrides: ``a.b=value`` each, as for ``det``'s --config.
         store: where the data commits are looked up.
         folder: the checkout whose code is to run.
+        engine: of ``store``.
+        announced: as of ``selected_commit``.
         allow_dirty: submit although files differ from the git commit, which then ends in ``-dirty``.
 
     Raises:
-        ConfigError: the file is wrong, or files are not committed; names them.
+        ConfigError: the file is wrong, files are not committed, or its trials read from another engine.
         NotFoundError: a data repo, branch or commit does not exist.
     """
     experiment = load_experiment(file, overrides)
@@ -67,18 +77,18 @@ def prepare(
         commit = f"{commit}-dirty"
     document = read_configuration(file, overrides)
     data = document.get("data") or {}
-    found = {split.name: store.get(*_place(data, split)) for split in (TRAIN, TEST)}
+    pachyderm = (document.get("integrations") or {}).get("pachyderm")
+    if pachyderm and engine is not DataEngine.PACHYDERM:
+        raise ConfigError(
+            f"{file}: integrations.pachyderm: its trials read from Pachyderm, but the commits here are "
+            f"{engine.value.upper()}'s of this machine; set PACHD_ADDRESS to the address of that server"
+        )
+    found = {split.name: selected_commit(store, data, split, announced) for split in (TRAIN, TEST)}
     document["data"] = {
         **data,
         **{name: {"repo": one.repo, "commit": one.id} for name, one in found.items()},
         "git_commit": commit,
     }
-    pachyderm = (document.get("integrations") or {}).get("pachyderm")
     if pachyderm:
         pachyderm["dataset"] |= {"repo": found["train"].repo, "commit": found["train"].id}
     return Submission(experiment.name, document, folder, found["train"], commit)
-
-
-def _place(data: Mapping[str, Any], split: Split) -> tuple[str, str]:
-    selector = selector_of(data, split)
-    return selector.repo, selector.commit

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from fmnist.core.fashion_mnist import TRAIN
 from fmnist.core.progress import Say
 from fmnist.core.provenance import DataReference
 from fmnist.data.commits import load
-from fmnist.data.fetch import newest_data
 from fmnist.experiments import Experiment, load_experiment
+from fmnist.experiments.data_section import announced_commit, selected_commit
 from fmnist.jobs.train import open_workers
 from fmnist.search.ranking import shown
 from fmnist.search.resources import share_machine
@@ -28,7 +29,7 @@ def search_file(
     jobs: int | None = None,
     fresh: bool = False,
 ) -> SearchResult:
-    """Search the ranges of an experiment file on the newest training data.
+    """Search the ranges of an experiment file on the data commit that it selects.
 
     ``say`` receives warnings about the file. Args and errors otherwise as of ``search_experiment``.
     """
@@ -37,7 +38,7 @@ def search_file(
         say(f"warning: {file}: {warning}")
     share_machine(experiment, jobs)
     store = data_store(settings)
-    commit = newest_data(store)
+    commit = selected_commit(store, experiment.data, TRAIN, announced_commit(settings))
     prepare()
     with open_workers(settings, commit, load(store, commit)) as workers:
         return search_experiment(settings, experiment, commit.reference(), workers, jobs=jobs, fresh=fresh)

@@ -16,28 +16,27 @@ from pathlib import Path
 
 import click
 
-from fmnist.core.bundle import Bundle
+from fmnist.core.bundle import METADATA_FILE, Bundle, open_bundle
 from fmnist.core.dataset import Dataset
 from fmnist.core.fashion_mnist import TRAIN
 from fmnist.core.logs import bind, configure
 from fmnist.core.machine import usable_cores
 from fmnist.core.names import folder_name
 from fmnist.core.signals import raise_on_sigterm
-from fmnist.data.base import Commit
+from fmnist.data.base import Commit, DataStore
 from fmnist.data.commits import load
-from fmnist.data.fetch import newest_data
-from fmnist.errors import FmnistError, InputError
+from fmnist.errors import FmnistError, InputError, IntegrityError, NotFoundError
 from fmnist.experiments import load_experiment
-from fmnist.experiments.data_selector import head_at, selector_of
+from fmnist.experiments.data_section import announced_commit, head_at, selected_commit, selector_of
 from fmnist.experiments.hyperparameters import Hyperparameters
-from fmnist.files.git import code_version
+from fmnist.files.git import UNKNOWN, code_version
 from fmnist.settings import PROJECT, Settings, from_environment
 from fmnist.training.fingerprint import fingerprint
 from fmnist.training.job import TrainingJob
 from fmnist.training.progress import CurvesFile, SilentTraining, shown
 from fmnist.training.resume import unfinished
 from fmnist.training.worker import Workers, prepare, share
-from fmnist.wiring import data_store, for_each_slot, open_run, open_trial
+from fmnist.wiring import data_store, for_each_slot, model_registry, open_run, open_trial
 
 logger = logging.getLogger("fmnist.jobs.train")
 
@@ -55,7 +54,7 @@ def train_file(
     threads: int | None = None,
     curves: Path | None = None,
 ) -> Bundle:
-    """Train the model of an experiment file on the newest training data, in a worker process.
+    """Train the model of an experiment file on the data commit that it selects, in a worker process.
 
     A training that was killed resumes after its last epoch when it is started again with the same file,
     data, code and threads.
@@ -72,38 +71,116 @@ def train_file(
 
     Raises:
         InputError: ``out`` exists.
+        NotFoundError: there is no such data commit.
         FmnistError: the training's own error.
     """
     experiment = load_experiment(file, overrides)
     hyperparameters = Hyperparameters.read(experiment.constants())
-    if out and out.exists():
-        raise InputError(f"--out {out}: already exists; name a new folder")
     store = data_store(settings)
-    commit = newest_data(store)
-    prepare()
-    checkpoints = settings.checkpoints / folder_name(experiment.name)
-    code = code_version(PROJECT)
+    commit = selected_commit(store, experiment.data, TRAIN, announced_commit(settings))
     job = TrainingJob(
         experiment=experiment.name,
         hyperparameters=hyperparameters,
         train_data=commit.reference(),
-        folder=out or checkpoints,
+        folder=out or settings.checkpoints / folder_name(experiment.name),
         seed=experiment.reproducibility.experiment_seed,
         threads=threads or usable_cores(),
-        git_commit=str(code),
+        git_commit=str(code_version(PROJECT)),
         parent=parent,
     )
+    return _train(settings, store, commit, job, out=out, fresh=fresh, curves=curves)
+
+
+def train_version_again(
+    settings: Settings,
+    model: str,
+    number: int,
+    *,
+    parent: Path | None = None,
+    out: Path | None = None,
+    fresh: bool = False,
+    threads: int | None = None,
+    curves: Path | None = None,
+) -> Bundle:
+    """Train on the data commit, and with the configuration, that a version's lineage names.
+
+    With the code of that version, on the machine that trained it, the weights are the same.
+
+    Args:
+        settings: engines and folders.
+        model: the version's model.
+        number: the version.
+        parent: folder of the checkpoint that the version was continued from, if it was; searched among
+            the checkpoints of this machine if None.
+        out: as of ``train_file``, with ``fresh`` and ``curves``.
+        fresh: see ``out``.
+        threads: of TensorFlow, at least 1; those of the version if None.
+        curves: see ``out``.
+
+    Raises:
+        NotFoundError: there is no such version, its data commit or the checkpoint before is not here.
+        IntegrityError: the commit of that id holds other files than the version was trained on.
+        FmnistError: as of ``train_file``.
+    """
+    metadata = model_registry(settings).get(model, number).metadata
+    origin = metadata.provenance
+    data, store = origin.train_data, data_store(settings)
+    commit = store.get(data.repo, data.commit)
+    if commit.reference().sha256 != data.sha256:
+        raise IntegrityError(
+            f"{data.repo}@{data.commit}: holds other files here than those that version {number} of {model} "
+            "was trained on"
+        )
+    job = TrainingJob(
+        experiment=origin.experiment,
+        hyperparameters=Hyperparameters.read(metadata.hyperparameters),
+        train_data=commit.reference(),
+        folder=out or settings.checkpoints / folder_name(origin.experiment),
+        seed=origin.seed,
+        threads=threads or origin.threads,
+        git_commit=str(code_version(PROJECT)),
+        parent=parent or (_checkpoint_of(settings, origin.parent_run) if origin.parent_run else None),
+    )
+    return _train(settings, store, commit, job, out=out, fresh=fresh, curves=curves)
+
+
+def _checkpoint_of(settings: Settings, run: str) -> Path:
+    """Folder of a run's checkpoint on this machine."""
+    for metadata in sorted(settings.checkpoints.glob(f"*/*/{METADATA_FILE}")):
+        if run in metadata.read_text() and open_bundle(metadata.parent).metadata.provenance.run == run:
+            return metadata.parent
+    raise NotFoundError(
+        f"{settings.checkpoints}: no checkpoint of run {run}, which the version was continued from; name its "
+        "folder: --from CHECKPOINT"
+    )
+
+
+def _train(
+    settings: Settings,
+    store: DataStore,
+    commit: Commit,
+    job: TrainingJob,
+    *,
+    out: Path | None,
+    fresh: bool,
+    curves: Path | None,
+) -> Bundle:
+    if out and out.exists():
+        raise InputError(f"--out {out}: already exists; name a new folder")
+    prepare()
+    states = settings.states / folder_name(job.experiment)
     with (
         open_workers(settings, commit, load(store, commit)) as workers,
-        unfinished(settings.states / checkpoints.name, fingerprint(job), fresh=fresh) as states,
-        open_run(settings, experiment.name, job=states.id) as run,
+        unfinished(states, fingerprint(job), fresh=fresh) as state,
+        open_run(settings, job.experiment, job=state.id) as run,
         shown() as progress,
     ):
-        if code.reason:
-            progress.noted(f"git commit {code}")
-        job = replace(job, folder=out or checkpoints / run.id, state=states.folder)
+        progress.noted(f"training on {commit.repo}@{commit.id}")
+        if job.git_commit.startswith(UNKNOWN):
+            progress.noted(f"git commit {job.git_commit}")
+        job = replace(job, folder=out or job.folder / run.id, state=state.folder)
         bundle = workers.run(job, run, CurvesFile(curves, progress) if curves else progress)
-        states.remove()
+        state.remove()
     return bundle
 
 

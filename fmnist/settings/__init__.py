@@ -141,6 +141,12 @@ class Settings(BaseSettings):
     )
     """Engine that versions data: dvc or pachyderm; by default pachyderm if PACHD_ADDRESS is set."""
 
+    data_repo: str | None = None
+    """Data repo of FMNIST_DATA_COMMIT; set by ``fmnist data watch`` for the command that it runs."""
+
+    data_commit: str | None = None
+    """Data commit that trainings read instead of the newest; set by ``fmnist data watch``."""
+
     @classmethod
     def settings_customise_sources(
         cls,

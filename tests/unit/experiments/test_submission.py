@@ -10,9 +10,10 @@ import pytest
 from fmnist.core.fashion_mnist import TEST, TRAIN
 from fmnist.data.base import Commit
 from fmnist.errors import ConfigError, NotFoundError
-from fmnist.experiments.data_selector import DataSelector, head_at, selector_of
+from fmnist.experiments.data_section import DataSelector, head_at, selector_of
 from fmnist.experiments.submission import prepare
 from fmnist.settings import PROJECT
+from fmnist.settings.kinds import DataEngine
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -104,6 +105,21 @@ def test_a_wrong_file_is_told_before_anything_is_looked_up(checkout: Path) -> No
 def test_a_missing_commit_is_named(checkout: Path) -> None:
     with pytest.raises(NotFoundError, match="nope"):
         prepare(checkout / "const.yaml", ("data.train.commit=nope",), Store(), checkout)
+
+
+def test_commits_of_this_machine_are_not_submitted_as_those_of_pachyderm(checkout: Path) -> None:
+    file = checkout / "const.yaml"
+    with pytest.raises(ConfigError, match=r"const\.yaml: integrations\.pachyderm: .*DVC's.*PACHD_ADDRESS"):
+        prepare(file, (), Store(), checkout, engine=DataEngine.DVC)
+    # Trials without that section read from DVC, in a folder that is mounted into their container.
+    made = prepare(file, ("integrations=null",), Store(), checkout, engine=DataEngine.DVC, allow_dirty=True)
+    assert made.train.id == "fmnist-train-raw-2"
+
+
+def test_the_commit_that_a_watch_announces_is_submitted(checkout: Path) -> None:
+    announced = DataSelector(TRAIN.repo, "fmnist-train-raw-1")
+    made = prepare(checkout / "const.yaml", (), Store(), checkout, announced=announced)
+    assert made.document["data"]["train"]["commit"] == made.train.id == "fmnist-train-raw-1"
 
 
 def test_data_that_is_not_named_is_the_head_of_the_splits_own_repo() -> None:
