@@ -16,6 +16,7 @@ from fmnist.core.provenance import Provenance
 from fmnist.errors import IntegrityError, NotFoundError
 from fmnist.files.atomic import sha256_of, write_atomically
 from fmnist.files.documents import parse_record, record_text
+from fmnist.files.paths import check_name
 
 SCHEMA_VERSION = 1
 KERAS_FILE = "model.keras"
@@ -91,9 +92,13 @@ def parse_metadata(text: str, where: str) -> Metadata:
     """Read the content of a ``metadata.json``, which ``where`` names in messages.
 
     Raises:
-        IntegrityError: the text is not a bundle's metadata of this schema version.
+        IntegrityError: the text is not a bundle's metadata of this schema version, or names a file that
+            would lie outside of the bundle's folder.
     """
-    return parse_record(text, Metadata, where, SCHEMA_VERSION)
+    metadata = parse_record(text, Metadata, where, SCHEMA_VERSION)
+    for name in metadata.files:
+        check_name(name, where)
+    return metadata
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 
 from fmnist.errors import InputError
+from fmnist.files.paths import check_names
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
@@ -23,16 +23,15 @@ def check_files(repo: str, names: Iterable[str]) -> None:
     known = set(names)
     if not known:
         raise InputError(f"{repo}: nothing to put; a commit holds at least one file")
-    for name in sorted(known):
+    check_names(known, repo, InputError)
+    for name in known:
         parts = name.split("/")
-        if any(not part or part.startswith(".") or not part.isprintable() for part in parts) or "\\" in name:
-            raise InputError(f"{repo}: file name {name!r} must be relative, without empty or dotted parts")
+        if any(part.startswith(".") for part in parts):
+            raise InputError(f"{repo}: file name {name!r} must have no part that begins with a dot")
         if parts[-1] in ("dvc.yaml", "dvc.lock") or parts[-1].endswith(".dvc"):
             raise InputError(
                 f"{repo}: file name {name!r} cannot be stored: DVC gives it a meaning of its own"
             )
-        if clash := [str(parent) for parent in PurePosixPath(name).parents if str(parent) in known]:
-            raise InputError(f"{repo}: {clash[0]} is a file and cannot also be the folder of {name}")
 
 
 def is_model_name(model: str) -> bool:

@@ -1,5 +1,6 @@
 """Commits and their files, as every store describes, finds and reads them."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -35,6 +36,16 @@ def stored_file(commit: Commit, name: str) -> StoredFile:
             return file
     names = ", ".join(file.name for file in commit.files)
     raise NotFoundError(f"{commit.repo}@{commit.id}: no file {name}; it holds {names}")
+
+
+def check_content(content: bytes, stored: StoredFile, commit: Commit) -> None:
+    """Raises IntegrityError unless these are the bytes that the commit recorded."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    if (len(content), sha256) != (stored.size, stored.sha256):
+        raise IntegrityError(
+            f"{commit.repo}@{commit.id}: {stored.name} has {len(content)} bytes with SHA-256 {sha256}, "
+            f"recorded were {stored.size} bytes with {stored.sha256}; put the same files again to restore it"
+        )
 
 
 def is_readable(store: DataStore, commit: Commit) -> bool:

@@ -8,6 +8,7 @@ from fmnist.data.formats import holds_data, read_dataset
 from fmnist.data.quality import inspect
 from fmnist.errors import InputError
 from fmnist.files.atomic import folder_written_atomically
+from fmnist.files.paths import path_in
 
 
 def files_under(paths: Sequence[Path]) -> dict[str, Path]:
@@ -43,7 +44,7 @@ def checkout(store: DataStore, commit: Commit, folder: Path) -> None:
         raise InputError(f"{folder} is not empty; name a new folder")
     with folder_written_atomically(folder.absolute()) as beside:
         for file in commit.files:
-            target = beside / file.name
+            target = path_in(beside, file.name, f"{commit.repo}@{commit.id}")
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(store.read(commit, file.name))
 

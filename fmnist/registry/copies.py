@@ -6,6 +6,7 @@ from pathlib import Path
 from fmnist.core.bundle import METADATA_FILE, Bundle, open_bundle
 from fmnist.errors import InputError, IntegrityError, NotFoundError
 from fmnist.files.atomic import folder_written_atomically, sha256_of
+from fmnist.files.paths import path_in
 
 
 def copy_bundle(bundle: Bundle, folder: Path) -> Bundle:
@@ -18,13 +19,11 @@ def copy_bundle(bundle: Bundle, folder: Path) -> Bundle:
         IntegrityError: the copy's digests differ from those that ``bundle`` names.
     """
     names = (*bundle.metadata.files, METADATA_FILE)
-    for name in names:
-        if not name or Path(name).name != name:
-            raise IntegrityError(f"{bundle.folder / METADATA_FILE}: {name!r} is not a plain file name")
     _check_replaceable(folder, names)
     with folder_written_atomically(folder) as beside:
         for name in names:
-            shutil.copyfile(bundle.folder / name, beside / name)
+            target = path_in(beside, name, str(bundle.folder / METADATA_FILE))
+            shutil.copyfile(bundle.folder / name, target)
         open_stored(beside, bundle.sha256)
     return open_bundle(folder)
 

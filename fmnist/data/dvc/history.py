@@ -4,28 +4,43 @@ Commits are written object by object, so that no index, hook, signature, identit
 variable of the user's git takes part.
 """
 
-import json
+import io
 import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fmnist.data.base import BRANCH, MIN_ID_LENGTH, Commit, StoredFile, full_id
-from fmnist.data.dvc.git_bundle import PackedHistory, pack
+from fmnist.data.dvc.cache import FILES, POINTER
 from fmnist.errors import NotFoundError, UnavailableError
+from fmnist.files.atomic import sync
+from fmnist.files.documents import parse_record, record_text
+from fmnist.files.paths import check_names
 
 if TYPE_CHECKING:
     from dulwich.objects import Commit as GitCommit
-    from dulwich.objects import ObjectID
+    from dulwich.objects import ObjectID, ShaFile
+
+    from fmnist.data.dvc.packed_history import PackedHistory
 
 REF = f"refs/heads/{BRANCH}".encode()
 RECORD = "files.json"
 """In every commit: the names, sizes and SHA-256 of the data files."""
 
+SKELETON: Mapping[str, bytes] = {
+    ".dvc/config": b"[core]\n    analytics = false\n    check_update = false\n    autostage = false\n",
+    ".dvc/.gitignore": b"/config.local\n/tmp\n/cache\n",
+    ".dvcignore": b"",
+    ".gitignore": f"/{FILES}\n".encode(),
+}
+"""In every commit: what DVC and git need in the folder."""
+
 _RECORD_SCHEMA = 1
+MODE = 0o100644
 _AUTHOR = b"fmnist <fmnist@localhost>"
 # For people and DVC in the folder: the repository's own configuration shadows whatever the user's says.
 _CONFIG = {
@@ -41,6 +56,24 @@ _CONFIG = {
 }
 
 
+@dataclass(frozen=True)
+class _Record:
+    """Content of ``files.json``."""
+
+    files: tuple[StoredFile, ...]
+
+
+def recorded_files(record: bytes, where: str) -> tuple[StoredFile, ...]:
+    """The data files that a commit's ``files.json`` names; ``where`` is the commit.
+
+    Raises:
+        IntegrityError: it cannot be read, or a name would lead out of the repo.
+    """
+    files = parse_record(record, _Record, f"{where}: {RECORD}", _RECORD_SCHEMA).files
+    check_names([file.name for file in files], f"{where}: {RECORD}")
+    return files
+
+
 class GitHistory:
     """The commits of the data repo ``repo``, whose git repository is in ``folder``."""
 
@@ -50,6 +83,8 @@ class GitHistory:
         self._repo = repo
         self._folder = folder
         self._git = Repo(str(folder))
+        self._git.object_store.fsync_object_files = True
+        self._written: set[Path] = set()
 
     @staticmethod
     def exists(folder: Path) -> bool:
@@ -60,6 +95,9 @@ class GitHistory:
         """An empty history in an existing folder."""
         from dulwich.repo import Repo
 
+        for name, content in SKELETON.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_bytes(content)
         with Repo.init(str(folder), default_branch=BRANCH.encode()) as git:
             config = git.get_config()
             for section, values in _CONFIG.items():
@@ -81,19 +119,20 @@ class GitHistory:
 
     def get(self, ref: str) -> Commit:
         """The commit of a branch, id or beginning of an id; NotFoundError unless there is just one."""
-        from dulwich.object_store import tree_lookup_path
-
         commit = self._resolve(ref)
-        _, record = tree_lookup_path(self._git.__getitem__, commit.tree, RECORD.encode())
-        content = json.loads(self._git[record].as_raw_string())
+        oid = commit.id.decode()
         return Commit(
             repo=self._repo,
-            id=commit.id.decode(),
+            id=oid,
             parent=commit.parents[0].decode() if commit.parents else None,
             created=datetime.fromtimestamp(commit.commit_time, UTC),
             message=commit.message.decode(errors="replace"),
-            files=tuple(StoredFile(**file) for file in content["files"]),
+            files=recorded_files(self._content(commit, RECORD), f"{self._repo}@{oid}"),
         )
+
+    def pointer(self, commit: Commit) -> bytes:
+        """DVC's pointer to the commit's files."""
+        return self._content(self._resolve(commit.id), POINTER)
 
     def log(self) -> list[Commit]:
         """The commits of master, newest first; NotFoundError when there are none."""
@@ -102,21 +141,21 @@ class GitHistory:
             commits.append(self.get(parent))
         return commits
 
-    def add(
-        self, tracked: Mapping[str, Path], stored: tuple[StoredFile, ...], message: str, parent: str | None
-    ) -> None:
-        """Record ``tracked`` (path in git: file) and the data files' sums, then move master there."""
+    def add(self, stored: tuple[StoredFile, ...], message: str, parent: str | None) -> None:
+        """Record the data files' digests and DVC's pointer to them, then move master there."""
         from dulwich.index import commit_tree
         from dulwich.objects import Blob, Commit, ObjectID
 
-        record = {"schema_version": _RECORD_SCHEMA, "files": [vars(file) for file in stored]}
-        contents = {name: path.read_bytes() for name, path in tracked.items()}
-        contents[RECORD] = (json.dumps(record, indent=2) + "\n").encode()
+        contents = {
+            **SKELETON,
+            POINTER: (self._folder / POINTER).read_bytes(),
+            RECORD: record_text(_Record(stored), _RECORD_SCHEMA).encode(),
+        }
         entries = []
         for name, content in contents.items():
             blob = Blob.from_string(content)
-            self._git.object_store.add_object(blob)
-            entries.append((name.encode(), blob.id, 0o100644))
+            self._write(blob)
+            entries.append((name.encode(), blob.id, MODE))
         old = ObjectID(parent.encode()) if parent else None
         commit = Commit()
         commit.tree = commit_tree(self._git.object_store, entries)
@@ -126,7 +165,7 @@ class GitHistory:
         commit.author_timezone = commit.commit_timezone = 0
         commit.encoding = b"UTF-8"
         commit.message = message.encode(errors="replace")
-        self._git.object_store.add_object(commit)
+        self._write(commit)
         self._move(old, commit.id)
 
     def head_file(self) -> Path:
@@ -139,12 +178,19 @@ class GitHistory:
         return file
 
     def pack(self) -> bytes:
-        """All of master's history as one file; see ``PackedHistory``."""
-        return pack(self._git, REF)
+        """All of master's history as a git bundle; see ``PackedHistory``."""
+        from dulwich.bundle import create_bundle_from_repo, write_bundle
+        from dulwich.refs import Ref
 
-    def adopt(self, packed: PackedHistory) -> None:
+        stream = io.BytesIO()
+        with create_bundle_from_repo(self._git, refs=[Ref(REF)]) as bundle:
+            write_bundle(stream, bundle)
+        return stream.getvalue()
+
+    def adopt(self, packed: "PackedHistory") -> None:
         """Write a history's objects; no commit of it is on master yet."""
-        packed.add_to(self._git.object_store)
+        for entry in packed.objects():
+            self._write(entry)
 
     def advance(self, old: str | None, new: str) -> None:
         """Move master from one commit to another; UnavailableError if it is not where it was."""
@@ -155,9 +201,24 @@ class GitHistory:
     def _move(self, old: "ObjectID | None", new: "ObjectID") -> None:
         from dulwich.refs import Ref
 
+        for folder in self._written:
+            sync(folder)
         if not self._git.refs.set_if_equals(Ref(REF), old, new):
             raise UnavailableError(f"{self._folder}: another program moved {BRANCH} meanwhile; try again")
+        sync((self._folder / ".git" / REF.decode()).parent)
         self._git.get_worktree().reset_index()
+
+    def _write(self, entry: "ShaFile") -> None:
+        self._git.object_store.add_object(entry)
+        objects = self._folder / ".git/objects"
+        self._written |= {objects, objects / entry.id[:2].decode()}
+
+    def _content(self, commit: "GitCommit", name: str) -> bytes:
+        """The bytes of the commit's file ``name``."""
+        from dulwich.object_store import tree_lookup_path
+
+        _, blob = tree_lookup_path(self._git.__getitem__, commit.tree, name.encode())
+        return self._git[blob].as_raw_string()
 
     def _resolve(self, ref: str) -> "GitCommit":
         from dulwich.objects import Commit, ObjectID

@@ -8,24 +8,14 @@ import tempfile
 from pathlib import Path
 
 from fmnist.data.base import Commit, Transfer
-from fmnist.data.dvc.cache import (
-    check_content,
-    entries_of,
-    is_object,
-    listing_of,
-    object_name,
-    object_path,
-    read_entries,
-)
-from fmnist.data.dvc.git_bundle import PackedHistory
-from fmnist.data.dvc.history import REF
+from fmnist.data.commits import check_content
+from fmnist.data.dvc.cache import is_object, object_name
+from fmnist.data.dvc.packed_history import PackedHistory
 from fmnist.data.dvc.remote_storage import RemoteStorage
 from fmnist.data.dvc.store import DvcStore
 from fmnist.errors import InputError, IntegrityError, NotFoundError
-from fmnist.files.atomic import write_atomically
 
 _HISTORY = "history.bundle"
-_READ_ONLY = 0o444
 
 
 class DvcRemote:
@@ -81,29 +71,29 @@ class DvcRemote:
     def _our_history(self, repo: str) -> PackedHistory:
         self._store.get(repo)
         with self._store.history(repo) as history:
-            return PackedHistory(history.pack(), REF, str(self._store.folder(repo)))
+            return PackedHistory(history.pack(), str(self._store.folder(repo)))
 
     def _their_history(self, repo: str) -> PackedHistory | None:
         content = self._storage.read(_history(repo))
         if content is None:
             return None
-        return PackedHistory(content, REF, self._storage.describe(_history(repo)))
+        return PackedHistory(content, self._storage.describe(_history(repo)))
 
     def _send(self, commit: Commit) -> int:
         """Put in place what the remote lacks of a commit; gives the number of files sent.
 
         An object of the right size is taken for whole: it was read back when it was sent.
         """
-        folder = self._store.folder(commit.repo)
-        listing, entries = read_entries(folder, commit)
+        cache, listing = self._store.cache(commit.repo), self._store.listing(commit)
+        entries = cache.entries(commit, listing)
         sent = 0
         for file in commit.files:
             oid = entries[file.name]
             if self._storage.size(_object(commit.repo, oid)) != file.size:
                 self._store.read(commit, file.name)
-                self._upload(commit.repo, object_path(folder, oid), oid)
+                self._upload(commit.repo, cache.path(oid), oid)
                 sent += 1
-        path = object_path(folder, listing)
+        path = cache.path(listing)
         if self._storage.size(_object(commit.repo, listing)) != path.stat().st_size:
             self._upload(commit.repo, path, listing)
         return sent
@@ -116,20 +106,22 @@ class DvcRemote:
 
     def _receive(self, commit: Commit) -> int:
         """Put into the cache what is missing there of a commit; gives the number of files fetched."""
-        folder = self._store.folder(commit.repo)
-        listing = listing_of(folder, commit)
-        if not is_object(_content(object_path(folder, listing)), listing):
-            self._download(commit.repo, folder, listing)
-        entries = entries_of(object_path(folder, listing).read_bytes())
+        cache, listing = self._store.cache(commit.repo), self._store.listing(commit)
+        if not is_object(_content(cache.path(listing)), listing):
+            cache.keep(listing, self._download(commit.repo, listing))
+        entries = cache.entries(commit, listing)
         fetched = 0
         for file in commit.files:
-            path = object_path(folder, entries[file.name])
+            oid = entries[file.name]
+            path = cache.path(oid)
             if not path.is_file() or path.stat().st_size != file.size:
-                check_content(self._download(commit.repo, folder, entries[file.name]), file, commit)
+                content = self._download(commit.repo, oid)
+                check_content(content, file, commit)
+                cache.keep(oid, content)
                 fetched += 1
         return fetched
 
-    def _download(self, repo: str, folder: Path, oid: str) -> bytes:
+    def _download(self, repo: str, oid: str) -> bytes:
         name = _object(repo, oid)
         content = self._storage.read(name)
         if content is None or not is_object(content, oid):
@@ -137,9 +129,6 @@ class DvcRemote:
                 f"{self._storage.describe(name)}: {'missing' if content is None else 'damaged'}; delete what "
                 f"is there and push again from a machine that has {repo}"
             )
-        path = object_path(folder, oid)
-        write_atomically(path, content)
-        path.chmod(_READ_ONLY)
         return content
 
     def _publish(self, history: PackedHistory, repo: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fmnist.errors import ConfigError, UnavailableError
+from fmnist.files.atomic import sync
 from fmnist.files.lock import only_writer
 
 _NAME = "fmnist"
@@ -45,6 +46,9 @@ class RemoteStorage:
     def write(self, name: str, source: Path) -> None:
         with self._errors():
             self._fs.put_file(str(source), self._path(name))
+            if self._fs.protocol == "local":
+                sync(Path(self._path(name)))
+                sync(Path(self._path(name)).parent)
 
     def only_writer(self, repo: str) -> AbstractContextManager[None]:
         """One writer of a repo at a time, where the storage is a folder; elsewhere it is a promise."""

@@ -17,28 +17,14 @@ from pathlib import Path
 
 from fmnist.core.names import check_files, check_repo
 from fmnist.data.base import BRANCH, Commit, StoredFile
-from fmnist.data.commits import is_readable, stored_file, stored_files
-from fmnist.data.dvc.cache import (
-    FILES,
-    POINTER,
-    add,
-    check_content,
-    engine_errors,
-    object_path,
-    read_cached,
-    read_entries,
-)
+from fmnist.data.commits import check_content, is_readable, stored_file, stored_files
+from fmnist.data.dvc.cache import FILES, POINTER, DvcCache, engine_errors, listing_of
 from fmnist.data.dvc.history import GitHistory
 from fmnist.errors import InputError, IntegrityError, NotFoundError
 from fmnist.files.atomic import folder_written_atomically
 from fmnist.files.lock import only_writer
+from fmnist.files.paths import path_in
 
-_SKELETON = {
-    ".dvc/config": "[core]\n    analytics = false\n    check_update = false\n    autostage = false\n",
-    ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
-    ".dvcignore": "",
-    ".gitignore": f"/{FILES}\n",
-}
 _LOCK_SECONDS = 120.0
 
 
@@ -68,9 +54,8 @@ class DvcStore:
                 return head
             stored = self._add(folder, files)
             if not (head and head.files == stored):
-                tracked = {name: folder / name for name in (*_SKELETON, POINTER)}
                 with self.history(repo) as history:
-                    history.add(tracked, stored, message, parent=head.id if head else None)
+                    history.add(stored, message, parent=head.id if head else None)
             return self.get(repo)
 
     def get(self, repo: str, ref: str = BRANCH) -> Commit:
@@ -82,14 +67,23 @@ class DvcStore:
             return history.log()
 
     def read(self, commit: Commit, name: str) -> bytes:
-        stored = stored_file(self.get(commit.repo, commit.id), name)
-        content = read_cached(self.folder(commit.repo), commit, name)
-        check_content(content, stored, commit)
+        recorded = self.get(commit.repo, commit.id)
+        stored = stored_file(recorded, name)
+        content = self.cache(commit.repo).read(recorded, self.listing(recorded), name)
+        check_content(content, stored, recorded)
         return content
 
     def folder(self, repo: str) -> Path:
         check_repo(repo)
         return self._root / repo
+
+    def cache(self, repo: str) -> DvcCache:
+        return DvcCache(self.folder(repo))
+
+    def listing(self, commit: Commit) -> str:
+        """The id of the object that lists the commit's files; the object itself may be missing."""
+        with self.history(commit.repo) as history:
+            return listing_of(history.pointer(commit), f"{commit.repo}@{commit.id}")
 
     def history(self, repo: str) -> GitHistory:
         folder = self.folder(repo)
@@ -129,9 +123,9 @@ class DvcStore:
 
     def show(self, commit: Commit) -> None:
         """Make the repo's ``files/`` those of the commit, for people who look there."""
-        folder = self.folder(commit.repo)
-        _, objects = read_entries(folder, commit)
-        _fill(folder, {name: object_path(folder, oid) for name, oid in objects.items()})
+        cache = self.cache(commit.repo)
+        objects = cache.entries(commit, self.listing(commit))
+        _fill(self.folder(commit.repo), {name: cache.path(oid) for name, oid in objects.items()})
 
     def _prepare(self, repo: str) -> None:
         """Make the repo when missing; sweep up what a killed writer left."""
@@ -142,7 +136,7 @@ class DvcStore:
             if folder.exists():
                 raise InputError(f"{folder} is in the way: it is no data repo; move it elsewhere")
             with folder_written_atomically(folder) as beside:
-                _write_skeleton(beside)
+                GitHistory.create(beside)
             return
         GitHistory.drop_stale_locks(folder)
         # DVC's memory of what it saw before, and the lock of a killed process.
@@ -156,18 +150,10 @@ class DvcStore:
         """
         for _ in range(2):
             stored = _fill(folder, files)
-            damaged = add(folder, stored)
+            damaged = DvcCache(folder).add(stored)
             if not damaged:
                 return stored
         raise IntegrityError(f"{folder}: what DVC cached differs from what was put: {', '.join(damaged)}")
-
-
-def _write_skeleton(folder: Path) -> None:
-    for name, text in _SKELETON.items():
-        path = folder / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
-    GitHistory.create(folder)
 
 
 def _fill(folder: Path, files: Mapping[str, Path]) -> tuple[StoredFile, ...]:
@@ -177,7 +163,7 @@ def _fill(folder: Path, files: Mapping[str, Path]) -> tuple[StoredFile, ...]:
         shutil.rmtree(work)
     (folder / POINTER).unlink(missing_ok=True)
     for name, source in files.items():
-        target = work / name
+        target = path_in(work, name, folder.name)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
     return stored_files(folder.name, {name: work / name for name in files})

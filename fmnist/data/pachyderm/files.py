@@ -13,6 +13,7 @@ from fmnist.data.base import BRANCH, StoredFile
 from fmnist.data.pachyderm.digests import NAME as SUMS
 from fmnist.data.pachyderm.revisions import commit_handle
 from fmnist.errors import InputError, NotFoundError, TimedOut, UnavailableError
+from fmnist.files.paths import check_names
 
 _MESSAGE_BYTES = 1 << 20
 _TRIES = 4
@@ -35,7 +36,11 @@ class Files:
         self._connection = connection
 
     def entries(self, repo: str, commit: str) -> dict[str, Entry]:
-        """All files of a commit by name, sorted."""
+        """All files of a commit by name, sorted.
+
+        Raises:
+            IntegrityError: a name would lead out of a folder that the commit is written to.
+        """
         from python_pachyderm.service import pfs_proto  # type: ignore[import-untyped, unused-ignore]
 
         with self._connection.errors(f"{repo}@{commit}"):
@@ -44,7 +49,8 @@ class Files:
                 for info in self._connection.client.walk_file(commit_handle(repo, commit), "/")
                 if info.file_type == pfs_proto.FileType.FILE
             ]
-        found = [Entry(info.file.path.lstrip("/"), info.size_bytes, info.hash.hex()) for info in infos]
+        found = [Entry(info.file.path.removeprefix("/"), info.size_bytes, info.hash.hex()) for info in infos]
+        check_names([entry.name for entry in found], f"{repo}@{commit}")
         return {entry.name: entry for entry in sorted(found, key=lambda entry: entry.name)}
 
     def read(self, repo: str, commit: str, name: str, size: int) -> bytes:

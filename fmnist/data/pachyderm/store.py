@@ -4,7 +4,6 @@ A put is one commit by one ModifyFile call: it replaces all files, and adds SHA2
 open or ended with an error are never read; commits that others made by hand are read like our own.
 """
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -14,12 +13,12 @@ from pathlib import Path
 from fmnist.clients.pachyderm import Connection
 from fmnist.core.names import check_files, check_repo
 from fmnist.data.base import BRANCH, MIN_ID_LENGTH, Commit, StoredFile, full_id
-from fmnist.data.commits import is_readable, stored_file, stored_files
+from fmnist.data.commits import check_content, is_readable, stored_file, stored_files
 from fmnist.data.pachyderm import digests
 from fmnist.data.pachyderm.contents import ContentsReader
 from fmnist.data.pachyderm.files import Files
 from fmnist.data.pachyderm.revisions import Revision, Revisions
-from fmnist.errors import DataError, InputError, IntegrityError, NotFoundError, UnavailableError
+from fmnist.errors import DataError, InputError, NotFoundError, UnavailableError
 
 _COMMIT = re.compile("[0-9a-f]{32}")
 _BEGINNING = re.compile(f"[0-9a-f]{{{MIN_ID_LENGTH},31}}")
@@ -83,12 +82,7 @@ class PachydermStore:
     def read(self, commit: Commit, name: str) -> bytes:
         stored = stored_file(commit, name)
         content = self._files.read(commit.repo, commit.id, name, stored.size)
-        sha256 = hashlib.sha256(content).hexdigest()
-        if (len(content), sha256) != (stored.size, stored.sha256):
-            raise IntegrityError(
-                f"{commit.repo}@{commit.id}: {name} has {len(content)} bytes with SHA-256 {sha256}, "
-                f"recorded were {stored.size} bytes with {stored.sha256}; put the right files again"
-            )
+        check_content(content, stored, commit)
         return content
 
     def _resolve(self, repo: str, ref: str) -> Revision:

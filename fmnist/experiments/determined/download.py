@@ -4,12 +4,14 @@ import hashlib
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import urllib3
 from determined import errors
+from determined.common import storage
 from determined.common.api import bindings
 from determined.common.api._session import Session
 from determined.common.experimental.checkpoint._checkpoint import Checkpoint
@@ -18,6 +20,7 @@ from fmnist.clients.determined import errors_mapped
 from fmnist.core.bundle import METADATA_FILE, ONNX_FILE, Bundle, open_bundle
 from fmnist.errors import InputError, IntegrityError, NotFoundError, UnavailableError
 from fmnist.experiments.determined.checkpoint import FOLDER
+from fmnist.files.paths import check_name
 
 _BROKEN = (
     errors.MultipleDownloadsFailed,
@@ -42,7 +45,7 @@ def opened(
     Raises:
         InputError: the checkpoint holds no bundle.
         NotFoundError: it was deleted.
-        IntegrityError: it is not what was stored.
+        IntegrityError: it is not what was stored, or names a file outside of its folder.
         UnavailableError: it can be reached neither in its storage nor through the master.
     """
     _check_holds_a_bundle(checkpoint)
@@ -57,13 +60,48 @@ def holds_a_bundle(checkpoint: bindings.v1Checkpoint) -> bool:
     return not _missing(checkpoint)
 
 
+class _Checkpoint(Checkpoint):
+    """Determined's download, which checks the names that a bucket or a tar archive holds."""
+
+    def _download_direct(self, checkpoint_storage: dict[str, Any], local_ckpt_dir: Path) -> None:
+        if checkpoint_storage["type"] in ("shared_fs", "directory"):
+            super()._download_direct(checkpoint_storage, local_ckpt_dir)
+            return
+        local_ckpt_dir.mkdir(parents=True, exist_ok=True)
+        storage.build(checkpoint_storage, container_path=None).download(
+            self.uuid, str(local_ckpt_dir), selector=checked(self.uuid)
+        )
+
+    @staticmethod
+    def _download_via_master(sess: Session, uuid: str, local_ckpt_dir: Path) -> None:
+        local_ckpt_dir.mkdir(parents=True, exist_ok=True)
+        response = sess.get(f"/checkpoints/{uuid}", headers={"Accept": "application/gzip"}, stream=True)
+        if not response.ok:
+            raise errors.ProxiedDownloadFailed(f"{response.status_code} {response.reason}")
+        with tarfile.open(fileobj=response.raw) as archive:
+            # The filter refuses absolute paths, '..', links that lead out, and devices.
+            archive.extractall(local_ckpt_dir, filter="data")
+
+
+def checked(uuid: str) -> Callable[[str], bool]:
+    """A selector of all files of a checkpoint's storage, which raises IntegrityError for a wrong name."""
+
+    def select(name: str) -> bool:
+        check_name(name.removesuffix("/"), f"checkpoint {uuid}")
+        return True
+
+    return select
+
+
 def _download(session: Session, checkpoint: bindings.v1Checkpoint, folder: Path) -> None:
-    own = Checkpoint._from_bindings(checkpoint, session)
+    own = _Checkpoint._from_bindings(checkpoint, session)
     try:
         with errors_mapped(session.master):
             own.download(str(folder))
     except _BROKEN as error:
         reason = error.__cause__ or error
+        if isinstance(reason, tarfile.FilterError):
+            raise IntegrityError(f"checkpoint {checkpoint.uuid}: {reason}") from error
         raise UnavailableError(
             f"checkpoint {checkpoint.uuid}: cannot be downloaded, neither from its storage nor through the "
             f"master: {reason}"

@@ -17,6 +17,8 @@ from determined.core._tensorboard_mode import TensorboardMode
 from fmnist.clients.determined import enable_retries, errors_mapped
 from fmnist.errors import ConfigError
 from fmnist.experiments.determined.checkpoint import STATE
+from fmnist.experiments.determined.download import checked
+from fmnist.files.paths import path_in
 from fmnist.tracking.base import Run
 from fmnist.tracking.determined.run import DeterminedRun
 from fmnist.tracking.null import NullRun
@@ -95,9 +97,9 @@ def _info() -> ClusterInfo:
 
 
 def _restore(context: Context, checkpoint: str, state: Path) -> None:
-    with context.checkpoint.restore_path(checkpoint) as folder:
+    with context.checkpoint.restore_path(checkpoint, selector=checked(checkpoint)) as folder:
         for file in (folder / STATE).glob("*"):
-            shutil.copyfile(file, state / file.name)
+            shutil.copyfile(path_in(folder / STATE, file.name, f"checkpoint {checkpoint}"), state / file.name)
 
 
 def _epoch(state: Path) -> int:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from fmnist.core.bundle import Bundle
+from fmnist.core.bundle import Bundle, open_bundle, write_metadata
 from fmnist.errors import InputError, IntegrityError
 from fmnist.registry.copies import copy_bundle, open_stored
 from tests.support.bundles import make_bundle
@@ -43,11 +43,14 @@ def test_a_failed_copy_leaves_nothing(bundle: Bundle, tmp_path: Path) -> None:
     assert list((tmp_path / "out").iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["../model.onnx", "/etc/passwd", "a/b", ""])
+@pytest.mark.parametrize("name", ["../model.onnx", "/etc/passwd", "a//b", "", "a\nb"])
 def test_a_bundle_cannot_reach_out_of_its_folder(bundle: Bundle, tmp_path: Path, name: str) -> None:
     files = {**bundle.metadata.files, name: "0" * 64}
-    with pytest.raises(IntegrityError, match=r"metadata\.json: .* is not a plain file name"):
+    with pytest.raises(IntegrityError, match=r"metadata\.json: file name .* expected a relative path"):
         copy_bundle(replace(bundle, metadata=replace(bundle.metadata, files=files)), tmp_path / "copy")
+    write_metadata(bundle.folder, replace(bundle.metadata, files=files))
+    with pytest.raises(IntegrityError, match=r"metadata\.json: file name .* expected a relative path"):
+        open_bundle(bundle.folder)
 
 
 def test_another_bundle_in_the_place_of_the_stored_one_is_found_out(bundle: Bundle) -> None:

@@ -31,7 +31,7 @@ step = sys.argv[3]
 if step == "skeleton":
     history.GitHistory.create = die
 elif step == "copied":
-    store.add = die
+    store.DvcCache.add = die
 elif step == "added":
     history.GitHistory.add = die
 elif step == "objects written":
