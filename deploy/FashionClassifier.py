@@ -1,6 +1,5 @@
 """The Seldon wrapper: ``seldon-core-microservice FashionClassifier`` serves one bundle by REST and gRPC."""
 
-import base64
 import gc
 import logging
 import os
@@ -16,7 +15,8 @@ from fmnist.errors import FmnistError, IntegrityError, PayloadError
 from fmnist.serving.codecs.seldon_v1 import Message
 from fmnist.serving.model import ServedModel, class_counts
 from fmnist.serving.openapi import openapi, page
-from fmnist.serving.seldon import blueprint, listen_on
+from fmnist.serving.seldon import blueprint
+from fmnist.serving.seldon_server import adapt
 
 logger = logging.getLogger("fmnist.serving")
 
@@ -36,8 +36,7 @@ class FashionClassifier:
         self._version = str(version)
         self._provenance = opened.metadata.provenance
         self._model = ServedModel(opened, self._version)
-        if host := os.environ.get("FMNIST_LISTEN_HOST"):
-            listen_on(host)
+        adapt(os.environ.get("FMNIST_LISTEN_HOST"))
         # seldon-core registers this blueprint on its Flask app.
         self.model_error_handler = blueprint(page(opened, self._version), openapi(opened, self._version))
 
@@ -66,24 +65,17 @@ class FashionClassifier:
         """Classify images; a request by REST is a dict, one by gRPC a SeldonMessage, and so is its response.
 
         Raises:
-            PayloadError: by REST the response has its status and reason; by gRPC, where seldon-core
-                passes no context on, it is UNKNOWN with a text that begins with the reason.
+            PayloadError: the request cannot be read.
         """
         try:
             if isinstance(request, SeldonMessage):
-                return self._predict_proto(request)
+                return json_format.ParseDict(self._predict(_as_json(request)), SeldonMessage())
             return self._predict(request)
         except FmnistError:
             raise
         except Exception as error:
             logger.exception("unexpected error in a prediction")
             raise FmnistError("unexpected error; the service's log says more") from error
-
-    def _predict_proto(self, message: SeldonMessage) -> SeldonMessage:
-        try:
-            return json_format.ParseDict(self._predict(_as_json(message)), SeldonMessage())
-        except PayloadError as error:
-            raise PayloadError(f"{error.reason}: {error}", reason=error.reason) from None
 
     def _predict(self, message: object) -> Message:
         response = self._model.predict(message)
@@ -123,7 +115,7 @@ def _as_json(message: SeldonMessage) -> dict[str, Any]:
     meta = json_format.MessageToDict(message.meta)
     field = message.WhichOneof("data_oneof")
     if field == "binData":
-        return {"binData": base64.b64encode(message.binData), "meta": meta}
+        return {"binData": (message.binData,), "meta": meta}
     if field == "strData":
         return {"strData": message.strData, "meta": meta}
     if field != "data":

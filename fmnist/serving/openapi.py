@@ -12,7 +12,7 @@ import numpy as np
 
 from fmnist.core.bundle import Bundle
 from fmnist.core.fashion_mnist import CLASSES, IMAGE_SHAPE
-from fmnist.serving.codecs.images import MAX_PICTURE_PIXELS
+from fmnist.serving.codecs.images import MAX_PICTURE_BYTES
 from fmnist.serving.codecs.pixels import MAX_IMAGES
 from fmnist.serving.codecs.seldon_v1 import Message, PredictionRequest, write_response
 from fmnist.serving.model import lineage_tags
@@ -32,7 +32,8 @@ _ERRORS = {
     "400": "The body cannot be read; `reason` is one of BAD_JSON, EMPTY, BAD_FIELD, BAD_TYPE, BAD_SHAPE, "
     "BAD_RANGE, BAD_BASE64, BAD_IMAGE",
     "413": "TOO_LARGE: the body, a picture or the number of images",
-    "415": "BAD_CONTENT_TYPE",
+    "408": "TIMED_OUT: the body did not come in time",
+    "415": "BAD_CONTENT_TYPE or BAD_CONTENT_ENCODING",
     "503": "The model is not loaded",
 }
 
@@ -113,7 +114,8 @@ def _predictions(bundle: Bundle, version: str) -> Message:
         "description": (
             f"At most {MAX_IMAGES} images. `tensor` and `ndarray` take the shapes [28,28], [n,28,28], "
             "[n,28,28,1], [784] and [n,784]; the response has the same form. `binData` and `strData` hold "
-            f"base64 of a PNG or JPEG of at most {MAX_PICTURE_PIXELS} pixels, or of n x 784 bytes of pixels; "
+            f"base64 of a PNG or JPEG (at most {MAX_PICTURE_BYTES // 10**6} MB decoded), or of n x 784 bytes "
+            "of pixels, and a form may have several files `binData`; "
             "the response is an `ndarray`. Pictures are converted to greyscale, fitted into 28 x 28 with "
             "black around them, and not inverted."
         ),
@@ -131,7 +133,7 @@ def _predictions(bundle: Bundle, version: str) -> Message:
                 "description": "Ten probabilities for each image, in the order of `names`",
                 "content": _json(_reference("Response"), example=response),
             },
-            **_errors("400", "413", "415", "503"),
+            **_errors("400", "408", "413", "415", "503"),
         },
     }
 
@@ -143,7 +145,7 @@ def _feedback(bundle: Bundle) -> Message:
         "operationId": "feedback",
         "tags": ["use"],
         "requestBody": {"required": True, "content": _json(_reference("Feedback"), example=example)},
-        "responses": {"200": {"description": "Counted"}, **_errors("400", "413", "415")},
+        "responses": {"200": {"description": "Counted"}, **_errors("400", "408", "413", "415")},
     }
 
 

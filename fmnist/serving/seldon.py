@@ -1,22 +1,19 @@
-"""Seam for seldon-core's microservice (1.17.1): a blueprint for its Flask app, and where it listens.
+"""Blueprint for the Flask app of seldon-core's microservice (1.17.1), and how that app reads a request.
 
-The blueprint checks requests before Seldon reads them, so that each refusal says what was wrong,
-responds to every error in Seldon's format, and has the routes of the Swagger page.
+Requests are read and checked here and not by Seldon, so that each refusal says what was wrong; every error
+is answered in Seldon's format, and the routes of the Swagger page are added.
 """
 
 import io
 import json
 import logging
-import math
 from contextlib import suppress
 from typing import Any, BinaryIO
 
 from flask import Blueprint, Response, current_app, jsonify, redirect, request, send_from_directory
-from seldon_core import wrapper
-from seldon_core.gunicorn_utils import StandaloneApplication
+from flask.blueprints import BlueprintSetupState
 from swagger_ui_bundle import swagger_ui_path
 from werkzeug.exceptions import (
-    BadRequest,
     HTTPException,
     MethodNotAllowed,
     NotFound,
@@ -36,7 +33,6 @@ _DRAINED = 8 * MAX_BODY
 """How much of an oversize body is read and dropped, so that the client gets the response and no reset."""
 
 _DOC = "/api/v1.0/doc"
-_WITH_BODY = ("Predict", "SendFeedback")
 # Seldon's routes for other kinds of graph nodes, and its description of them.
 _UNUSED_ROUTES = ("TransformInput", "TransformOutput", "Route", "Aggregate", "openAPI")
 _URLENCODED = "application/x-www-form-urlencoded"
@@ -55,31 +51,11 @@ _UNEXPECTED = (
 """Seldon's own handler of Exception would send its text; Flask prefers handlers of narrower classes."""
 
 
-def listen_on(host: str) -> None:
-    """Make the REST, gRPC and metrics servers of this process listen on ``host`` only.
-
-    seldon-core has 0.0.0.0 in its code and no option for it.
-    """
-    load_config, get_grpc_server = StandaloneApplication.load_config, wrapper.get_grpc_server
-
-    def load_local_config(application: StandaloneApplication) -> None:
-        application.options["bind"] = f"{host}:{application.options['bind'].rpartition(':')[2]}"
-        load_config(application)
-
-    def get_local_grpc_server(*args: Any, **kwargs: Any) -> Any:
-        server = get_grpc_server(*args, **kwargs)
-        add_port = server.add_insecure_port
-        server.add_insecure_port = lambda address: add_port(f"{host}:{address.rpartition(':')[2]}")
-        return server
-
-    StandaloneApplication.load_config = load_local_config
-    wrapper.get_grpc_server = get_local_grpc_server
-
-
 def blueprint(page: str, document: Message) -> Blueprint:
     """The blueprint for one model, with the page and the document of ``fmnist.serving.openapi``."""
     routes = Blueprint("fmnist", __name__)
-    routes.before_app_request(_check_request)
+    routes.record(_take_trailing_slashes)
+    routes.before_app_request(_refuse_unused_routes)
     routes.app_errorhandler(HTTPException)(_respond_http_error)
     routes.app_errorhandler(FmnistError)(_respond_own_error)
     routes.app_errorhandler(UnicodeDecodeError)(_respond_not_text)
@@ -112,23 +88,31 @@ def _add_documentation(routes: Blueprint, page: str, document: Message) -> None:
     routes.add_url_rule(f"{_DOC}/<name>", "asset", asset)
 
 
-def _check_request() -> None:
+def _take_trailing_slashes(setup: BlueprintSetupState) -> None:
+    # Seldon's routes follow this one and take it from the map; a slash that is missing still redirects.
+    setup.app.url_map.strict_slashes = False
+
+
+def _refuse_unused_routes() -> None:
     if request.endpoint in _UNUSED_ROUTES:
         raise NotFound
-    if request.endpoint not in _WITH_BODY:
-        return
+
+
+def read_message(skip_decoding: bool = False) -> object:
+    """The message in Flask's current request; takes the place of seldon-core's ``get_request``.
+
+    Raises:
+        PayloadError: there is none, or it is in no form that is known here.
+        RequestEntityTooLarge: the body has more than ``MAX_BODY`` bytes.
+    """
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if encoding != "identity":
+        raise PayloadError(
+            f"expected a body without Content-Encoding, got {encoding[:100]}; send it uncompressed",
+            reason="BAD_CONTENT_ENCODING",
+            http_status=415,
+        )
     _limit_body()
-    message = _read_message()
-    if not isinstance(message, dict):
-        raise PayloadError(f"expected a JSON object, got {type(message).__name__}", reason="BAD_TYPE")
-    if request.endpoint == "SendFeedback":
-        reward = message.get("reward", 0)
-        if type(reward) not in (int, float) or not math.isfinite(reward):
-            raise PayloadError("reward: expected a number", reason="BAD_TYPE")
-
-
-def _read_message() -> object:
-    """The message that Seldon is about to read, found by the same rules."""
     if request.mimetype == "multipart/form-data":
         return _read_multipart()
     fields = request.args if request.mimetype != _URLENCODED else request.form
@@ -136,7 +120,8 @@ def _read_message() -> object:
         return _load(fields["json"])
     if request.mimetype == _URLENCODED:
         raise PayloadError("expected the form field json", reason="BAD_FIELD")
-    if not request.get_data(cache=True):
+    content = request.get_data(cache=True)
+    if not content:
         raise PayloadError("expected a JSON body, got none", reason="EMPTY")
     if not request.is_json:
         raise PayloadError(
@@ -145,22 +130,23 @@ def _read_message() -> object:
             reason="BAD_CONTENT_TYPE",
             http_status=415,
         )
-    try:
-        # Flask keeps what it parsed: Seldon gets the same object.
-        return request.get_json()
-    except (BadRequest, RecursionError):
-        return _load(request.get_data())
+    return _load(content)
 
 
-def _read_multipart() -> dict[str, object]:
+def _read_multipart() -> Message:
     for name in request.files:
         if name not in ("binData", "strData"):
             raise PayloadError(
                 f"expected a file part binData or strData, got {name[:100]}", reason="BAD_FIELD"
             )
-    message: dict[str, object] = dict.fromkeys(request.files)
-    for name, text in request.form.items():
-        message[name] = text if name == "strData" else _load(text)
+    message: Message = {}
+    for name, files in request.files.lists():
+        contents = [file.read() for file in files]
+        message[name] = tuple(contents if name == "binData" else [text.decode() for text in contents])
+    for name, texts in request.form.lists():
+        if len(texts) > 1 and name != "strData":
+            raise PayloadError(f"expected the form field {name[:100]} once", reason="BAD_FIELD")
+        message[name] = (*message.get(name, ()), *texts) if name == "strData" else _load(texts[0])
     if not message:
         raise PayloadError("expected a form with binData, strData or data, got an empty one", reason="EMPTY")
     return message
@@ -204,8 +190,13 @@ class _LimitedBody(io.RawIOBase):
         return len(chunk)
 
 
+def error_document(reason: str, info: str) -> Message:
+    """An error in Seldon's format: ``reason`` for machines, ``info`` for people."""
+    return {"status": {"status": 1, "info": info, "code": -1, "reason": reason}}
+
+
 def _respond(status: int, reason: str, info: str) -> Response:
-    response: Response = jsonify({"status": {"status": 1, "info": info, "code": -1, "reason": reason}})
+    response: Response = jsonify(error_document(reason, info))
     response.status_code = status
     return response
 

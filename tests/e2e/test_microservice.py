@@ -2,12 +2,15 @@
 
 import base64
 import dataclasses
+import gzip
 import json
 import math
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -35,10 +38,14 @@ TENSOR = {"data": {"names": ["feature1"], "tensor": {"shape": [28, 28], "values"
 JSON = {"Content-Type": "application/json"}
 
 
-def png(pixels: Any) -> bytes:
+def encoded(pixels: Any, form: str) -> bytes:
     stream = BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG")
+    Image.fromarray(pixels).save(stream, form)
     return stream.getvalue()
+
+
+def png(pixels: Any) -> bytes:
+    return encoded(pixels, "PNG")
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +95,12 @@ ACCEPTED: dict[str, tuple[int, str, dict[str, Any]]] = {
     ),
     "multipart PNG": (1, "ndarray", {"files": {"binData": png(ONE)}}),
     "multipart raw": (2, "ndarray", {"files": {"binData": IMAGES[:2].tobytes()}}),
+    "two files": (2, "ndarray", {"files": [("binData", png(IMAGES[0])), ("binData", png(IMAGES[1]))]}),
+    "files of two kinds": (
+        3,
+        "ndarray",
+        {"files": [("binData", png(ONE)), ("binData", IMAGES[1:3].tobytes())]},
+    ),
     "multipart field": (1, "tensor", {"files": {"data": (None, json.dumps(TENSOR["data"]))}}),
     "form": (1, "tensor", {"data": {"json": json.dumps(TENSOR)}}),
     "chunked": (1, "tensor", {"data": iter([json.dumps(TENSOR).encode()]), "headers": JSON}),
@@ -140,6 +153,18 @@ REFUSED: dict[str, tuple[int, str, dict[str, Any]]] = {
     "no bytes": (400, "EMPTY", {"files": {"binData": b""}}),
     "long integer in a form": (400, "BAD_JSON", {"data": {"json": "1" * 5000}}),
     "strData file is no text": (400, "BAD_TYPE", {"files": {"strData": png(ONE)}}),
+    "gzip": (
+        415,
+        "BAD_CONTENT_ENCODING",
+        {"data": gzip.compress(json.dumps(TENSOR).encode()), "headers": {**JSON, "Content-Encoding": "gzip"}},
+    ),
+    "WebP": (400, "BAD_IMAGE", {"files": {"binData": encoded(ONE, "WEBP")}}),
+    "float32": (400, "BAD_IMAGE", {"files": {"binData": (IMAGES[:3] / 255).astype("f4").tobytes()}}),
+    "a field twice": (
+        400,
+        "BAD_FIELD",
+        {"files": [("data", (None, json.dumps(TENSOR["data"]))), ("data", (None, "{}"))]},
+    ),
     "wrong part": (400, "BAD_FIELD", {"files": {"image": png(ONE)}}),
     "broken part": (400, "BAD_JSON", {"files": {"data": (None, "{")}}),
     "no boundary": (400, "EMPTY", {"data": b"abc", "headers": {"Content-Type": "multipart/form-data"}}),
@@ -202,6 +227,9 @@ def test_no_body_is_an_unexpected_error(
         ("GET", "/api/v1.0/doc/index.html", 404, "NOT_FOUND"),
         ("GET", "/api/v1.0/doc/../../../etc/passwd", 404, "NOT_FOUND"),
         ("GET", "/api/v1.0/predictions", 405, "METHOD_NOT_ALLOWED"),
+        ("GET", "/api/v1.0/predictions/", 405, "METHOD_NOT_ALLOWED"),
+        ("OPTIONS", "/transform-input", 404, "NOT_FOUND"),
+        ("GET", "/predict?json=" + "1" * 9000, 400, "BAD_REQUEST"),
         ("DELETE", "/api/v1.0/predictions", 405, "METHOD_NOT_ALLOWED"),
         ("POST", "/api/v1.0/metadata", 405, "METHOD_NOT_ALLOWED"),
         ("POST", "/transform-input", 404, "NOT_FOUND"),
@@ -240,19 +268,26 @@ def test_health_and_metadata(service: Microservice) -> None:
     assert metadata["outputs"][0]["schema"]["names"] == list(CLASSES)
 
 
-def test_feedback_is_counted(service: Microservice) -> None:
-    def count() -> float:
-        lines = requests.get(service.metrics, timeout=20).text.splitlines()
-        return sum(
-            float(line.split()[-1]) for line in lines if line.startswith("fashion_classifier_feedback")
-        )
+def counter(service: Microservice, name: str) -> float:
+    lines = requests.get(service.metrics, timeout=20).text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
 
-    before = count()
+
+def test_feedback_takes_what_predictions_takes_and_is_counted(service: Microservice) -> None:
+    before = counter(service, "fashion_classifier_feedback")
     address = f"{service.rest}/api/v1.0/feedback"
-    message = {"reward": 1.0, "request": TENSOR, "truth": {"data": {"ndarray": ["Ankle boot"]}}}
-    assert requests.post(address, json={**message, "request": {}}, timeout=20).status_code == 200
-    assert requests.post(address, json={"reward": 0}, timeout=20).status_code == 200
-    assert count() == before + 2
+    answer = requests.post(service.predictions, json=TENSOR, timeout=20).json()
+    for message in (
+        {"reward": 1.0, "request": TENSOR, "response": answer},
+        {"reward": 1.0, "request": {}, "truth": {"data": {"ndarray": ["Ankle boot"]}}},
+        {"reward": 0, "request": {"strData": "data:image/png;base64," + base64.b64encode(png(ONE)).decode()}},
+        {"reward": 0, "request": {**TENSOR, "note": 1, "meta": {"metrics": "x"}}},
+        {},
+    ):
+        response = requests.post(address, json=message, timeout=20)
+        assert response.status_code == 200, response.text
+    assert requests.post(address, data={"json": json.dumps({"reward": 0})}, timeout=20).status_code == 200
+    assert counter(service, "fashion_classifier_feedback") == before + 6
 
 
 @pytest.mark.parametrize("body", ["[]", "null", '{"reward": "x"}', '{"reward": NaN}', '{"request": 5}', "{"])
@@ -260,6 +295,32 @@ def test_bad_feedback_is_refused(service: Microservice, body: str) -> None:
     response = requests.post(f"{service.rest}/api/v1.0/feedback", data=body, headers=JSON, timeout=20)
     assert response.status_code == 400
     assert response.json()["status"]["info"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1.0/predictions", "/api/v1.0/feedback", "/api/v0.1/predictions", "/predict"]
+)
+def test_a_browser_may_ask_from_another_page(service: Microservice, path: str) -> None:
+    asked = {
+        "Origin": "http://localhost:3000",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type",
+    }
+    response = requests.options(service.rest + path, headers=asked, timeout=20)
+    assert response.status_code == 200
+    assert "POST" in response.headers["Access-Control-Allow-Methods"]
+    assert response.headers["Access-Control-Allow-Headers"] == "content-type"
+    refused = requests.post(service.rest + path, json=[], headers=asked, timeout=20)
+    for answer in (response, refused):
+        assert answer.headers["Access-Control-Allow-Origin"] == "http://localhost:3000"
+
+
+def test_a_trailing_slash_and_a_long_query_are_answered(service: Microservice, expected: Any) -> None:
+    for response in (
+        requests.post(f"{service.predictions}/", json=TENSOR, timeout=20),
+        requests.get(f"{service.rest}/predict", params={"json": json.dumps(TENSOR)}, timeout=20),
+    ):
+        np.testing.assert_allclose(rows(response.json()), expected[:1], atol=1e-5)
 
 
 def test_predictions_are_counted_by_class(service: Microservice) -> None:
@@ -326,11 +387,48 @@ def test_grpc_takes_every_form_and_names_what_is_wrong(service: Microservice, ex
     assert results[0]["answer"]["meta"]["tags"]["user"] == "me"
     assert results[0]["answer"]["meta"]["tags"]["model_version"] == "3"
     for result, (_, reason) in zip(results[4:10], bad, strict=True):
-        assert result["code"] == "UNKNOWN"
-        assert f"{reason}: " in result["details"]
+        assert result["code"] == "INVALID_ARGUMENT"
+        assert result["details"].startswith(f"{reason}: ")
         assert "expected" in result["details"]
     assert results[10]["code"] == "OK"
     assert results[11]["answer"]["name"] == "fashion-classifier"
+
+
+def test_grpc_takes_eight_mebibytes_and_no_more(service: Microservice) -> None:
+    many = {"data": {"tensor": {"shape": [1024, 784], "values": [7] * (1024 * 784)}}}
+    too_many = {"binData": base64.b64encode(bytes(784 * 1025)).decode()}
+    oversize = {"binData": base64.b64encode(bytes(9 << 20)).decode()}
+    results = grpc(service, [["Predict", many], ["Predict", too_many], ["Predict", oversize]])
+    assert [result["code"] for result in results] == ["OK", "RESOURCE_EXHAUSTED", "RESOURCE_EXHAUSTED"]
+    assert "expected at most 1024 images" in results[1]["details"]
+
+
+def test_grpc_counts_no_reward_that_is_no_number(service: Microservice) -> None:
+    before = counter(service, "seldon_api_model_feedback_reward_total")
+    rewards = ["NaN", "Infinity", "-Infinity", 1]
+    results = grpc(service, [["SendFeedback", {"reward": reward}] for reward in rewards])
+    assert [result["code"] for result in results] == ["INVALID_ARGUMENT"] * 3 + ["OK"]
+    assert "reward: expected a finite number, got nan" in results[0]["details"]
+    assert counter(service, "seldon_api_model_feedback_reward_total") == before + 1
+
+
+def test_slow_clients_hold_up_no_health_check_and_are_told(service: Microservice) -> None:
+    address = ("127.0.0.1", int(service.rest.rpartition(":")[2]))
+    head = b"POST /api/v1.0/predictions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    begins = [b"", head, head + b"Content-Length: 900\r\n\r\n{"]
+    with ExitStack() as held:
+        clients = [held.enter_context(socket.create_connection(address, 30)) for _ in range(201)]
+        assert requests.post(service.predictions, json=TENSOR, timeout=5).status_code == 200
+        for number, client in enumerate(clients):
+            client.sendall(begins[number % 3])
+        time.sleep(0.3)
+        for path in ("/health/status", "/health/ping", "/api/v1.0/health/status"):
+            assert requests.get(service.rest + path, timeout=5).status_code == 200
+        for client in clients[1:3]:
+            with client.makefile("rb") as stream:
+                response, _, body = stream.read().partition(b"\r\n\r\n")
+            assert response.startswith(b"HTTP/1.1 408 ")
+            assert json.loads(body)["status"]["reason"] == "TIMED_OUT"
 
 
 def grpc(service: Microservice, calls: list[Any]) -> list[dict[str, Any]]:

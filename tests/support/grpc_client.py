@@ -23,7 +23,7 @@ REQUESTS = {
 def call(stub: Any, method: str, message: Any) -> dict[str, Any]:
     request = json_format.ParseDict(message, REQUESTS[method]())
     try:
-        answer = getattr(stub, method)(request, timeout=20)
+        answer = getattr(stub, method)(request, timeout=60)
     except grpc.RpcError as error:
         return {"code": error.code().name, "details": error.details()}
     return {"code": "OK", "answer": json_format.MessageToDict(answer)}
@@ -31,6 +31,6 @@ def call(stub: Any, method: str, message: Any) -> dict[str, Any]:
 
 if __name__ == "__main__":
     work = json.load(sys.stdin)
-    with grpc.insecure_channel(work["address"]) as channel:
+    with grpc.insecure_channel(work["address"], [("grpc.max_send_message_length", -1)]) as channel:
         stub = services.SeldonStub(channel)
         print(json.dumps([call(stub, method, message) for method, message in work["calls"]]))  # noqa: T201

@@ -1,4 +1,4 @@
-"""Codec of binary input: PNG and JPEG files, or raw pixels, to images."""
+"""Codec of binary input: PNG and JPEG files to images; raw pixels have a codec of their own."""
 
 import binascii
 import re
@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fmnist.core.dataset import Images
-from fmnist.core.fashion_mnist import IMAGE_SHAPE, PIXELS
+from fmnist.core.fashion_mnist import IMAGE_SHAPE
 from fmnist.errors import PayloadError
-from fmnist.serving.codecs.pixels import check_count
+from fmnist.serving.codecs.raw import images_from_raw
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MAX_PICTURE_PIXELS = 2048 * 2048
-"""Limit of a picture's width times height, checked before it is decoded."""
+MAX_PICTURE_BYTES = 80_000_000
+"""Limit of what a picture takes in memory while it is decoded, checked before that."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
@@ -27,18 +27,25 @@ _DATA_URL = re.compile(rb"data:[^,]{0,100};base64,")
 _BROKEN = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error, zlib.error)
 """Errors of Pillow's decoders on files that are cut off or forged."""
 
-# One large picture at a time: a decoded one takes up to 4 bytes a pixel, twice.
+# What Pillow and libjpeg hold of each pixel; a JPEG is scaled down while it is decoded, unless it is
+# progressive, and its byte a pixel stands for the time that takes.
+_BYTES_A_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
+_JPEG_BYTES_A_PIXEL = {False: 1, True: 6}
+_SIDE = 4 * max(IMAGE_SHAPE)
+"""A larger picture is first averaged to about this side, which keeps its memory and its answer."""
+
+# One picture at a time: a decoded one may be there twice, while its transparency is dealt with.
 _decoding = threading.Lock()
 
 
-def bytes_from_base64(text: str | bytes) -> bytes:
+def bytes_from_base64(text: str) -> bytes:
     """Decode base64, also with line breaks or as a ``data:`` URL.
 
     Raises:
         PayloadError: BAD_BASE64.
     """
     try:
-        encoded = b"".join((text.encode("ascii") if isinstance(text, str) else text).split())
+        encoded = b"".join(text.encode("ascii").split())
         prefix = _DATA_URL.match(encoded)
         return binascii.a2b_base64(encoded[prefix.end() :] if prefix else encoded, strict_mode=True)
     except ValueError as error:
@@ -57,17 +64,10 @@ def images_from_bytes(content: bytes) -> Images:
     """
     if not content:
         raise PayloadError("expected a PNG, a JPEG or pixels, got no bytes", reason="EMPTY")
-    if content.startswith((_PNG, _JPEG)):
-        with _decoding:
-            return _decode(content)
-    if len(content) % PIXELS:
-        raise PayloadError(
-            f"expected a PNG, a JPEG, or a multiple of {PIXELS} bytes of pixels, got {len(content)} bytes "
-            f"that begin with {content[:8].hex(' ')}",
-            reason="BAD_IMAGE",
-        )
-    check_count(len(content) // PIXELS)
-    return np.frombuffer(content, np.uint8).reshape(-1, *IMAGE_SHAPE)
+    if not content.startswith((_PNG, _JPEG)):
+        return images_from_raw(content)
+    with _decoding:
+        return _decode(content)
 
 
 def _decode(content: bytes) -> Images:
@@ -78,7 +78,8 @@ def _decode(content: bytes) -> Images:
         with Image.open(BytesIO(content), formats=("PNG", "JPEG")) as picture:
             _check_size(picture)
             picture.draft("L", (2 * IMAGE_SHAPE[0], 2 * IMAGE_SHAPE[1]))
-            grey = _greyscale(ImageOps.exif_transpose(picture))
+            ImageOps.exif_transpose(picture, in_place=True)
+            grey = _greyscale(picture)
     except PayloadError:
         raise
     except (*_BROKEN, Image.DecompressionBombError) as error:
@@ -91,24 +92,34 @@ def _decode(content: bytes) -> Images:
 
 
 def _check_size(picture: "Image") -> None:
-    pixels = picture.width * picture.height
-    if pixels > MAX_PICTURE_PIXELS:
+    if picture.format == "PNG":
+        each = 4 if "transparency" in picture.info else _BYTES_A_PIXEL.get(picture.mode, 4)
+    else:
+        each = _JPEG_BYTES_A_PIXEL["progressive" in picture.info]
+    size = picture.width * picture.height * each
+    if size > MAX_PICTURE_BYTES:
         raise PayloadError(
-            f"expected a picture of at most {MAX_PICTURE_PIXELS} pixels, got {picture.width} x "
-            f"{picture.height} = {pixels}; scale it down, the model sees 28 x 28",
+            f"expected a picture of at most {MAX_PICTURE_BYTES // 10**6} MB decoded, got {picture.width} x "
+            f"{picture.height} pixels of {each} bytes; scale it down, the model sees 28 x 28",
             reason="TOO_LARGE",
             http_status=413,
         )
 
 
 def _greyscale(picture: "Image") -> "Image":
+    """The picture in grey, averaged if it is large."""
     from PIL import Image
 
     if picture.mode.startswith("I"):
         # 16 bits a pixel; Pillow's own conversion would clip at 255.
-        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-    if "A" in picture.getbands() or "transparency" in picture.info:
-        layered = picture.convert("RGBA")
-        black = Image.new("RGBA", layered.size, (0, 0, 0, 255))
-        return Image.alpha_composite(black, layered).convert("L")
+        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    is_layered = "A" in picture.getbands() or "transparency" in picture.info
+    if is_layered:
+        picture = picture.convert("RGBA")
+    elif picture.mode in ("1", "P"):
+        picture = picture.convert("L")
+    if max(picture.size) >= 2 * _SIDE:
+        picture = picture.reduce(max(picture.size) // _SIDE)
+    if is_layered:
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, (0, 0, 0, 255)), picture)
     return picture.convert("L")

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from fmnist.core.fashion_mnist import CLASSES
 from fmnist.errors import PayloadError
-from fmnist.serving.codecs.seldon_v1 import PredictionRequest, read_request, write_response
+from fmnist.serving.codecs.seldon_v1 import (
+    PredictionRequest,
+    check_reward,
+    read_feedback,
+    read_request,
+    write_response,
+)
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 28, 28), np.uint8)
 RAW = base64.b64encode(PIXELS.tobytes()).decode()
@@ -24,7 +30,17 @@ TENSOR = {"shape": [2, 28, 28], "values": PIXELS.tolist()}
         ({"data": {"ndarray": PIXELS.tolist()}}, "ndarray"),
         ({"data": {"ndarray": PIXELS.tolist(), "tensor": None}}, "ndarray"),
         ({"binData": RAW}, "ndarray"),
-        ({"binData": RAW.encode()}, "ndarray"),
+        ({"binData": (PIXELS.tobytes(),)}, "ndarray"),
+        ({"binData": (PIXELS[0].tobytes(), PIXELS[1].tobytes())}, "ndarray"),
+        (
+            {
+                "strData": (
+                    base64.b64encode(PIXELS[0].tobytes()).decode(),
+                    "data:;base64," + base64.b64encode(PIXELS[1].tobytes()).decode(),
+                )
+            },
+            "ndarray",
+        ),
         ({"strData": RAW}, "ndarray"),
     ],
 )
@@ -50,6 +66,9 @@ def test_every_form_gives_the_same_images(message: object, form: str) -> None:
         ({"data": {"tensor": []}}, "BAD_FIELD"),
         ({"data": []}, "BAD_TYPE"),
         ({"binData": 5}, "BAD_TYPE"),
+        ({"binData": RAW.encode().decode("latin-1") + "\xff"}, "BAD_BASE64"),
+        ({"binData": [RAW, RAW]}, "BAD_TYPE"),
+        ({"binData": (PIXELS.tobytes(), b"")}, "EMPTY"),
         ({"strData": "what?"}, "BAD_BASE64"),
         ({"strData": ""}, "EMPTY"),
         ({"binData": RAW, "meta": []}, "BAD_TYPE"),
@@ -125,3 +144,61 @@ def test_any_json_is_a_request_or_a_payload_error(message: object) -> None:
         assert len(str(result)) < 1000
     else:
         assert result.images.shape[1:] == (28, 28)
+
+
+@pytest.mark.parametrize(
+    ("message", "reward"),
+    [
+        ({}, 0),
+        ({"reward": 1}, 1),
+        ({"reward": -0.5, "request": None}, -0.5),
+        ({"reward": 1, "request": {"data": {"tensor": TENSOR, "names": "x"}}, "note": 1}, 1),
+        ({"reward": 1, "request": {"binData": f"data:image/png;base64,{RAW}", "meta": {"metrics": "x"}}}, 1),
+        ({"reward": 1, "truth": {"data": {"ndarray": ["Ankle boot"]}}}, 1),
+        ({"reward": 1, "request": {}, "response": {"meta": {"tags": {"class": ["Bag"]}}, "extra": []}}, 1),
+        ({"reward": 1, "request": {"meta": {"requestPath": {"a": 1}}, "data": {"names": [1, 2]}}}, 1),
+    ],
+)
+def test_a_feedback_takes_what_was_sent_and_answered(message: object, reward: float) -> None:
+    assert read_feedback(message) == reward
+
+
+NO_REWARDS: tuple[object, ...] = ("1", True, [], math.nan, math.inf, -math.inf, 1e39, -(10**400))
+
+
+@pytest.mark.parametrize(
+    ("message", "names"),
+    [
+        ([], "object"),
+        (None, "object"),
+        ({"request": 5}, "request: expected an object, got int"),
+        ({"truth": "Bag"}, "truth"),
+        ({"request": {"data": []}}, r"request\.data: expected an object"),
+        ({"request": {"data": {"tensor": {"shape": 784}}}}, r"request\.data\.tensor\.shape: expected a list"),
+        ({"response": {"meta": {"tags": []}}}, r"response\.meta\.tags"),
+        ({"response": {"meta": 1}}, r"response\.meta"),
+        ({"request": {"binData": 5}}, r"request\.binData: expected text"),
+        ({"request": {"binData": RAW, "strData": RAW}}, "request: expected only one of"),
+        ({"request": {"binData": "?"}}, "expected base64"),
+        ({"request": {"data": {"ndarray": [[0.5]]}}}, "expected shape"),
+        *[({"reward": reward}, "reward: expected a finite number") for reward in NO_REWARDS],
+    ],
+)
+def test_a_feedback_that_makes_no_sense_is_named(message: object, names: str) -> None:
+    with pytest.raises(PayloadError, match=names) as caught:
+        read_feedback(message)
+    assert caught.value.http_status == 400
+
+
+@given(st.floats() | st.integers())
+def test_a_reward_can_be_added_up(reward: float) -> None:
+    try:
+        assert math.isfinite(np.float32(check_reward(reward)))
+    except PayloadError:
+        assert not abs(reward) <= 3.4028235e38
+
+
+def test_all_files_of_a_form_together_are_limited() -> None:
+    with pytest.raises(PayloadError, match="1025") as caught:
+        read_request({"binData": (bytes(784 * 1000), bytes(784 * 25))})
+    assert caught.value.http_status == 413
