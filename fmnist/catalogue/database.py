@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from fmnist.catalogue.schema import REVISION
 from fmnist.errors import ConfigError, IntegrityError, TimedOut, UnavailableError
 from fmnist.files.lock import only_writer
+from fmnist.settings.kinds import sqlite_address
 
 FILE = "catalogue.db"
 """Name of the SQLite file in a home."""
@@ -46,7 +47,7 @@ class Database:
     @classmethod
     def of_home(cls, home: Path) -> "Database":
         """The SQLite file of a home, for what concerns its machine alone."""
-        return cls(f"sqlite:///{home / FILE}")
+        return cls(sqlite_address(home / FILE))
 
     @property
     def name(self) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from fmnist.errors import UnavailableError
 from fmnist.files.lock import only_writer
 from fmnist.settings import Settings
+from fmnist.settings.kinds import sqlite_file
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -33,6 +34,11 @@ def open_client(settings: Settings) -> "MlflowClient":
     with only_writer(settings.home / "mlflow.lock", _LOCK_SECONDS, "MLflow's database"):
         address = settings.tracking_uri
         _check_reachable(address)
+        if file := sqlite_file(address):
+            # By this name of the same driver: MLflow makes the folder of a plain sqlite:/// itself, of the
+            # encoded path (3.17, _make_parent_dirs_if_sqlite).
+            file.parent.mkdir(parents=True, exist_ok=True)
+            address = address.replace("sqlite:", "sqlite+pysqlite:", 1)
         client = MlflowClient(tracking_uri=address, registry_uri=address)
         client.search_experiments(max_results=1)
     return client

@@ -22,7 +22,16 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from fmnist.errors import ConfigError
 from fmnist.settings import pachd as pachyderm
-from fmnist.settings.kinds import AnyPath, Database, DataEngine, Folder, Port, Registry, Tracker
+from fmnist.settings.kinds import (
+    AnyPath,
+    Database,
+    DataEngine,
+    Folder,
+    Port,
+    Registry,
+    Tracker,
+    sqlite_address,
+)
 from fmnist.settings.pachd import Pachd
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -72,12 +81,12 @@ class Settings(BaseSettings):
     """Folder with the raw files of Fashion-MNIST; unset, the usual places are searched."""
 
     tracking_uri: Database = Field(
-        default_factory=lambda given: f"sqlite:///{given['home'] / 'mlflow.db'}", repr=False
+        default_factory=lambda given: sqlite_address(given["home"] / "mlflow.db"), repr=False
     )
     """MLflow's database, SQLite or Postgres; by default ``mlflow.db`` in FMNIST_HOME."""
 
     catalogue_uri: Database = Field(
-        default_factory=lambda given: f"sqlite:///{given['home'] / 'catalogue.db'}", repr=False
+        default_factory=lambda given: sqlite_address(given["home"] / "catalogue.db"), repr=False
     )
     """Database of the promotions, SQLite or Postgres; by default ``catalogue.db`` in FMNIST_HOME."""
 

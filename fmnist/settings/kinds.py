@@ -3,8 +3,11 @@
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 from pydantic import AfterValidator, BeforeValidator
+
+_SQLITE = "sqlite:///"
 
 
 class DataEngine(StrEnum):
@@ -56,6 +59,17 @@ def _database(address: str) -> str:
         if address.startswith(scheme):
             return f"postgresql+psycopg2://{address.removeprefix(scheme)}"
     return address
+
+
+def sqlite_address(file: Path) -> str:
+    """SQLAlchemy's address of a SQLite file: it decodes %XX, and cuts the path at a question mark."""
+    return f"{_SQLITE}{str(file).replace('%', '%25').replace('?', '%3F')}"
+
+
+def sqlite_file(address: str) -> Path | None:
+    """The file of a SQLite database's address; None for other databases."""
+    path = address.removeprefix(_SQLITE)
+    return Path(unquote(path.partition("?")[0])) if path != address else None
 
 
 AnyPath = Annotated[Path, AfterValidator(_absolute)]

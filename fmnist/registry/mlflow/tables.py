@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, NullPool, column, create_engine, inspect, select, table
 
 from fmnist.clients.mlflow import errors_mapped
+from fmnist.settings.kinds import sqlite_file
 
 _SECONDS = 30
 _CONNECT_SECONDS = 10
@@ -51,8 +51,7 @@ class RegistryTables:
 
     def __init__(self, address: str) -> None:
         self._address = address
-        is_file = address.startswith("sqlite:///")
-        self._file = Path(address.removeprefix("sqlite:///")) if is_file else None
+        self._file = sqlite_file(address)
 
     @property
     def is_absent(self) -> bool:
