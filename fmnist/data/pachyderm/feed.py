@@ -37,7 +37,7 @@ class PachydermFeed:
 
     def changes(self, repo: str) -> Iterator[None]:
         """Like ``CommitFeed.changes``; also before the first commit, once the repo is there."""
-        from python_pachyderm.service import pfs_proto  # type: ignore[import-untyped, unused-ignore]
+        from fmnist.clients.pachyderm.api import pfs_proto
 
         replayed = {revision.id for revision in self._history(repo) if revision.finished}
         yield

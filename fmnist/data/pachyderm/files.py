@@ -41,7 +41,7 @@ class Files:
         Raises:
             IntegrityError: a name would lead out of a folder that the commit is written to.
         """
-        from python_pachyderm.service import pfs_proto  # type: ignore[import-untyped, unused-ignore]
+        from fmnist.clients.pachyderm.api import pfs_proto
 
         with self._connection.errors(f"{repo}@{commit}"):
             infos = [

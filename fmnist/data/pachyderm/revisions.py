@@ -124,7 +124,7 @@ class Revisions:
 
 def commit_handle(repo: str, commit: str) -> Any:
     """python-pachyderm's name for a commit by its full id."""
-    from python_pachyderm import pfs  # type: ignore[import-untyped, unused-ignore]
+    from fmnist.clients.pachyderm.api import pfs
 
     return pfs.Commit(repo=repo, id=commit)
 

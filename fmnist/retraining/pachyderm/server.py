@@ -149,10 +149,11 @@ class _TriedOut(Exception):
 
 def _request(change: Change) -> Any:
     from google.protobuf.json_format import ParseError  # type: ignore[import-untyped, unused-ignore]
-    from python_pachyderm import parse_dict_pipeline_spec  # type: ignore[import-untyped, unused-ignore]
+
+    from fmnist.clients.pachyderm.api import python_pachyderm
 
     try:
-        request = parse_dict_pipeline_spec(dict(change.document))
+        request = python_pachyderm.parse_dict_pipeline_spec(dict(change.document))
     except ParseError as error:
         raise ConfigError(f"{change.where}: is not a pipeline spec for Pachyderm: {error}") from error
     request.update = change.update
@@ -160,7 +161,7 @@ def _request(change: Change) -> Any:
 
 
 def _deployed(info: Any) -> DeployedPipeline:
-    from python_pachyderm.service import pps_proto  # type: ignore[import-untyped, unused-ignore]
+    from fmnist.clients.pachyderm.api import pps_proto
 
     return DeployedPipeline(
         name=info.pipeline.name,

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.json_format import ParseDict, ParseError  # type: ignore[import-untyped, unused-ignore]
-from python_pachyderm import parse_dict_pipeline_spec  # type: ignore[import-untyped, unused-ignore]
-from python_pachyderm.service import pps_proto  # type: ignore[import-untyped, unused-ignore]
 
+from fmnist.clients.pachyderm.api import pps_proto, python_pachyderm
 from fmnist.errors import ConfigError
 from fmnist.retraining.pachyderm.rules import FIELDS, MESSAGES, NOT_IN_FILES, REQUIRED, Message
 
@@ -32,7 +31,7 @@ def parse_spec(path: Path, document: Any) -> Any:
     if checker.mistakes:
         raise ConfigError("\n".join(f"{path}: {mistake}" for mistake in checker.mistakes))
     try:
-        return parse_dict_pipeline_spec(document)
+        return python_pachyderm.parse_dict_pipeline_spec(document)
     except ParseError as error:
         raise ConfigError(f"{path}: is not a pipeline spec for Pachyderm: {error}") from error
 

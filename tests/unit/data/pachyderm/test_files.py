@@ -4,14 +4,13 @@ from typing import Any
 
 import pytest
 
+from fmnist.clients.pachyderm.api import pfs_proto
 from fmnist.data.pachyderm.files import Files
 from fmnist.errors import IntegrityError
 
 
 @pytest.mark.parametrize("path", ["/../../escaped", "//etc/x", "/a/../../x", "/a\x1b[2J", "/a\\b"])
 def test_a_server_cannot_name_files_outside_of_the_commit(path: str) -> None:
-    from python_pachyderm.service import pfs_proto  # type: ignore[import-untyped, unused-ignore]
-
     info = SimpleNamespace(
         file=SimpleNamespace(path=path), file_type=pfs_proto.FileType.FILE, size_bytes=1, hash=b"1"
     )

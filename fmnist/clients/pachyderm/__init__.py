@@ -95,8 +95,7 @@ class Connection:
 
 
 def _client(pachd: Pachd, deadlines: Deadlines) -> Any:
-    import python_pachyderm  # type: ignore[import-untyped, unused-ignore]
-    from python_pachyderm import service
+    from fmnist.clients.pachyderm.api import python_pachyderm, service
 
     logging.getLogger("grpc._channel").addFilter(_is_new)
     options: list[tuple[str, str | int]] = [("grpc.service_config", deadlines.service_config())]
