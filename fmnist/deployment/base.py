@@ -48,7 +48,8 @@ class Platform(Protocol):
 
     ``apply`` returns once the version is ready (it passed its self-test) and takes no traffic
     from the others; ``set_weights`` returns once the gateway was seen to follow it. Weights are
-    percent by version and sum to 100; a version at 0 stays warm until ``remove``.
+    percent by version and sum to 100, or are empty for none at all; a version at 0 stays warm until
+    ``remove``. Without versions there is no gateway either.
     """
 
     @property

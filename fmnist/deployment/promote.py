@@ -19,7 +19,8 @@ from fmnist.catalogue.promotion_log import PromotionLog, Writer
 from fmnist.core.bundle import Bundle, open_bundle
 from fmnist.deployment.base import Deployment, Platform
 from fmnist.deployment.choice import champion_or_newest, chosen
-from fmnist.deployment.rollout import RecordEvent, Rollout, interrupted, planned, run
+from fmnist.deployment.execute import run
+from fmnist.deployment.rollout import RecordEvent, Rollout, interrupted, planned
 from fmnist.errors import FmnistError, NotFoundError
 from fmnist.gate.signing import Keys, Target
 from fmnist.registry.base import ModelRegistry, ModelVersion

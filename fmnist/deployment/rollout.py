@@ -1,7 +1,7 @@
-"""Road to serving: every change of what serves, as one state machine and the loop that carries it out.
+"""Road to serving: every change of what serves, as one state machine.
 
-``step`` decides and touches nothing; ``run`` acts and decides nothing. A canary is a rollout with more
-splits: each is set and verified before the next.
+``step`` decides and touches nothing; ``execute.run`` acts and decides nothing. A canary is a rollout with
+more splits: each is set and verified before the next.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from fmnist.catalogue.history import EventType, Takeover
-from fmnist.core.bundle import Bundle
-from fmnist.deployment.base import Deployment, Platform
+from fmnist.deployment.base import Deployment
 from fmnist.errors import FmnistError, UnavailableError
 
 Weights = Mapping[int, int]
@@ -29,6 +28,8 @@ class Phase(Enum):
     RETIRING = auto()
     RESTORING = auto()
     SETTLING = auto()
+    EMPTYING = auto()
+    WITHDRAWING = auto()
     RECORDING = auto()
     DONE = auto()
 
@@ -40,9 +41,10 @@ class Rollout:
     Attributes:
         target: version that is to have all traffic in the end.
         takeover: what is recorded of it; None if the history says already that the target serves.
-        before: split that is restored if the rollout fails.
+        before: split that is restored if the rollout fails; empty if nothing served.
         splits: the current and those to come, in order; the last gives all traffic to the target.
         retiring: versions still to be removed, once the target was seen to serve.
+        is_new: whether the target did not run before, so that it is stopped if the rollout fails.
         is_restored: whether ``before`` was restored, as far as it could be.
         failure: the error that made it fail.
     """
@@ -53,6 +55,7 @@ class Rollout:
     splits: tuple[Weights, ...]
     phase: Phase = Phase.PLANNED
     retiring: tuple[int, ...] = ()
+    is_new: bool = True
     is_restored: bool = False
     failure: FmnistError | None = None
 
@@ -123,12 +126,14 @@ Action = RecordEvent | Apply | SetWeights | Verify | Remove | Done
 
 def planned(target: int, takeover: Takeover | None, deployments: Sequence[Deployment]) -> Rollout:
     """A rollout to ``target`` in one split, from whatever serves now."""
-    return Rollout(target, takeover, Observation(tuple(deployments)).split, ({target: 100},))
+    seen = Observation(tuple(deployments))
+    return Rollout(target, takeover, seen.split, ({target: 100},), is_new=seen.weight(target) is None)
 
 
 def interrupted(takeover: Takeover, before: Weights) -> Rollout:
     """A takeover of which only the beginning was recorded; its outcome is to be seen and recorded."""
-    return Rollout(takeover.version, takeover, before, ({takeover.version: 100},), Phase.INTERRUPTED)
+    target = takeover.version
+    return Rollout(target, takeover, before, ({target: 100},), Phase.INTERRUPTED, is_new=target not in before)
 
 
 Step = tuple[Rollout, Action]
@@ -183,13 +188,12 @@ def _retire(rollout: Rollout, seen: Observation) -> Step:
 
 
 def _restore(rollout: Rollout, seen: Observation) -> Step:
-    """Give the traffic back, or leave all of it with the target where nothing served before."""
-    split = rollout.before or {rollout.target: 100}
-    can_be = all(seen.weight(version) is not None for version in split)
+    """Give the traffic back to those who had it, if anybody had."""
+    can_be = all(seen.weight(version) is not None for version in rollout.before)
     rollout = replace(rollout, is_restored=True)
-    if not can_be or (seen.split == split and not seen.failure):
+    if not can_be or (seen.split == rollout.before and not seen.failure):
         return _settle(rollout, seen)
-    return replace(rollout, phase=Phase.RESTORING), SetWeights(split)
+    return replace(rollout, phase=Phase.RESTORING), SetWeights(rollout.before)
 
 
 def _settle(rollout: Rollout, seen: Observation) -> Step:
@@ -198,10 +202,25 @@ def _settle(rollout: Rollout, seen: Observation) -> Step:
 
 
 def _settled(rollout: Rollout, seen: Observation) -> Step:
-    problem = _problem({rollout.target: 100}, seen)
-    if problem and not rollout.is_restored and rollout.before and seen.split != rollout.before:
+    if not _problem({rollout.target: 100}, seen):
+        return _record(rollout, seen, EventType.SERVES)
+    if not rollout.is_restored and seen.split != rollout.before:
         return _restore(rollout, seen)
-    return _record(rollout, seen, EventType.FAILED if problem else EventType.SERVES)
+    if rollout.is_new and seen.weight(rollout.target):
+        # Nobody is left to give the traffic to, and the target was not seen to serve.
+        return replace(rollout, phase=Phase.EMPTYING), SetWeights({})
+    return _withdraw(rollout, seen)
+
+
+def _withdraw(rollout: Rollout, seen: Observation) -> Step:
+    """Stop a version that was started in vain."""
+    if rollout.is_new and seen.weight(rollout.target) == 0:
+        return replace(rollout, phase=Phase.WITHDRAWING), Remove(rollout.target)
+    return _fail(rollout, seen)
+
+
+def _fail(rollout: Rollout, seen: Observation) -> Step:
+    return _record(rollout, seen, EventType.FAILED)
 
 
 def _record(rollout: Rollout, seen: Observation, event: EventType) -> Step:
@@ -226,6 +245,8 @@ _AFTER: Mapping[Phase, Callable[[Rollout, Observation], Step]] = {
     Phase.RETIRING: _retire,
     Phase.RESTORING: _settle,
     Phase.SETTLING: _settled,
+    Phase.EMPTYING: _withdraw,
+    Phase.WITHDRAWING: _fail,
     Phase.RECORDING: _done,
     Phase.DONE: _done,
 }
@@ -236,7 +257,7 @@ _AFTER_FAILURE: Mapping[Phase, Callable[[Rollout, Observation], Step]] = {
     Phase.RETIRING: _settle,
     Phase.RECORDING: _done,
 }
-"""Where another way is taken if the action failed; verifying judges that itself, restoring goes on."""
+"""Where another way is taken if the action failed; verifying judges that itself, undoing goes on."""
 
 
 def _problem(expected: Weights, seen: Observation) -> FmnistError | None:
@@ -250,51 +271,3 @@ def _problem(expected: Weights, seen: Observation) -> FmnistError | None:
     if seen.answering not in expected:
         return UnavailableError(f"{versions} should serve, but version {seen.answering} answers")
     return None
-
-
-def run(
-    rollout: Rollout,
-    platform: Platform,
-    bundle_of: Callable[[int], Bundle],
-    ask: Callable[[str], int],
-    record: Callable[[RecordEvent], None],
-) -> None:
-    """Carry a rollout out to its end.
-
-    Args:
-        rollout: the state to begin with; ``step`` decides what follows.
-        platform: where the versions serve.
-        bundle_of: gives the bundle of a version that is to be started.
-        ask: which version answers at a URL.
-        record: adds an event about the rollout's takeover to the history.
-
-    Raises:
-        FmnistError: the rollout's failure, after the traffic was given back and that was recorded.
-    """
-
-    def act(action: Action) -> int | None:
-        match action:
-            case RecordEvent():
-                record(action)
-            case Apply(version):
-                platform.apply(version, bundle_of(version))
-            case SetWeights(split):
-                platform.set_weights(split)
-            case Remove(version):
-                platform.remove(version)
-            case Verify() if seen.split:
-                return ask(seen.deployments[0].url)
-        return None
-
-    seen = Observation(tuple(platform.deployments()))
-    rollout, action = step(rollout, seen)
-    while not isinstance(action, Done):
-        answering, failure = None, None
-        try:
-            answering = act(action)
-        except FmnistError as error:
-            failure = error
-        seen = Observation(tuple(platform.deployments()), answering, failure)
-        rollout, action = step(rollout, seen)
-    if rollout.failure:
-        raise rollout.failure

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -34,9 +34,11 @@ from fmnist.cli.up import up
 from fmnist.core.bundle import Bundle, KnownAnswer, open_bundle, write_metadata
 from fmnist.core.fashion_mnist import CLASSES, MODEL_NAME
 from fmnist.deployment.base import Platform
+from fmnist.deployment.execute import run
 from fmnist.deployment.local import loopback, processes
 from fmnist.deployment.local.processes import Sessions
 from fmnist.deployment.local.state import load_state
+from fmnist.deployment.rollout import planned
 from fmnist.errors import GateRefused, InputError, NotFoundError, UnavailableError
 from fmnist.gate.signing import Key, Keys, sign
 from fmnist.gate.verdict import ANNOTATION
@@ -326,7 +328,7 @@ def test_applying_again_changes_nothing(serving: Machine, bundles: list[Bundle])
     assert load_state(serving.folder) == before
 
 
-@pytest.mark.parametrize("weights", [{}, {1: 90}, {1: 150, 2: -50}])
+@pytest.mark.parametrize("weights", [{1: 90}, {1: 150, 2: -50}])
 def test_weights_that_are_no_split_are_refused(serving: Machine, weights: dict[int, int]) -> None:
     with pytest.raises(InputError, match="sum to 100"):
         serving.platform.set_weights(weights)
@@ -405,6 +407,94 @@ def test_a_first_version_that_fails_leaves_nothing(bundles: list[Bundle], tmp_pa
             other.platform.apply(1, bundle)
         assert Sessions(other.folder).running() == []
         assert other.platform.deployments() == []
+
+
+def test_a_first_version_that_is_not_seen_to_serve_leaves_nothing(
+    bundles: list[Bundle], tmp_path: Path
+) -> None:
+    def nobody_answers(url: str) -> int:
+        assert [one.weight for one in other.platform.deployments()] == [100]
+        raise UnavailableError("nobody answers")
+
+    with _machine(tmp_path / "home") as other:
+        rollout = planned(1, None, other.platform.deployments())
+        with pytest.raises(UnavailableError, match="nobody answers"):
+            run(rollout, other.platform, lambda _: bundles[1], nobody_answers, lambda _: None)
+        assert Sessions(other.folder).running() == []
+        assert other.platform.deployments() == []
+
+
+def test_a_later_version_that_is_not_seen_to_serve_leaves_the_earlier_one(
+    serving: Machine, bundles: list[Bundle]
+) -> None:
+    def the_earlier_one_answers(url: str) -> int:
+        return 1
+
+    before = load_state(serving.folder)
+    rollout = planned(2, None, serving.platform.deployments())
+    with pytest.raises(UnavailableError, match="version 2 should serve, but version 1 answers"):
+        run(rollout, serving.platform, lambda _: bundles[2], the_earlier_one_answers, lambda _: None)
+    assert load_state(serving.folder) == before
+    assert len(Sessions(serving.folder).running()) == 2
+    assert serving.version_that_answers() == "1"
+
+
+def _request(length: int) -> bytes:
+    """The beginning of a request for a prediction, whose body has that many bytes."""
+    head = f"POST {PREFIX}/api/v1.0/predictions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {length}\r\n\r\n".encode()
+
+
+def test_clients_that_send_slowly_hold_up_nobody(serving: Machine) -> None:
+    body = json.dumps(BLANK).encode()
+    with ExitStack() as held:
+        address = ("127.0.0.1", serving.own.gateway_port)
+        slow = [held.enter_context(socket.create_connection(address, 30)) for _ in range(200)]
+        for client in slow:
+            client.sendall(_request(len(body)) + body[:100])
+        time.sleep(0.5)
+        started = time.monotonic()
+        for _ in range(20):
+            assert serving.version_that_answers() == "1"
+            health = requests.get(f"{serving.own.gateway}{PREFIX}/health/status", timeout=10)
+            assert health.status_code == 200
+        assert time.monotonic() - started < 10
+        for client in slow[:20]:
+            client.sendall(body[100:])
+        assert {client.recv(12) for client in slow[:20]} == {b"HTTP/1.1 200"}
+
+
+def test_too_many_at_once_are_told_so_and_health_is_not(serving: Machine) -> None:
+    body = json.dumps({"data": {"ndarray": [[7] * 784] * 50}}).encode()
+    with ExitStack() as held:
+        address = ("127.0.0.1", serving.own.gateway_port)
+        clients = [held.enter_context(socket.create_connection(address, 60)) for _ in range(250)]
+        for client in clients:
+            client.sendall(_request(len(body)) + body[:-1])
+        for client in clients:
+            client.sendall(body[-1:])
+        health = requests.get(f"{serving.own.gateway}{PREFIX}/health/status", timeout=10)
+        answers = [client.makefile("rb").readline().split()[1] for client in clients]
+    assert health.status_code == 200
+    assert set(answers) == {b"200", b"503"}
+    assert answers.count(b"200") >= 64
+
+
+def test_apache_bench_and_browsers_are_answered(serving: Machine) -> None:
+    with socket.create_connection(("127.0.0.1", serving.own.gateway_port), 10) as client:
+        client.sendall(f"GET {PREFIX}/api/v1.0/metadata HTTP/1.0\r\n\r\n".encode())
+        assert b" 200 OK" in client.makefile("rb").readline()
+    asked = {"Origin": "http://localhost:3000", "Access-Control-Request-Method": "POST"}
+    preflight = requests.options(serving.predictions, headers=asked, timeout=10)
+    assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (200, asked["Origin"])
+
+
+@pytest.mark.parametrize("size", [11 << 20, 40 << 20])
+def test_a_body_that_is_much_too_large_is_refused_in_seldons_format(serving: Machine, size: int) -> None:
+    response = requests.post(
+        serving.predictions, bytes(size), headers={"content-type": "application/json"}, timeout=20
+    )
+    assert (response.status_code, response.json()["status"]["reason"]) == (413, "TOO_LARGE")
 
 
 @pytest.fixture

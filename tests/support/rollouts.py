@@ -2,8 +2,9 @@
 
 from fmnist.core.bundle import Bundle
 from fmnist.deployment.base import Deployment, Platform
+from fmnist.deployment.execute import run
 from fmnist.deployment.promote import answering_version
-from fmnist.deployment.rollout import planned, run
+from fmnist.deployment.rollout import planned
 
 
 def serve_alone(platform: Platform, version: int, bundle: Bundle) -> Deployment:

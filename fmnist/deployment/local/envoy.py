@@ -32,6 +32,14 @@ _RETRIES = {
 # As in the DestinationRule that Seldon's operator makes.
 _IDLE = {"idle_timeout": "60s"}
 
+_REQUEST_SECONDS = 30
+"""How long a client may take to send a request; the service has it whole, and only then."""
+_HEADER_SECONDS = 10
+_MAX_BODY = 10 << 20
+"""Bytes that are kept of a request: more than the service takes, so that it is the one to refuse."""
+# Requests; more are told at once that it is too much. The service answers hundreds of images a second.
+_IN_SERVICE, _WAITING = 64, 128
+
 
 @dataclass(frozen=True)
 class Backend:
@@ -141,6 +149,12 @@ def routes(address: Address, backends: Sequence[Backend], generation: int) -> st
                 "match": {"path": GENERATION_PATH},
                 **_respond(200, {"generation": generation, "weights": _weights(weighted)}),
             },
+            *(
+                # With limits of their own, so that an overloaded service still says that it lives.
+                {"match": {"prefix": f"{address.path}{path}"}, **_to(weighted, "", health)}
+                for path in ("/health/", "/api/v1.0/health/")
+                for health in [{**rest, "priority": "HIGH", "prefix_rewrite": path}]
+            ),
             {"match": {"prefix": f"{address.path}/"}, **_to(weighted, "", rest)},
             {"match": grpc_match, **_to(weighted, "-grpc", {"timeout": "0s", "retry_policy": _RETRIES})},
             {"match": {"path": address.path}, "redirect": {"path_redirect": f"{address.path}/api/v1.0/doc/"}},
@@ -184,14 +198,13 @@ def _listener(gateway: Gateway) -> Json:
         "@type": f"{_TYPES}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "gateway",
         "normalize_path": True,
+        "http_protocol_options": {"accept_http_10": True, "default_host_for_http_10": "localhost"},
+        "request_timeout": f"{_REQUEST_SECONDS}s",
+        "request_headers_timeout": f"{_HEADER_SECONDS}s",
         "use_remote_address": True,
         "rds": {"route_config_name": _ROUTES, "config_source": _watched(gateway, gateway.routes)},
-        "http_filters": [
-            {
-                "name": "envoy.filters.http.router",
-                "typed_config": {"@type": f"{_TYPES}.extensions.filters.http.router.v3.Router"},
-            }
-        ],
+        # The service has few threads: no client that sends slowly shall hold one.
+        "http_filters": [_filter("buffer", max_request_bytes=_MAX_BODY), _filter("router")],
         "local_reply_config": {"mappers": _error_mappers()},
     }
     return {
@@ -205,21 +218,38 @@ def _listener(gateway: Gateway) -> Json:
     }
 
 
+def _filter(name: str, **options: Any) -> Json:
+    kind = f"{_TYPES}.extensions.filters.http.{name}.v3.{name.title()}"
+    return {"name": f"envoy.filters.http.{name}", "typed_config": {"@type": kind, **options}}
+
+
 def _error_mappers() -> list[Json]:
     """Envoy's own errors, in Seldon's format; responses of the service are never changed."""
     not_found = "nothing is served at %REQ(:PATH)%; there is /seldon/<namespace>/<name>/api/v1.0/predictions"
     return [
-        _mapper(["NR"], "NOT_FOUND", not_found),
-        _mapper(["UT"], "TIMED_OUT", "the service took too long"),
-        _mapper(None, "GATEWAY", "%LOCAL_REPLY_BODY%"),
+        _mapper(_flag("NR"), "NOT_FOUND", not_found),
+        _mapper(_flag("UT"), "TIMED_OUT", "the service took too long"),
+        _mapper(_flag("UO"), "OVERLOADED", "too many requests at once; try again in a second"),
+        _mapper(_status(408), "TIMED_OUT", f"expected the whole request within {_REQUEST_SECONDS} s"),
+        _mapper(_status(413), "TOO_LARGE", f"expected a body of at most {_MAX_BODY} bytes"),
+        _mapper(_status(431), "TOO_LARGE", "expected shorter headers and a shorter query"),
+        _mapper(_flag(), "GATEWAY", "%LOCAL_REPLY_BODY%"),
     ]
 
 
-def _mapper(flags: list[str] | None, reason: str, info: str) -> Json:
-    # A flag stands for what went wrong; direct answers have none and stay as they are.
-    filtered = {"response_flag_filter": {"flags": flags} if flags else {}}
+def _mapper(filtered: Json, reason: str, info: str) -> Json:
     body = {"json_format": _error("%RESPONSE_CODE%", reason, info), "content_type": "application/json"}
     return {"filter": filtered, "body_format_override": body}
+
+
+def _flag(*flags: str) -> Json:
+    # A flag stands for what went wrong; direct answers have none and stay as they are.
+    return {"response_flag_filter": {"flags": flags} if flags else {}}
+
+
+def _status(code: int) -> Json:
+    value = {"default_value": code, "runtime_key": f"fmnist.{code}"}
+    return {"status_code_filter": {"comparison": {"op": "EQ", "value": value}}}
 
 
 def _cluster(name: str, port: int, protocol: Json) -> Json:
@@ -234,6 +264,16 @@ def _cluster(name: str, port: int, protocol: Json) -> Json:
         "name": name,
         "type": "STATIC",
         "connect_timeout": "1s",
+        "circuit_breakers": {
+            "thresholds": [
+                {
+                    "max_connections": _IN_SERVICE,
+                    "max_pending_requests": _WAITING,
+                    "max_requests": _IN_SERVICE + _WAITING,
+                },
+                {"priority": "HIGH"},
+            ]
+        },
         "typed_extension_protocol_options": {_PROTOCOL: options},
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
     }

@@ -15,6 +15,7 @@ from fmnist.deployment.local.processes import Sessions, size_of, tail, wait_unti
 from fmnist.deployment.local.state import Served
 from fmnist.deployment.manifest import SeldonDeployment
 from fmnist.errors import ConfigError, TimedOut, UnavailableError
+from fmnist.files.atomic import disk_errors
 
 _READY_SECONDS = 30.0
 _STOP_SECONDS = 0.5
@@ -57,7 +58,8 @@ def _launch(
     if not (commands / _SERVER).exists():
         raise ConfigError(f"{commands}: {_SERVER} is missing; run make setup")
     http, grpc, metrics = loopback.free_ports(3)
-    scratch = tempfile.mkdtemp(prefix=_scratch_prefix(sessions.folder), dir=_temporary())
+    with disk_errors():
+        scratch = tempfile.mkdtemp(prefix=_scratch_prefix(sessions.folder), dir=_temporary())
     try:
         session = sessions.start(
             [str(commands / "python"), str(commands / _SERVER), _CLASS, "--service-type", "MODEL"],

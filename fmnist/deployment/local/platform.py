@@ -72,9 +72,7 @@ class LocalPlatform:
             try:
                 self._ensure_version(state, running, version, bundle)
             except BaseException:
-                if not state.served:
-                    gateway.stop(running, self._sessions)
-                    forget_state(self._folder)
+                self._save(state)
                 raise
         return next(one for one in self.deployments() if one.version == version)
 
@@ -87,7 +85,7 @@ class LocalPlatform:
             UnavailableError: a version that would take traffic does not answer, or there is no gateway.
             TimedOut: the gateway does not follow.
         """
-        if sum(weights.values()) != 100 or min(weights.values()) < 0:
+        if weights and (sum(weights.values()) != 100 or min(weights.values()) < 0):
             raise InputError(f"weights {dict(weights)}: expected percents that sum to 100")
         with self._lock():
             state = load_state(self._folder)
@@ -97,7 +95,13 @@ class LocalPlatform:
                     raise UnavailableError(
                         f"version {version} does not answer (see {served.log}); deploy it again"
                     )
-            self._route(self._require_gateway(state), state, state.with_weights(weights))
+            after = state.with_weights(weights)
+            if state.gateway and gateway.is_running(state.gateway, self._sessions):
+                self._route(state.gateway, state, after)
+            elif weights:
+                raise UnavailableError("the gateway does not run; deploy a version again, which starts it")
+            else:
+                save_state(self._folder, after)
 
     def deployments(self) -> list[Deployment]:
         """The applied versions; one is not ready if it, or the gateway, died since."""
@@ -118,7 +122,7 @@ class LocalPlatform:
         return sorted(deployments, key=lambda one: (-one.weight, -one.version))
 
     def remove(self, version: int) -> None:
-        """Stop a version, after its last prediction.
+        """Stop a version, after its last prediction, and with the last one the gateway.
 
         Raises:
             NotFoundError: it does not run.
@@ -130,8 +134,11 @@ class LocalPlatform:
             if served.weight:
                 raise InputError(f"version {version} takes {served.weight} % of the traffic; move that first")
             after = state.without_version(version)
-            self._retire(self._require_gateway(state), served, after)
-            save_state(self._folder, after)
+            if state.gateway and gateway.is_running(state.gateway, self._sessions):
+                self._retire(state.gateway, served, after)
+            else:
+                microservice.stop(served, self._sessions)
+            self._save(after)
 
     def servers(self) -> Sequence[Server]:
         """The gateway and the versions that should run, and what else runs from this serving folder."""
@@ -208,10 +215,14 @@ class LocalPlatform:
             return False
         return gateway.is_running(running, self._sessions)
 
-    def _require_gateway(self, state: ServingState) -> RunningGateway:
-        if state.gateway is None or not gateway.is_running(state.gateway, self._sessions):
-            raise UnavailableError("the gateway does not run; deploy a version again, which starts it")
-        return state.gateway
+    def _save(self, state: ServingState) -> None:
+        """Save the state; without versions, stop the gateway and forget it."""
+        if state.served:
+            save_state(self._folder, state)
+            return
+        if state.gateway:
+            gateway.stop(state.gateway, self._sessions)
+        forget_state(self._folder)
 
     def _lock(self) -> AbstractContextManager[None]:
         return only_writer(self._folder / "lock", _LOCK_SECONDS, "serving")

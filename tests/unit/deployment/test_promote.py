@@ -45,6 +45,8 @@ class Machine:
 
     def set_weights(self, weights: Mapping[int, int]) -> None:
         self._step("weights")
+        if self.dead & set(weights):
+            raise UnavailableError(f"{self.dead} do not answer")
         self.weights = {version: weights.get(version, 0) for version in self.weights}
 
     def deployments(self) -> list[Deployment]:
@@ -289,7 +291,41 @@ def test_a_killed_takeover_that_cannot_be_seen_gives_the_traffic_back(
     with pytest.raises(UnavailableError):
         site.promote(1)
     assert site.champion == 1
-    assert site.machine.weights[1] == 100
+    assert site.machine.weights == {1: 100}
+
+
+@pytest.mark.parametrize("fault", ["apply", "weights", "ask"])
+def test_a_failed_promotion_ends_as_if_it_had_not_begun(site: Site, fault: str) -> None:
+    site.machine.fault = fault
+    with pytest.raises(UnavailableError, match=f"{fault} fails"):
+        site.promote(1)
+    assert (site.machine.weights, site.champion, site.registry.alias) == ({}, None, None)
+    site.machine.fault = ""
+    site.promote(1)
+    site.machine.fault = fault
+    with pytest.raises(UnavailableError, match=f"{fault} fails"):
+        site.promote(2)
+    assert (site.machine.weights, site.champion, site.registry.alias) == ({1: 100}, 1, 1)
+
+
+@pytest.mark.parametrize("step", ["apply", "weights", "ask"])
+def test_an_interrupted_promotion_that_does_not_serve_is_undone(site: Site, step: str) -> None:
+    site.promote(1)
+    site.machine.killed = step
+    with pytest.raises(KeyboardInterrupt):
+        site.promote(2)
+    site.machine.killed, site.machine.answers = "", 9
+    with pytest.raises(FmnistError):
+        site.promote(5)
+    assert site.machine.weights == {1: 100}
+
+
+def test_when_the_version_before_died_a_failed_promotion_serves_nothing(site: Site) -> None:
+    site.promote(1)
+    site.machine.dead, site.machine.answers = {1}, 9
+    with pytest.raises(UnavailableError, match="version 9 answers"):
+        site.promote(2)
+    assert site.machine.weights == {1: 0}
 
 
 def test_a_deployment_is_recorded_as_one_and_the_champion_stays(site: Site) -> None:

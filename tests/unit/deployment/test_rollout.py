@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from fmnist.catalogue.history import EventType, Takeover
 from fmnist.core.bundle import Bundle
 from fmnist.deployment.base import Deployment, Server
+from fmnist.deployment.execute import run
 from fmnist.deployment.promote import fetch
 from fmnist.deployment.rollout import (
     Action,
@@ -25,7 +26,6 @@ from fmnist.deployment.rollout import (
     Verify,
     interrupted,
     planned,
-    run,
     step,
 )
 from fmnist.errors import FmnistError, IntegrityError, UnavailableError
@@ -51,6 +51,7 @@ def _rollout(phase: Phase, takeover: Takeover | None = TAKEOVER) -> Rollout:
 
 BEFORE, APPLIED, SHIFTED = _seen((2, 100)), _seen((2, 100), (3, 0)), _seen((3, 100), (2, 0))
 SERVES = replace(SHIFTED, answering=3)
+FAILED = RecordEvent(EventType.FAILED, "it was interrupted before the version served")
 
 
 @pytest.mark.parametrize(
@@ -76,12 +77,13 @@ SERVES = replace(SHIFTED, answering=3)
         (Phase.INTERRUPTED, SHIFTED, Verify(), Phase.SETTLING),
         (Phase.SETTLING, SERVES, RecordEvent(EventType.SERVES), Phase.RECORDING),
         (Phase.SETTLING, replace(SHIFTED, failure=FAILURE), SetWeights({2: 100}), Phase.RESTORING),
-        (
-            Phase.SETTLING,
-            APPLIED,
-            RecordEvent(EventType.FAILED, "it was interrupted before the version served"),
-            Phase.RECORDING,
-        ),
+        (Phase.SETTLING, APPLIED, Remove(3), Phase.WITHDRAWING),
+        # Nothing runs that could have the traffic instead.
+        (Phase.EMPTYING, _seen((3, 0)), Remove(3), Phase.WITHDRAWING),
+        (Phase.EMPTYING, _seen((3, 100), failure=FAILURE), FAILED, Phase.RECORDING),
+        (Phase.SETTLING, BEFORE, FAILED, Phase.RECORDING),
+        (Phase.WITHDRAWING, BEFORE, FAILED, Phase.RECORDING),
+        (Phase.WITHDRAWING, replace(APPLIED, failure=FAILURE), FAILED, Phase.RECORDING),
         (Phase.RECORDING, SERVES, Done(), Phase.DONE),
         (Phase.RECORDING, replace(SERVES, failure=FAILURE), Done(), Phase.DONE),
         (Phase.DONE, SERVES, Done(), Phase.DONE),
@@ -95,7 +97,22 @@ def test_each_decision(phase: Phase, seen: Observation, action: Action, after: P
 def test_without_a_takeover_nothing_is_recorded() -> None:
     assert step(_rollout(Phase.PLANNED, None), BEFORE)[1] == Apply(3)
     assert step(_rollout(Phase.VERIFYING, None), _seen((3, 100), answering=3))[1] == Done()
-    assert step(_rollout(Phase.SETTLING, None), APPLIED)[1] == Done()
+    assert step(_rollout(Phase.SETTLING, None), BEFORE)[1] == Done()
+
+
+def test_a_version_that_ran_before_is_not_stopped() -> None:
+    rollout = planned(3, None, [*APPLIED.deployments])
+    assert not rollout.is_new
+    assert step(replace(rollout, phase=Phase.SETTLING, is_restored=True), APPLIED)[1] == Done()
+
+
+def test_without_anything_before_the_traffic_goes_to_nobody() -> None:
+    rollout = replace(planned(3, TAKEOVER, []), phase=Phase.VERIFYING)
+    rollout, action = step(rollout, _seen((3, 100), failure=FAILURE))
+    assert (action, rollout.phase) == (SetWeights({}), Phase.RESTORING)
+    # The version before died, and so cannot have it back.
+    rollout = replace(planned(3, TAKEOVER, [*BEFORE.deployments]), phase=Phase.SETTLING, is_restored=True)
+    assert step(rollout, SHIFTED)[1] == SetWeights({})
 
 
 def test_a_version_that_takes_traffic_again_is_not_removed() -> None:
@@ -140,22 +157,21 @@ _ROLLOUTS = st.builds(
     st.sampled_from(Phase),
     st.lists(st.sampled_from([1, 2, 4]), unique=True).map(tuple),
     st.booleans(),
+    st.booleans(),
 )
 
 
 @given(_ROLLOUTS, st.lists(_OBSERVATIONS, min_size=1))
-def test_whatever_is_seen_it_ends_and_traffic_always_goes_somewhere(
-    rollout: Rollout, observations: list[Observation]
-) -> None:
+def test_whatever_is_seen_it_ends(rollout: Rollout, observations: list[Observation]) -> None:
     events = []
     for number in range(30):
         seen = observations[number % len(observations)]
         rollout, action = step(rollout, seen)
         if isinstance(action, Remove):
             assert seen.weight(action.version) == 0
-            assert action.version != rollout.target
+            assert action.version != rollout.target or rollout.is_new
         if isinstance(action, SetWeights):
-            assert sum(action.split.values()) == 100
+            assert sum(action.split.values()) == 100 or action.split in (rollout.before, {})
         if isinstance(action, RecordEvent):
             events.append(action.event)
         if isinstance(action, Done):

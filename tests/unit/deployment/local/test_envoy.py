@@ -16,8 +16,12 @@ TWO = Backend(2, 9002, 9502, 10)
 def _routes(*backends: Backend) -> list[Any]:
     document = json.loads(routes(ADDRESS, backends, 7))
     assert document["version_info"] == "7"
-    found: list[Any] = document["resources"][0]["virtual_hosts"][0]["routes"]
-    return found
+    _, *health, rest, grpc, _ = document["resources"][0]["virtual_hosts"][0]["routes"]
+    assert [one["match"]["prefix"].removeprefix(ADDRESS.path) for one in health] == [
+        "/health/",
+        "/api/v1.0/health/",
+    ]
+    return [rest, grpc]
 
 
 def _weights(route: Any) -> dict[str, int]:
@@ -36,22 +40,21 @@ def test_envoy_takes_the_configuration(tmp_path: Path) -> None:
 
 
 def test_rest_loses_its_prefix_and_is_split() -> None:
-    rest = _routes(ONE, TWO)[1]
+    rest = _routes(ONE, TWO)[0]
     assert rest["match"] == {"prefix": "/seldon/default/fashion-classifier/"}
     assert (rest["route"]["prefix_rewrite"], rest["route"]["timeout"]) == ("/", "10.0s")
     assert _weights(rest) == {"v1-9001": 90, "v2-9002": 10}
 
 
 def test_grpc_is_told_by_its_headers_and_split_likewise() -> None:
-    grpc = _routes(ONE, TWO)[2]
+    grpc = _routes(ONE, TWO)[1]
     headers = {one["name"]: one["string_match"]["exact"] for one in grpc["match"]["headers"]}
     assert headers == {"seldon": "fashion-classifier", "namespace": "default"}
     assert _weights(grpc) == {"v1-9001-grpc": 90, "v2-9002-grpc": 10}
 
 
 def test_without_traffic_the_address_says_so() -> None:
-    rest, grpc = _routes(Backend(1, 9001, 9501, 0))[1:3]
-    for route in (rest, grpc):
+    for route in _routes(Backend(1, 9001, 9501, 0)):
         assert route["direct_response"]["status"] == 503
         body = json.loads(route["direct_response"]["body"]["inline_string"])
         assert body["status"]["reason"] == "NO_TRAFFIC"
@@ -59,7 +62,7 @@ def test_without_traffic_the_address_says_so() -> None:
 
 def test_no_timeout_is_none() -> None:
     document = json.loads(routes(Address("default", "m", None), [ONE], 1))
-    assert document["resources"][0]["virtual_hosts"][0]["routes"][1]["route"]["timeout"] == "0s"
+    assert document["resources"][0]["virtual_hosts"][0]["routes"][-3]["route"]["timeout"] == "0s"
 
 
 def test_everything_listens_on_this_machine_only(tmp_path: Path) -> None:
@@ -75,7 +78,7 @@ def test_every_route_has_a_cluster_and_no_weight_is_lost(weights: dict[int, int]
     known = {one["name"]: one for one in json.loads(clusters(backends, 1))["resources"]}
     assert len(known) == 2 * len(backends)
     taking = {one.cluster: one.weight for one in backends if one.weight}
-    rest, grpc = _routes(*backends)[1:3]
+    rest, grpc = _routes(*backends)
     if taking:
         assert _weights(rest) == taking
         assert {*_weights(rest), *_weights(grpc)} <= set(known)
