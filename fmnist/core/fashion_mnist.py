@@ -4,7 +4,7 @@ Someone with other images of the same kind changes this module, the networks and
 Source of the facts: https://github.com/zalandoresearch/fashion-mnist (MIT licence).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 MODEL_NAME = "fashion-classifier"
@@ -37,11 +37,12 @@ PIXELS = IMAGE_SHAPE[0] * IMAGE_SHAPE[1]
 
 @dataclass(frozen=True)
 class OfficialFile:
-    """One of the four published files."""
+    """One of the four published files; ``plain_sha256`` is its digest once it is gunzipped."""
 
     name: str
     size: int
     sha256: str
+    plain_sha256: str
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,12 @@ class Split:
     def files(self) -> tuple[OfficialFile, OfficialFile]:
         return self.images, self.labels
 
+    def is_official(self, digests: Collection[str]) -> bool:
+        """Whether these are the SHA-256 of the split's two files, gzipped or not."""
+        return len(digests) == len(self.files) and all(
+            file.sha256 in digests or file.plain_sha256 in digests for file in self.files
+        )
+
 
 TRAIN = Split(
     name="train",
@@ -66,11 +73,13 @@ TRAIN = Split(
         "train-images-idx3-ubyte.gz",
         26_421_880,
         "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
     ),
     labels=OfficialFile(
         "train-labels-idx1-ubyte.gz",
         29_515,
         "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
     ),
     count=60_000,
 )
@@ -81,11 +90,13 @@ TEST = Split(
         "t10k-images-idx3-ubyte.gz",
         4_422_102,
         "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
     ),
     labels=OfficialFile(
         "t10k-labels-idx1-ubyte.gz",
         5_148,
         "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     ),
     count=10_000,
 )

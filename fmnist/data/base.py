@@ -52,9 +52,7 @@ class Commit:
         if any(file.name == SYNTHETIC_MARKER for file in self.files):
             return "synthetic"
         digests = {file.sha256 for file in self.files}
-        if any(digests == {file.sha256 for file in split.files} for split in SPLITS):
-            return "official"
-        return "custom"
+        return "official" if any(split.is_official(digests) for split in SPLITS) else "custom"
 
     def reference(self) -> DataReference:
         """The reference that checkpoints and verdicts record."""

@@ -7,8 +7,9 @@ from pathlib import Path
 from fmnist.core.dataset import Dataset
 from fmnist.data.base import Commit, DataStore, StoredFile
 from fmnist.data.formats import read_dataset
-from fmnist.errors import DataError, IntegrityError, NotFoundError
-from fmnist.files.atomic import sha256_of
+from fmnist.errors import DataError, InputError, IntegrityError, NotFoundError
+from fmnist.files.atomic import folder_written_atomically, sha256_of
+from fmnist.files.paths import path_in
 
 
 def stored_files(repo: str, files: Mapping[str, Path]) -> tuple[StoredFile, ...]:
@@ -74,3 +75,19 @@ def newest_commit(store: DataStore, repo: str) -> Commit | None:
         return store.get(repo)
     except (NotFoundError, DataError):
         return None
+
+
+def check_out(store: DataStore, commit: Commit, folder: Path) -> None:
+    """Write all files of a commit into ``folder``, which must be new or empty; all or none.
+
+    Raises:
+        InputError: the folder holds something.
+        IntegrityError: a file's bytes are not the recorded ones.
+    """
+    if folder.is_file() or (folder.exists() and any(folder.iterdir())):
+        raise InputError(f"{folder} is not empty; name a new folder")
+    with folder_written_atomically(folder.absolute()) as beside:
+        for file in commit.files:
+            target = path_in(beside, file.name, f"{commit.repo}@{commit.id}")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(store.read(commit, file.name))

@@ -7,6 +7,7 @@ from pathlib import Path
 from fmnist.core.fashion_mnist import OfficialFile
 from fmnist.core.progress import Say
 from fmnist.errors import UnavailableError
+from fmnist.files.atomic import disk_errors, sync
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
@@ -15,6 +16,10 @@ PAUSE_SECONDS = 1.0
 _ROUNDS = 3
 _PROGRESS_SECONDS = 2.0
 _BUFFERS = 1 << 20
+
+
+class NoMirrorError(UnavailableError):
+    """File that no mirror gave."""
 
 
 class _Progress:
@@ -55,7 +60,8 @@ def download(files: Sequence[OfficialFile], folder: Path, mirrors: Sequence[str]
     """Fetch those of ``files`` that ``folder`` lacks; only the published bytes, by SHA-256, are kept.
 
     Raises:
-        UnavailableError: no mirror gave one of the files.
+        NoMirrorError: no mirror gave one of the files.
+        UnavailableError: the folder cannot be written.
     """
     for file in files:
         _from_any(file, folder, mirrors, say)
@@ -79,7 +85,7 @@ def _from_any(file: OfficialFile, folder: Path, mirrors: Sequence[str], say: Say
             else:
                 return
     listing = "; ".join(f"{mirror}: {reason}" for mirror, reason in reasons.items()) or "no mirrors"
-    raise UnavailableError(f"{file.name} could not be downloaded: {listing}")
+    raise NoMirrorError(f"{file.name} could not be downloaded: {listing}")
 
 
 def _retrieve(url: str, file: OfficialFile, folder: Path, say: Say) -> None:
@@ -92,7 +98,10 @@ def _retrieve(url: str, file: OfficialFile, folder: Path, say: Say) -> None:
         # The bytes are wanted as they are published; an encoding on the way would change them.
         headers={"Accept-Encoding": "identity"},
     )
-    pooch.retrieve(url, f"sha256:{file.sha256}", fname=file.name, path=folder, downloader=downloader)
+    with disk_errors(folder / file.name):
+        pooch.retrieve(url, f"sha256:{file.sha256}", fname=file.name, path=folder, downloader=downloader)
+        sync(folder / file.name)
+        sync(folder)
 
 
 def _is_missing(error: Exception) -> bool:

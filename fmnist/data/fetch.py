@@ -1,9 +1,13 @@
 """Raw files into data commits: the first step of the path."""
 
-from fmnist.core.fashion_mnist import TEST, TRAIN, Split
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from fmnist.core.fashion_mnist import SPLITS, TRAIN, Split
 from fmnist.core.progress import Say
 from fmnist.data.base import Commit, DataStore
-from fmnist.data.sources import RawFiles, find, places
+from fmnist.data.sources import find, places
 from fmnist.errors import NotFoundError
 from fmnist.settings import Settings
 
@@ -17,9 +21,8 @@ def fetch(settings: Settings, store: DataStore, say: Say) -> tuple[Commit, Commi
         NotFoundError: ``settings.source`` is set but lacks a split.
         DataError: a file in ``settings.source`` cannot be read.
     """
-    raw = find(places(settings), say)
-    say(f"{raw.origin} data from {raw.where}")
-    return _put(store, TRAIN, raw), _put(store, TEST, raw)
+    train, test = _commit(settings, store, SPLITS, say)
+    return train, test
 
 
 def ensure(settings: Settings, store: DataStore, split: Split, say: Say) -> Commit:
@@ -32,11 +35,18 @@ def ensure(settings: Settings, store: DataStore, split: Split, say: Say) -> Comm
     try:
         return store.get(split.repo)
     except NotFoundError:
-        raw = find(places(settings), say)
+        return _commit(settings, store, (split,), say)[0]
+
+
+def _commit(settings: Settings, store: DataStore, splits: Sequence[Split], say: Say) -> list[Commit]:
+    with tempfile.TemporaryDirectory(prefix="fmnist-") as scratch:
+        raw = find(places(settings), say, Path(scratch))
         say(f"{raw.origin} data from {raw.where}")
-        return _put(store, split, raw)
-
-
-def _put(store: DataStore, split: Split, raw: RawFiles) -> Commit:
-    files = raw.train if split is TRAIN else raw.test
-    return store.put(split.repo, files, f"Fashion-MNIST, {split.name} split ({raw.origin})")
+        return [
+            store.put(
+                split.repo,
+                raw.train if split is TRAIN else raw.test,
+                f"Fashion-MNIST, {split.name} split ({raw.origin})",
+            )
+            for split in splits
+        ]

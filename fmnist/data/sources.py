@@ -2,17 +2,19 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fmnist.core.fashion_mnist import KERAS_CACHE, MIRRORS, SPLITS, TEST, TRAIN, OfficialFile, Split
 from fmnist.core.progress import Say
 from fmnist.data import synthetic
+from fmnist.data.archives import is_zip, unzip
 from fmnist.data.base import SYNTHETIC_MARKER
-from fmnist.data.download import download
+from fmnist.data.download import NoMirrorError, download
 from fmnist.data.formats import read_dataset
 from fmnist.data.quality import inspect
-from fmnist.errors import NotFoundError, UnavailableError
+from fmnist.errors import NotFoundError
 from fmnist.files.atomic import sha256_of
 from fmnist.files.lock import only_writer
 from fmnist.settings import Settings
@@ -48,7 +50,11 @@ class RawFiles:
 
 def places(settings: Settings, environ: Mapping[str, str] = os.environ) -> Places:
     """The usual places for these settings."""
-    keras_home = Path(environ.get("KERAS_HOME") or Path.home() / ".keras")
+    home = Path()
+    with suppress(RuntimeError):
+        # Without HOME and a passwd entry there is none.
+        home = Path.home()
+    keras_home = Path(environ.get("KERAS_HOME") or home / ".keras")
     return Places(
         source=settings.source,
         cache=settings.cache,
@@ -57,13 +63,22 @@ def places(settings: Settings, environ: Mapping[str, str] = os.environ) -> Place
     )
 
 
-def find(places: Places, say: Say) -> RawFiles:
-    """The raw files of both splits; ``say`` gets lines of progress.
+def find(places: Places, say: Say, scratch: Path) -> RawFiles:
+    """The raw files of both splits.
+
+    Args:
+        places: where to look.
+        say: takes lines of progress.
+        scratch: an empty folder, into which a source that is a zip is unpacked.
 
     Raises:
-        NotFoundError: the named source folder lacks a split.
-        DataError: a file in the named source folder cannot be read.
+        NotFoundError: the named source lacks a split.
+        DataError: a file in the named source cannot be read.
+        UnavailableError: the cache cannot be written.
     """
+    if places.source and places.source.is_file() and is_zip(places.source):
+        unzip(places.source, scratch)
+        return replace(_from_source(scratch, say), where=str(places.source))
     if places.source:
         return _from_source(places.source, say)
     for folder in (places.cache, places.keras):
@@ -77,7 +92,7 @@ def _fetched(places: Places, say: Say) -> RawFiles:
         try:
             say("Fashion-MNIST is not on this machine: downloading 31 MB")
             download(_ALL, places.cache, places.mirrors, say)
-        except UnavailableError as error:
+        except NoMirrorError as error:
             return _synthetic(places, str(error), say)
     return _official(places.cache)
 
@@ -95,7 +110,7 @@ def _synthetic(places: Places, reason: str, say: Say) -> RawFiles:
     ):
         say(line)
     folder = places.cache / f"synthetic-{synthetic.VERSION}"
-    if not folder.is_dir():
+    if not synthetic.is_whole(folder):
         synthetic.write(folder)
     marker = {SYNTHETIC_MARKER: folder / SYNTHETIC_MARKER}
     train, test = ({file.name: folder / file.name for file in split.files} | marker for split in SPLITS)
@@ -120,10 +135,10 @@ def _has_official(folder: Path, say: Say) -> bool:
 
 def _from_source(folder: Path, say: Say) -> RawFiles:
     if not folder.is_dir():
-        raise NotFoundError(f"source {folder}: no such folder")
-    if _has_official_names(folder) and _has_official(folder, say=lambda _: None):
-        return _official(folder)
-    found = {split.name: _split_files(folder, split) for split in SPLITS}
+        raise NotFoundError(f"source {folder}: no such folder, and no zip")
+    found = {split.name: _required_files(folder, split) for split in SPLITS}
+    if all(split.is_official({sha256_of(path) for path in found[split.name].values()}) for split in SPLITS):
+        return RawFiles("official", str(folder), found[TRAIN.name], found[TEST.name])
     marker = folder / SYNTHETIC_MARKER
     extra = {SYNTHETIC_MARKER: marker} if marker.is_file() else {}
     for split in SPLITS:
@@ -133,27 +148,27 @@ def _from_source(folder: Path, say: Say) -> RawFiles:
         if inspection.missing_classes:
             say(f"{folder}: {split.name}: no image of {', '.join(inspection.missing_classes)}")
     origin = "synthetic" if extra else "custom"
-    if _has_official_names(folder):
+    if all((folder / file.name).is_file() for file in _ALL):
         say(f"{folder}: the names are the official ones, the bytes are not: recorded as {origin}")
     return RawFiles(origin, str(folder), found[TRAIN.name] | extra, found[TEST.name] | extra)
 
 
-def _has_official_names(folder: Path) -> bool:
-    return all((folder / file.name).is_file() for file in _ALL)
-
-
-def _split_files(folder: Path, split: Split) -> dict[str, Path]:
-    """The split's IDX pair, gzipped or not, or Kaggle's CSV; under the names that they have."""
+def split_files(folder: Path, split: Split) -> dict[str, Path]:
+    """The split's IDX pair, gzipped or not, or Kaggle's CSV, under the names that they have; or nothing."""
     pair = [_one_of(folder, _idx_names(file)) for file in split.files]
     table = _one_of(folder, _csv_names(split))
-    chosen = [path for path in (pair if all(pair) else [table]) if path]
+    return {path.name: path for path in (pair if all(pair) else [table]) if path}
+
+
+def _required_files(folder: Path, split: Split) -> dict[str, Path]:
+    chosen = split_files(folder, split)
     if not chosen:
         raise NotFoundError(
             f"source {folder}: no {split.name} data; expected {split.images.name} with {split.labels.name} "
             f"(gzipped or not), or {_csv_names(split)[0]}; it holds "
             f"{', '.join(sorted(path.name for path in folder.iterdir())[:12]) or 'nothing'}"
         )
-    return {path.name: path for path in chosen}
+    return chosen
 
 
 def _one_of(folder: Path, names: Sequence[str]) -> Path | None:

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist.core.dataset import Dataset, Images
-from fmnist.core.fashion_mnist import CLASSES, IMAGE_SHAPE, TEST, TRAIN, Split
+from fmnist.core.fashion_mnist import CLASSES, IMAGE_SHAPE, SPLITS, TEST, TRAIN, Split
 from fmnist.data.base import SYNTHETIC_MARKER
+from fmnist.data.formats import read_dataset
 from fmnist.data.formats.idx import write_idx
+from fmnist.errors import DataError
 from fmnist.files.atomic import folder_written_atomically
 
 TRAIN_IMAGES = 12_000
@@ -50,6 +52,16 @@ def write(folder: Path, seed: int = 20170825) -> None:
         (beside / SYNTHETIC_MARKER).write_text(
             f"Made by fmnist.data.synthetic, version {VERSION}, seed {seed}; not Fashion-MNIST.\n"
         )
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether ``write`` made the folder and no file of it is missing or damaged."""
+    try:
+        for split in SPLITS:
+            read_dataset({file.name: (folder / file.name).read_bytes() for file in split.files})
+    except (OSError, DataError):
+        return False
+    return (folder / SYNTHETIC_MARKER).is_file()
 
 
 def _write_split(folder: Path, split: Split, dataset: Dataset) -> None:

@@ -11,22 +11,26 @@ import click
 from fmnist.cli.console import as_json, pass_settings, print_json, print_table, say, working
 from fmnist.core.fashion_mnist import SPLITS
 from fmnist.data.base import BRANCH, Commit, DataStore
-from fmnist.data.commits import newest_commit
+from fmnist.data.commits import check_out, newest_commit
 from fmnist.data.diff import FileChange, file_changes, inspected
 from fmnist.data.fetch import fetch as fetch_both
-from fmnist.data.folders import checkout as check_out
-from fmnist.data.folders import files_under, refuse_broken_data
+from fmnist.data.incoming import gathered
 from fmnist.data.quality import Inspection, remarks
 from fmnist.wiring import data_store
 
 if TYPE_CHECKING:
     from fmnist.settings import Settings
 
+_NOTES_SHOWN = 20
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command()
-@click.option("--source", type=_FOLDER, help="Folder with the files; no other place is searched then.")
+@click.option(
+    "--source",
+    type=click.Path(path_type=Path),
+    help="Folder or zip with the files; no other place is searched then.",
+)
 @as_json
 @pass_settings
 def fetch(settings: "Settings", source: Path | None, as_json: bool) -> None:
@@ -58,20 +62,23 @@ def fetch(settings: "Settings", source: Path | None, as_json: bool) -> None:
 def put(settings: "Settings", repo: str, paths: tuple[Path, ...], message: str, as_json: bool) -> None:
     """Make files, or a folder's files, the whole new content of REPO.
 
-    Images and labels are read first, and refused if they are broken; the counts, and what would keep
-    them from training (unequal classes, duplicates, images of the other split), are shown.
+    Images and labels are read first, as training reads them, and refused if they are broken, or missing
+    in the splits' repos; a zip is opened. Links, hidden, backup and other programs' files in folders and
+    zips are left out, and named. The counts, and what would keep the images from training (unequal
+    classes, duplicates, images of the other split), are shown.
 
     \b
     Examples:
       fmnist data put fmnist-train-raw ./new-season -m "autumn pictures"
+      fmnist data put fmnist-train-raw ~/Downloads/archive.zip
       fmnist data put shoes images-idx3-ubyte.gz labels-idx1-ubyte.gz
     """
-    files = files_under(paths)
-    refuse_broken_data(files)
     message = message or f"From {', '.join(str(path) for path in paths)}"
     store = data_store(settings)
-    with working(f"putting into {repo}"):
-        before, commit = newest_commit(store, repo), store.put(repo, files, message)
+    with gathered(repo, paths) as incoming:
+        _say_some(incoming.notes)
+        with working(f"putting into {repo}"):
+            before, commit = newest_commit(store, repo), store.put(repo, incoming.files, message)
     _remark(store, [before], [commit])
     _print_commits([commit], as_json)
 
@@ -135,6 +142,13 @@ def checkout(settings: "Settings", repo: str, ref: str, folder: Path, as_json: b
     check_out(store, commit, folder)
     say(f"{folder}: {len(commit.files)} files of {repo}@{commit.id}")
     _print_commits([commit], as_json)
+
+
+def _say_some(notes: Sequence[str]) -> None:
+    for note in notes[:_NOTES_SHOWN]:
+        say(note)
+    if len(notes) > _NOTES_SHOWN:
+        say(f"and {len(notes) - _NOTES_SHOWN} more of this kind")
 
 
 def _remark(store: DataStore, before: Sequence[Commit | None], after: Sequence[Commit]) -> None:

@@ -19,6 +19,32 @@ from fmnist.errors import DataError
 
 _LOOKS_LIKE_DATA = re.compile(r"idx[13]|ubyte|\.idx\b|\.csv\b|\.gz$", re.IGNORECASE)
 _GZIP = b"\x1f\x8b"
+_OTHER_FORMATS = {
+    b"PK\x03\x04": "a zip archive",
+    b"PK\x05\x06": "an empty zip archive",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"GIF8": "a GIF picture",
+    b"RIFF": "a WebP picture",
+    b"\x93NUMPY": "a NumPy array",
+    b"PAR1": "a Parquet file",
+    b"ARROW1": "an Arrow file",
+    b"\x89HDF": "an HDF5 file",
+    b"BZh": "a bzip2 file",
+    b"\xfd7zXZ": "an xz file",
+    b"(\xb5/\xfd": "a Zstandard file",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"\x03\x08\x00\x00": "little-endian IDX; IDX is big-endian",
+    b"\x01\x08\x00\x00": "little-endian IDX; IDX is big-endian",
+    b"version https://git-lfs": "a pointer of Git LFS; git lfs pull fetches the file",
+    b"<!doctype": "a web page",
+    b"<html": "a web page",
+}
+"""Formats of data, or what comes instead of it, by first bytes."""
+
+_TAR = slice(257, 262)
+_SHOWN = 12
+"""Files that a message names."""
 
 
 class _Kind(Enum):
@@ -47,9 +73,11 @@ def read_dataset(files: Mapping[str, bytes]) -> Dataset:
     labels = [file for file in found if file.kind is _Kind.LABELS]
     if (len(tables), len(images), len(labels)) not in ((1, 0, 0), (0, 1, 1)):
         listing = ", ".join(f"{file.name} ({file.kind.value})" for file in found) or "none"
+        names = [f"{name} ({kind})" if (kind := kind_of(files[name])) else name for name in sorted(files)]
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         raise DataError(
             "expected one IDX file of images with one of labels, or one CSV; of the files "
-            f"{', '.join(sorted(files)) or '(none)'} these hold data: {listing}"
+            f"{', '.join(names[:_SHOWN]) or '(none)'}{more} these hold data: {listing}"
         )
     if tables:
         return read_csv(tables[0].name, tables[0].content)
@@ -65,12 +93,21 @@ def read_dataset(files: Mapping[str, bytes]) -> Dataset:
     return dataset
 
 
-def holds_data(files: Mapping[str, bytes]) -> bool:
-    """Whether any file is, by content or name, meant to be images or labels."""
-    try:
-        return bool(_data_files(files))
-    except DataError:
-        return True
+def data_in(files: Mapping[str, bytes]) -> set[str]:
+    """The names of the files that are, by content or name, meant to be images or labels.
+
+    Raises:
+        DataError: one of them cannot be read.
+    """
+    return {file.name for file in _data_files(files)}
+
+
+def kind_of(content: bytes) -> str | None:
+    """Name of a format that holds images or data, but that training does not read."""
+    if content[_TAR] == b"ustar":
+        return "a tar archive"
+    beginning = content[:32].lower() if content.startswith(b"<") else content
+    return next((kind for magic, kind in _OTHER_FORMATS.items() if beginning.startswith(magic)), None)
 
 
 def _data_files(files: Mapping[str, bytes]) -> list[_File]:
@@ -90,10 +127,13 @@ def _recognise(name: str, raw: bytes) -> _File | None:
         return _File(name, _Kind.IMAGES, content)
     if magic == LABELS_MAGIC:
         return _File(name, _Kind.LABELS, content)
-    if re.search(r"\.csv\b", name, re.IGNORECASE) or _begins_a_table(content):
+    kind = kind_of(content)
+    if not kind and (re.search(r"\.csv\b", name, re.IGNORECASE) or _begins_a_table(content)):
         return _File(name, _Kind.TABLE, content)
     if not _LOOKS_LIKE_DATA.search(name.rpartition("/")[2]):
         return None
+    if kind:
+        raise DataError(f"{name}: is {kind}; expected IDX or CSV, gzipped or not")
     if magic is None:
         raise DataError(f"{name}: truncated: only {len(content)} bytes, expected IDX or CSV")
     raise DataError(

@@ -1,5 +1,6 @@
 """Kaggle's form of the data: CSV with the header ``label,pixel1,…,pixel784`` and one image per line."""
 
+import codecs
 import re
 
 import numpy as np
@@ -12,6 +13,7 @@ from fmnist.errors import DataError
 COLUMNS = ("label", *(f"pixel{number}" for number in range(1, PIXELS + 1)))
 
 _CHUNK = 1 << 22
+_OTHER_SEPARATORS = {b";": "semicolons", b"\t": "tabs"}
 _COMMA, _NEWLINE, _ZERO, _NINE = b",\n09"
 
 
@@ -41,6 +43,13 @@ def read_csv(name: str, content: bytes) -> Dataset:
 
 
 def _check_header(name: str, header: bytes) -> None:
+    if header.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in header[:8]:
+        raise DataError(f"{name}, line 1: is UTF-16, expected UTF-8: save it as plain CSV")
+    if header.startswith(b"sep="):
+        raise DataError(f"{name}, line 1: is Excel's {header.decode(errors='replace').strip()!r}; remove it")
+    for separator, word in _OTHER_SEPARATORS.items():
+        if header.count(separator) > header.count(b","):
+            raise DataError(f"{name}, line 1: values are separated by {word}, expected commas")
     found = header.decode("utf-8-sig", errors="replace").strip().split(",")
     if len(found) != len(COLUMNS):
         raise DataError(
@@ -56,6 +65,9 @@ def _read_canonical(lines: bytes) -> NDArray[np.uint8] | None:
     """Whole lines of plain numbers, as [n, 785]; None if anything at all is unusual."""
     if b"\r" in lines:
         lines = lines.replace(b"\r\n", b"\n")
+    if b"." in lines:
+        # As pandas writes after a merge: 9.0,0.0
+        lines = lines.replace(b".0,", b",").replace(b".0\n", b"\n").removesuffix(b".0")
     text = np.frombuffer(lines if lines.endswith(b"\n") else lines + b"\n", np.uint8)
     is_digit = (text >= _ZERO) & (text <= _NINE)
     ends = np.flatnonzero(~is_digit)
@@ -90,6 +102,7 @@ def _read_carefully(name: str, lines: bytes, first: int) -> NDArray[np.uint8]:
 
 def _value(name: str, line: int, column: int, field: str) -> int:
     text = field.strip().strip('"')
+    text = re.sub(r"(?<=[0-9])\.0+$", "", text)
     if not re.fullmatch("[0-9]+", text):
         raise DataError(
             f"{name}, line {line}: {COLUMNS[column]} is {field.strip()[:40]!r}, expected an integer"

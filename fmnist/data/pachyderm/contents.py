@@ -5,6 +5,7 @@ then the files are read once, and their digests are cached on this machine by pa
 """
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from fmnist.data.pachyderm.digests import Digests
 from fmnist.data.pachyderm.files import Entry, Files
 from fmnist.data.pachyderm.revisions import Revision
 from fmnist.files.atomic import write_atomically
+
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,8 @@ class ContentsReader:
 
     def _digest_of(self, revision: Revision, entry: Entry) -> str:
         known = self._cache / f"{entry.hash}.sha256"
-        if entry.hash and known.is_file():
-            return known.read_text().strip()
+        if entry.hash and known.is_file() and _SHA256.fullmatch(digest := known.read_text().strip()):
+            return digest
         sha256 = hashlib.sha256(self._read(revision, entry)).hexdigest()
         if entry.hash:
             write_atomically(known, f"{sha256}\n")

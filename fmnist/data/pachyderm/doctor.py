@@ -12,10 +12,13 @@ from fmnist.data.base import BRANCH
 from fmnist.data.pachyderm.revisions import Revision, Revisions
 from fmnist.errors import NotFoundError
 
+_SLOW = timedelta(minutes=1)
+"""pachd finishes a commit 0.5-1.5 s after it was closed."""
+
 
 @dataclass(frozen=True)
 class Finding:
-    """A commit that was never finished, or a head that ended with an error."""
+    """A commit that was never closed or never finished, or a head that ended with an error."""
 
     repo: str
     commit: str
@@ -104,7 +107,9 @@ class Doctor:
         except NotFoundError:
             head = ""
         return [
-            Finding(revision.repo, revision.id, problem, revision.started, revision.id == head)
+            Finding(
+                revision.repo, revision.id, problem, revision.closed or revision.started, revision.id == head
+            )
             for revision in revisions
             if (problem := _problem(revision, revision.id == head))
         ]
@@ -113,6 +118,8 @@ class Doctor:
 def _problem(revision: Revision, is_head: bool) -> str | None:
     if revision.open:
         return "never finished"
+    if revision.closed and not revision.finished and datetime.now(UTC) - revision.closed > _SLOW:
+        return "closed, but pachd has not finished it"
     if is_head and revision.error:
         return f"ended with an error: {revision.error}"
     return None

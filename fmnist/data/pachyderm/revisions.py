@@ -7,22 +7,32 @@ from typing import Any
 
 from fmnist.clients.pachyderm import Connection
 from fmnist.data.base import BRANCH
-from fmnist.errors import DataError, NotFoundError, UnavailableError
+from fmnist.errors import DataError, NotFoundError, TimedOut, UnavailableError
 
 _TRIES = 3
 
 
 @dataclass(frozen=True)
 class Revision:
-    """A commit: ``finished`` or not (then it is ``open``, or about to finish), and what it broke on."""
+    """A commit in whatever state.
+
+    Attributes:
+        closed: time at which its writer ended; None while it is open.
+        finished: whether pachd is done with it, usually a second after it was closed.
+        error: what it broke on, empty if nothing.
+    """
 
     repo: str
     id: str
     description: str
     started: datetime
-    open: bool
+    closed: datetime | None
     finished: bool
     error: str
+
+    @property
+    def open(self) -> bool:
+        return self.closed is None
 
     @property
     def sound(self) -> bool:
@@ -78,6 +88,11 @@ class Revisions:
         with self._connection.errors(f"data repo {repo}"):
             return [_revision(info) for info in self._connection.client.list_commit(repo)]
 
+    def repos(self) -> list[str]:
+        """The names of all repos that users made."""
+        with self._connection.errors("listing repos"):
+            return sorted(info.repo.name for info in self._connection.client.list_repo())
+
     def finished(self, revision: Revision) -> Revision:
         """The same commit once pachd is done with it.
 
@@ -108,8 +123,15 @@ class Revisions:
         """
         if revision.open or revision.finished:
             return revision
-        with self._connection.errors(f"{revision.repo}@{revision.id}"):
-            (info,) = self._connection.client.wait_commit(commit_handle(revision.repo, revision.id))
+        what = f"{revision.repo}@{revision.id}"
+        try:
+            with self._connection.errors(what):
+                (info,) = self._connection.client.wait_commit(commit_handle(revision.repo, revision.id))
+        except TimedOut as error:
+            raise TimedOut(
+                f"{what}: closed at {revision.closed:%Y-%m-%d %H:%M} UTC, not finished by pachd ({error}); "
+                f"see its log, or drop the commit: fmnist data doctor {revision.repo} --drop"
+            ) from error
         return _revision(info)
 
     def drop(self, revision: Revision) -> None:
@@ -134,8 +156,13 @@ def _revision(info: Any) -> Revision:
         repo=info.commit.repo.name,
         id=info.commit.id,
         description=info.description,
-        started=info.started.ToDatetime().replace(tzinfo=UTC),
-        open=not info.HasField("finishing"),
+        started=_time(info.started),
+        closed=_time(info.finishing) if info.HasField("finishing") else None,
         finished=info.HasField("finished"),
         error=info.error,
     )
+
+
+def _time(stamp: Any) -> datetime:
+    found: datetime = stamp.ToDatetime().replace(tzinfo=UTC)
+    return found

@@ -97,9 +97,11 @@ class PachydermStore:
                 return self._revisions.head(repo, ref)
             commits = {revision.id: revision for revision in self._revisions.all(repo)}
         except NotFoundError as error:
-            raise NotFoundError(
-                f"{error}; see fmnist data log {repo}; fmnist data fetch or put makes a repo"
-            ) from error
+            known = self._revisions.repos()
+            advice = f"fmnist data fetch or put makes a repo (there are: {', '.join(known) or 'none'})"
+            if repo in known:
+                advice = f"see fmnist data log {repo}"
+            raise NotFoundError(f"{error}; {advice}") from error
         return commits[full_id(repo, ref, commits)]
 
     def _head(self, repo: str) -> Revision | None:

@@ -8,9 +8,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fmnist.cli.data import data
+from fmnist.clients.pachyderm import Deadlines
 from fmnist.data.pachyderm.doctor import Doctor
 from fmnist.data.pachyderm.store import PachydermStore
-from fmnist.errors import DataError, UnavailableError
+from fmnist.errors import DataError, TimedOut, UnavailableError
 from tests.support.files import Files
 from tests.support.pachd.target import Target
 
@@ -49,6 +50,24 @@ def test_a_head_that_failed_is_found_and_dropped(target: Target, store: Pachyder
     assert finding.problem.startswith("ended with an error: file / directory path collision")
     doctor.drop([finding], NOW)
     assert store.get(repo).id == good
+
+
+def test_a_commit_that_pachd_does_not_finish_is_found_and_dropped(
+    target: Target, store: PachydermStore, repo: str, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = store.put(repo, files(a=b"1"), "m")
+    target.server.state.seconds_to_finish = 1000
+    with target.client.modify_file_client((repo, "master")) as changes:
+        changes.put_file_from_bytes("/a", b"2")
+    doctor = Doctor(target.connection())
+    assert doctor.examine([repo]).findings == ()
+    monkeypatch.setattr("fmnist.data.pachyderm.doctor._SLOW", NOW)
+    (finding,) = doctor.examine([repo]).findings
+    assert (finding.problem, finding.is_head) == ("closed, but pachd has not finished it", True)
+    with pytest.raises(TimedOut, match=rf"{repo}@{finding.commit}: closed at .* doctor {repo} --drop"):
+        target.store(deadlines=Deadlines(wait=0.5)).get(repo)
+    assert doctor.drop([finding], NOW) == [finding]
+    assert store.get(repo) == first
 
 
 def test_open_commits_on_other_branches_are_found_too(target: Target, repo: str) -> None:

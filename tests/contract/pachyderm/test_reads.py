@@ -109,7 +109,9 @@ def test_bytes_that_are_not_what_the_sums_say(target: Target, store: PachydermSt
 
 
 def test_what_is_missing_is_named(target: Target, store: PachydermStore, repo: str, files: Files) -> None:
-    with pytest.raises(NotFoundError, match=f"NOT_FOUND: branch .* not found in repo default/{repo}; see"):
+    with pytest.raises(
+        NotFoundError, match=rf"branch .* not found in repo default/{repo}; .*\(there are: none\)"
+    ):
         store.get(repo)
     target.client.create_repo(repo)
     with pytest.raises(NotFoundError, match='branch "master" not found'):

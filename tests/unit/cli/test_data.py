@@ -1,5 +1,6 @@
 import json
 import subprocess
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,24 @@ def test_put_takes_files_and_folders(run: Run, source: Path) -> None:
         run("put", "shoes", source)
     (head,) = document(run("log", "shoes", "--json"))
     assert head["id"] == commit["id"]
+
+
+def test_put_says_what_it_opened_and_left_out(run: Run, source: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    for number in range(30):
+        (folder / f".hidden-{number}").touch()
+    with zipfile.ZipFile(folder / "archive.zip", "w") as archive:
+        archive.write(source / "fashion-mnist_train.csv", "fashion-mnist_train.csv")
+        archive.write(source / "fashion-mnist_test.csv", "fashion-mnist_test.csv")
+    said = run("put", "fmnist-train-raw", folder).stderr
+    assert f"left out: {folder}/.hidden-0 (hidden)" in said
+    assert "12 more" in said
+    (head,) = document(run("log", "fmnist-train-raw", "--json"))
+    assert [file["name"] for file in head["files"]] == ["fashion-mnist_train.csv"]
+    with pytest.raises(DataError, match="hold data: none"):
+        run("put", "fmnist-train-raw", Path(__file__))
+    assert document(run("log", "fmnist-train-raw", "--json")) == [head]
 
 
 def test_what_is_not_there_is_not_found(run: Run, tmp_path: Path) -> None:

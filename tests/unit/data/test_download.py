@@ -14,7 +14,8 @@ from tests.support.mirror import Mirror, serving
 
 CONTENT = {"images.gz": bytes(range(256)) * 400, "labels.gz": b"labels" * 100}
 FILES = tuple(
-    OfficialFile(name, len(content), hashlib.sha256(content).hexdigest()) for name, content in CONTENT.items()
+    OfficialFile(name, len(content), hashlib.sha256(content).hexdigest(), "")
+    for name, content in CONTENT.items()
 )
 IMAGES = len(CONTENT["images.gz"])
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fmnist.core.dataset import Dataset
 from fmnist.core.fashion_mnist import TRAIN
-from fmnist.data.formats import holds_data, read_dataset
+from fmnist.data.formats import data_in, read_dataset
 from fmnist.data.formats.idx import write_idx
 from fmnist.errors import DataError
 from tests.support.drawing import csv_of, same, some_data, untimed
@@ -90,8 +90,8 @@ def test_other_files_are_passed_over() -> None:
         "LICENSE": b"MIT",
     }
     assert same(read_dataset(pair(dataset) | others), dataset)
-    assert holds_data(pair(dataset) | others)
-    assert not holds_data(others)
+    assert data_in(pair(dataset) | others) == {IMAGES, LABELS}
+    assert not data_in(others)
 
 
 DATA = some_data(3)
@@ -120,6 +120,17 @@ RAW_IMAGES, RAW_LABELS = IMAGES.removesuffix(".gz"), LABELS.removesuffix(".gz")
         (PLAIN | {RAW_IMAGES: struct.pack(">4I", 0x803, 2**32 - 1, 28, 28)}, "truncated.*4294967295 images"),
         (PAIR | {IMAGES: PAIR[IMAGES][:50]}, "truncated: its gzip stream of 50 bytes has no end"),
         (PAIR | {IMAGES: PAIR[IMAGES] + b"junk"}, "damaged gzip"),
+        (
+            PLAIN | {RAW_IMAGES: b"version https://git-lfs.github.com/spec/v1\n"},
+            "ubyte: is a pointer of Git LFS",
+        ),
+        (PLAIN | {RAW_IMAGES: b"<!DOCTYPE html><title>404</title>"}, "ubyte: is a web page"),
+        (PLAIN | {RAW_IMAGES: b"\x03\x08\0\0" + bytes(100)}, "ubyte: is little-endian IDX"),
+        ({"a.csv": b"PK\x03\x04" + bytes(100)}, r"a\.csv: is a zip archive"),
+        ({"x.csv.gz": gzip.compress(bytes(257) + b"ustar\0" + bytes(250))}, r"x\.csv\.gz: is a tar archive"),
+        ({"1.png": b"\x89PNG\r\n"}, r"of the files 1\.png \(a PNG picture\) these hold data: none"),
+        ({"x.parquet": b"PAR1" + bytes(9)}, r"x\.parquet \(a Parquet file\)"),
+        ({f"{n}.txt": b"x" for n in range(20)}, r"and 8 more these hold data: none"),
     ],
 )
 def test_what_is_wrong_is_said(files: dict[str, bytes], message: str) -> None:

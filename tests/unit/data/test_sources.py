@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,13 @@ from fmnist.data import download, sources, synthetic
 from fmnist.data.base import SYNTHETIC_MARKER
 from fmnist.data.formats.idx import write_idx
 from fmnist.data.sources import Places, find, places
-from fmnist.errors import DataError, NotFoundError
+from fmnist.errors import DataError, NotFoundError, UnavailableError
 from fmnist.settings import from_environment
 from tests.support.drawing import csv_of, some_data
+from tests.support.files import files_no_larger_than
 from tests.support.mirror import Mirror, serving
 
+SCRATCH = Path("/nowhere")
 CONTENTS = {
     split.images.name: write_idx(some_data(count).images) for split, count in ((TRAIN, 30), (TEST, 20))
 } | {split.labels.name: write_idx(some_data(count).labels) for split, count in ((TRAIN, 30), (TEST, 20))}
@@ -24,7 +27,12 @@ CONTENTS = {
 def _published(split: Split) -> Split:
     """The split as if small files of ours were the published ones."""
     images, labels = (
-        OfficialFile(file.name, len(CONTENTS[file.name]), hashlib.sha256(CONTENTS[file.name]).hexdigest())
+        OfficialFile(
+            file.name,
+            len(CONTENTS[file.name]),
+            hashlib.sha256(CONTENTS[file.name]).hexdigest(),
+            hashlib.sha256(gzip.decompress(CONTENTS[file.name])).hexdigest(),
+        )
         for file in split.files
     )
     return replace(split, images=images, labels=labels)
@@ -81,7 +89,7 @@ def test_the_first_place_that_has_all_four_wins(nowhere: Places, mirror: Mirror)
     everywhere = replace(nowhere, mirrors=(mirror.address,))
     for folder in (nowhere.keras, nowhere.cache):
         filled(folder)
-        raw = find(everywhere, quiet)
+        raw = find(everywhere, quiet, SCRATCH)
         assert (raw.origin, raw.where) == ("official", str(folder))
         assert raw.train == {file.name: folder / file.name for file in TRAIN.files}
         assert raw.test == {file.name: folder / file.name for file in TEST.files}
@@ -92,24 +100,24 @@ def test_a_folder_with_wrong_files_is_passed_over(nowhere: Places) -> None:
     filled(nowhere.cache, CONTENTS | {TRAIN.labels.name: b"wrong"})
     filled(nowhere.keras)
     said: list[str] = []
-    assert find(nowhere, said.append).where == str(nowhere.keras)
+    assert find(nowhere, said.append, SCRATCH).where == str(nowhere.keras)
     assert said == [f"{nowhere.cache}: skipped, SHA-256 is not the published one: {TRAIN.labels.name}"]
 
 
 def test_what_no_folder_has_is_downloaded_into_the_cache(nowhere: Places, mirror: Mirror) -> None:
     web = replace(nowhere, mirrors=(mirror.address,))
-    raw = find(web, quiet)
+    raw = find(web, quiet, SCRATCH)
     assert (raw.origin, raw.where) == ("official", str(nowhere.cache))
     assert {path.name: path.read_bytes() for path in (*raw.train.values(), *raw.test.values())} == CONTENTS
     mirror.asked.clear()
-    assert find(web, quiet) == raw
+    assert find(web, quiet, SCRATCH) == raw
     assert mirror.asked == []
 
 
 def test_drawn_garments_stand_in_loudly(nowhere: Places, mirror: Mirror) -> None:
     del mirror.files[TEST.images.name]
     said: list[str] = []
-    raw = find(replace(nowhere, mirrors=(mirror.address,)), said.append)
+    raw = find(replace(nowhere, mirrors=(mirror.address,)), said.append, SCRATCH)
     assert raw.origin == "synthetic"
     assert set(raw.train) == {*(file.name for file in TRAIN.files), SYNTHETIC_MARKER}
     assert set(raw.test) == {*(file.name for file in TEST.files), SYNTHETIC_MARKER}
@@ -117,12 +125,12 @@ def test_drawn_garments_stand_in_loudly(nowhere: Places, mirror: Mirror) -> None
     assert "!!  NOT FASHION-MNIST" in text
     assert "404" in text
     assert "FMNIST_SOURCE" in text
-    assert find(nowhere, quiet) == raw
+    assert find(nowhere, quiet, SCRATCH) == raw
 
 
 def test_a_source_folder_with_the_official_files(nowhere: Places, tmp_path: Path) -> None:
     folder = filled(tmp_path / "mine", CONTENTS | {"README": b"mine"})
-    raw = find(replace(nowhere, source=folder), quiet)
+    raw = find(replace(nowhere, source=folder), quiet, SCRATCH)
     assert (raw.origin, raw.where) == ("official", str(folder))
     assert "README" not in raw.train
 
@@ -131,14 +139,14 @@ def test_a_source_folder_with_other_bytes_under_the_official_names(nowhere: Plac
     other = write_idx(some_data(30, seed=1).images)
     folder = filled(tmp_path / "mine", CONTENTS | {TRAIN.images.name: other})
     said: list[str] = []
-    raw = find(replace(nowhere, source=folder), said.append)
+    raw = find(replace(nowhere, source=folder), said.append, SCRATCH)
     assert raw.origin == "custom"
     assert f"{folder}: the names are the official ones, the bytes are not: recorded as custom" in said
 
 
 def test_a_source_folder_of_drawn_garments_stays_synthetic(nowhere: Places, tmp_path: Path) -> None:
     synthetic.write(tmp_path / "drawn")
-    raw = find(replace(nowhere, source=tmp_path / "drawn"), quiet)
+    raw = find(replace(nowhere, source=tmp_path / "drawn"), quiet, SCRATCH)
     assert raw.origin == "synthetic"
     assert SYNTHETIC_MARKER in raw.train
     assert SYNTHETIC_MARKER in raw.test
@@ -152,7 +160,7 @@ def test_a_source_folder_in_kaggles_form(nowhere: Places, tmp_path: Path, suffix
         {name + suffix: gzip.compress(text) if suffix else text for name, text in tables.items()},
     )
     said: list[str] = []
-    raw = find(replace(nowhere, source=folder), said.append)
+    raw = find(replace(nowhere, source=folder), said.append, SCRATCH)
     assert raw.origin == "custom"
     assert set(raw.train) == {f"fashion-mnist_train.csv{suffix}"}
     assert set(raw.test) == {f"fashion-mnist_test.csv{suffix}"}
@@ -164,20 +172,50 @@ def test_a_source_folder_with_unpacked_files(nowhere: Places, tmp_path: Path, do
     plain = {name.removesuffix(".gz"): gzip.decompress(content) for name, content in CONTENTS.items()}
     if dotted:
         plain = {name.replace("-idx", ".idx"): content for name, content in plain.items()}
-    raw = find(replace(nowhere, source=filled(tmp_path / "mine", plain)), quiet)
-    assert raw.origin == "custom"
+    raw = find(replace(nowhere, source=filled(tmp_path / "mine", plain)), quiet, SCRATCH)
+    assert raw.origin == "official"
     assert set(raw.train) | set(raw.test) == set(plain)
+
+
+def test_a_source_that_is_kaggles_zip(nowhere: Places, tmp_path: Path) -> None:
+    plain = {name.removesuffix(".gz"): gzip.decompress(content) for name, content in CONTENTS.items()}
+    tables = {f"fashion-mnist_{split}.csv": csv_of(some_data(3)) for split in ("train", "test")}
+    for number, (contents, origin) in enumerate(((plain | tables, "official"), (tables, "custom"))):
+        with zipfile.ZipFile(tmp_path / "archive.zip", "w") as archive:
+            for name, content in contents.items():
+                archive.writestr(name, content)
+        (tmp_path / f"scratch-{number}").mkdir()
+        raw = find(replace(nowhere, source=tmp_path / "archive.zip"), quiet, tmp_path / f"scratch-{number}")
+        assert (raw.origin, raw.where) == (origin, str(tmp_path / "archive.zip"))
+        assert all(path.is_file() for path in (*raw.train.values(), *raw.test.values()))
+
+
+def test_a_full_disk_is_no_reason_for_synthetic_images(nowhere: Places, mirror: Mirror) -> None:
+    with (
+        files_no_larger_than(1000),
+        pytest.raises(UnavailableError, match=f"{nowhere.cache}/.*: cannot be written: File too large"),
+    ):
+        find(replace(nowhere, mirrors=(mirror.address,)), quiet, SCRATCH)
+    assert not list(nowhere.cache.glob("synthetic*"))
+
+
+@pytest.mark.parametrize("damage", [b"", b"x", None])
+def test_damaged_synthetic_images_in_the_cache_are_made_again(nowhere: Places, damage: bytes | None) -> None:
+    path = find(nowhere, quiet, SCRATCH).train[TRAIN.images.name]
+    content = path.read_bytes()
+    path.write_bytes(content[:-9] + content[-8:] if damage is None else damage)
+    assert find(nowhere, quiet, SCRATCH).train[TRAIN.images.name].read_bytes() == content
 
 
 def test_a_named_source_is_never_replaced_by_another_place(nowhere: Places, tmp_path: Path) -> None:
     filled(nowhere.cache)
     with pytest.raises(NotFoundError, match="missing: no such folder"):
-        find(replace(nowhere, source=tmp_path / "missing"), quiet)
+        find(replace(nowhere, source=tmp_path / "missing"), quiet, SCRATCH)
     with pytest.raises(NotFoundError, match=r"no train data; expected train-images.*it holds nothing"):
-        find(replace(nowhere, source=filled(tmp_path / "empty", {})), quiet)
+        find(replace(nowhere, source=filled(tmp_path / "empty", {})), quiet, SCRATCH)
     del (partly := dict(CONTENTS))[TEST.labels.name]
     with pytest.raises(NotFoundError, match=r"no test data; .*it holds t10k-images"):
-        find(replace(nowhere, source=filled(tmp_path / "partly", partly)), quiet)
+        find(replace(nowhere, source=filled(tmp_path / "partly", partly)), quiet, SCRATCH)
     broken = CONTENTS | {TEST.labels.name: CONTENTS[TEST.labels.name][:-9]}
     with pytest.raises(DataError, match=r"t10k-labels.*truncated"):
-        find(replace(nowhere, source=filled(tmp_path / "broken", broken)), quiet)
+        find(replace(nowhere, source=filled(tmp_path / "broken", broken)), quiet, SCRATCH)

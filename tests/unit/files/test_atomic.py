@@ -6,7 +6,7 @@ import pytest
 
 from fmnist.errors import UnavailableError
 from fmnist.files.atomic import disk_errors, folder_written_atomically, sha256_of, write_atomically
-from tests.unit.training.test_resume_state import files_no_larger_than
+from tests.support.files import files_no_larger_than
 
 
 @pytest.mark.parametrize(

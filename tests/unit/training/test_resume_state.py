@@ -1,9 +1,6 @@
 import json
 import os
-import resource
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +19,7 @@ from fmnist.training.resume import (
     recorded_threads,
     unfinished,
 )
+from tests.support.files import files_no_larger_than
 from tests.support.runs import epoch_report
 
 JOB = {"seed": "1", "data_commit": "repo@1"}
@@ -103,17 +101,6 @@ def test_the_one_before_is_taken_for_a_damaged_one_and_that_is_said(tmp_path: Pa
     (folder.folder / "epoch-000001.state").write_bytes(b"")
     assert folder.newest(said.append) is None
     assert len(said) == 3
-
-
-@contextmanager
-def files_no_larger_than(size: int) -> Iterator[None]:
-    """The kernel refuses to write on, in the middle of a file, as it does on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_full_disk_leaves_the_state_before_whole(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from tests.support.drawing import csv_of, same, some_data, untimed
 DATA = some_data(6)
 CSV = csv_of(DATA)
 HEADER = CSV.split(b"\n")[0]
+FLOATS = HEADER + b"\n" + CSV.partition(b"\n")[2].replace(b",", b".0,").replace(b"\n", b".0\n")
 
 
 def with_field(line: int, column: int, text: str) -> bytes:
@@ -49,8 +50,25 @@ def test_the_size_of_the_pieces_does_not_matter(chunk: int) -> None:
         with_field(3, 0, '"1"'),
         with_field(3, 0, "0001"),
         gzip.compress(CSV),
+        FLOATS,
+        FLOATS.rstrip(),
+        FLOATS.replace(b"\n", b"\r\n"),
+        with_field(3, 0, "1.000"),
     ],
-    ids=["no-last-newline", "blank-end", "bom", "upper-header", "blanks", "quotes", "zeros", "gzip"],
+    ids=[
+        "no-last-newline",
+        "blank-end",
+        "bom",
+        "upper-header",
+        "blanks",
+        "quotes",
+        "zeros",
+        "gzip",
+        "floats",
+        "floats-no-last-newline",
+        "floats-crlf",
+        "long-float",
+    ],
 )
 def test_harmless_variations_are_read(content: bytes) -> None:
     assert same(read_dataset({"fashion-mnist_train.csv": content}), DATA)
@@ -70,6 +88,15 @@ def test_harmless_variations_are_read(content: bytes) -> None:
         (with_field(4, 3, "9" * 5000), "line 4: pixel3 is 9+, expected 0-255"),
         (with_field(4, 3, "-1"), "line 4: pixel3 is '-1', expected an integer"),
         (with_field(4, 784, "1.5"), "line 4: pixel784 is '1.5', expected an integer"),
+        (with_field(4, 3, ".0"), "line 4: pixel3 is '.0', expected an integer"),
+        (with_field(4, 3, "1.0.0"), r"line 4: pixel3 is '1\.0\.0', expected an integer"),
+        (with_field(4, 3, "0.50"), r"line 4: pixel3 is '0\.50', expected an integer"),
+        (with_field(4, 3, "256.0"), "line 4: pixel3 is 256, expected 0-255"),
+        (CSV.decode().encode("utf-16"), "line 1: is UTF-16, expected UTF-8"),
+        (CSV.decode().encode("utf-16-le"), "line 1: is UTF-16, expected UTF-8"),
+        (CSV.replace(b",", b";"), "line 1: values are separated by semicolons, expected commas"),
+        (CSV.replace(b",", b"\t"), "line 1: values are separated by tabs, expected commas"),
+        (b"sep=,\n" + CSV, "line 1: is Excel's 'sep=,'; remove it"),
         (with_field(4, 3, ""), "line 4: pixel3 is '', expected an integer"),
         (with_field(4, 3, "x"), "line 4: pixel3 is 'x'"),
         (with_field(4, 3, "\u0663"), "line 4: pixel3 is '\u0663'"),

@@ -1,13 +1,13 @@
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from fmnist.data.base import Commit
+from fmnist.data.base import Commit, DataStore, StoredFile
+from fmnist.data.commits import check_out
 from fmnist.data.dvc import DvcStore
-from fmnist.data.folders import checkout, files_under, refuse_broken_data
-from fmnist.data.formats.idx import write_idx
-from fmnist.errors import DataError, InputError, IntegrityError
-from tests.support.drawing import some_data
+from fmnist.errors import InputError, IntegrityError
 
 
 @pytest.fixture
@@ -25,26 +25,7 @@ def store(tmp_path: Path) -> DvcStore:
 
 @pytest.fixture
 def commit(store: DvcStore, folder: Path) -> Commit:
-    return store.put("garments", files_under([folder]), "m")
-
-
-def test_a_folders_files_are_named_below_it(folder: Path) -> None:
-    assert files_under([folder]) == {"a": folder / "a", "deep/b": folder / "deep/b"}
-    assert files_under([folder / "a", folder / "deep"]) == {"a": folder / "a", "b": folder / "deep/b"}
-
-
-def test_two_files_of_one_name_are_refused(folder: Path) -> None:
-    with pytest.raises(InputError, match="both be stored as a"):
-        files_under([folder, folder / "a"])
-
-
-def test_broken_images_are_refused_and_other_files_are_not(folder: Path) -> None:
-    refuse_broken_data(files_under([folder]))
-    (folder / "images-idx3-ubyte.gz").write_bytes(write_idx(some_data(3).images))
-    with pytest.raises(DataError, match="expected one IDX file"):
-        refuse_broken_data(files_under([folder]))
-    (folder / "labels-idx1-ubyte.gz").write_bytes(write_idx(some_data(3).labels))
-    refuse_broken_data(files_under([folder]))
+    return store.put("garments", {"a": folder / "a", "deep/b": folder / "deep/b"}, "m")
 
 
 @pytest.mark.parametrize("exists", [True, False])
@@ -52,7 +33,7 @@ def test_a_checkout_is_the_commit(tmp_path: Path, store: DvcStore, commit: Commi
     target = tmp_path / "out/here"
     if exists:
         target.mkdir(parents=True)
-    checkout(store, commit, target)
+    check_out(store, commit, target)
     assert (target / "a").read_bytes() == b"1"
     assert (target / "deep/b").read_bytes() == b"2"
     assert [path.name for path in target.parent.iterdir()] == ["here"]
@@ -63,7 +44,7 @@ def test_a_checkout_never_writes_over_anything(
 ) -> None:
     for target in (folder, folder / "a"):
         with pytest.raises(InputError, match="not empty"):
-            checkout(store, commit, target)
+            check_out(store, commit, target)
     assert (folder / "a").read_bytes() == b"1"
 
 
@@ -76,5 +57,18 @@ def test_a_checkout_of_a_damaged_commit_leaves_nothing(
             path.write_bytes(b"3")
     (tmp_path / "out").mkdir()
     with pytest.raises(IntegrityError, match="deep/b"):
-        checkout(store, commit, tmp_path / "out/here")
+        check_out(store, commit, tmp_path / "out/here")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["../../escaped", "/tmp/fmnist-escaped", "a/../../escaped"])
+def test_a_checkout_writes_nothing_outside_of_its_folder(tmp_path: Path, name: str) -> None:
+    class Store:
+        def read(self, commit: Commit, name: str) -> bytes:
+            return b"x"
+
+    commit = Commit("garments", "1f" * 20, None, datetime.now(UTC), "m", (StoredFile(name, 1, "0" * 64),))
+    with pytest.raises(IntegrityError, match=r"garments@1f.*: file name .* expected a relative path"):
+        check_out(cast(DataStore, Store()), commit, tmp_path / "out/here")
+    assert list((tmp_path / "out").iterdir()) == []
+    assert not Path("/tmp/fmnist-escaped").exists()
