@@ -1,19 +1,21 @@
 """Client of the served model by HTTP and Seldon's messages."""
 
 import base64
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import requests
 
 from fmnist.core.dataset import Images
-from fmnist.errors import FmnistError, PayloadError, TimedOut, UnavailableError
+from fmnist.errors import ConfigError, FmnistError, PayloadError, TimedOut, UnavailableError
 from fmnist.serving.codecs.seldon_v1 import Message
 
 _HERE = ("127.0.0.1", "::1", "localhost")
+_API = re.compile(r"(/api/v[01]\.[01](/.*)?|/predict|/)/*$")
 
 
 @dataclass(frozen=True)
@@ -55,16 +57,21 @@ class Client:
         ...     response = client.predict(images)  # doctest: +SKIP
 
     Args:
-        url: the model's address, ``http://host/seldon/namespace/name``.
+        url: the model's address, ``http://host/seldon/namespace/name``; ``http://`` and the paths of the
+            API may be there or not.
         seconds: deadline of a request.
+
+    Raises:
+        ConfigError: the address is none.
     """
 
     def __init__(self, url: str, seconds: float = 30.0) -> None:
-        self._url = url.rstrip("/")
+        self._url, host = _address(url)
+        self._is_here = host in _HERE
         self._seconds = seconds
         self._session = requests.Session()
         # A proxy that the environment names would look for a server on its own machine.
-        self._session.trust_env = urlsplit(url).hostname not in _HERE
+        self._session.trust_env = not self._is_here
 
     def __enter__(self) -> Self:
         return self
@@ -96,15 +103,28 @@ class Client:
         except requests.Timeout as error:
             raise TimedOut(f"{url}: no response within {self._seconds:.0f} s") from error
         except requests.RequestException as error:
-            raise UnavailableError(
-                f"{url}: connection failed ({_cause(error)}); start the gateway with `make up`"
-            ) from error
+            hint = "; start the gateway with `make up`" if self._is_here else ""
+            raise UnavailableError(f"{url}: connection failed ({_cause(error)}){hint}") from error
         if not response.ok:
             raise _refusal(url, response)
         try:
             return _read(response.json())
         except (ValueError, KeyError, TypeError) as error:
             raise UnavailableError(f"{url}: the response is no prediction ({error!r})") from error
+
+
+def _address(url: str) -> tuple[str, str]:
+    """The model's address without what the API puts behind it, and its host."""
+    address = url if "://" in url else f"http://{url}"
+    try:
+        parts = urlsplit(address)
+        is_one = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+    except ValueError:
+        is_one = False
+    if not is_one:
+        raise ConfigError(f"{url}: expected an address such as http://HOST:PORT/seldon/NAMESPACE/NAME")
+    path = _API.sub("", parts.path)
+    return urlunsplit((parts.scheme, parts.netloc, path, "", "")), parts.hostname or ""
 
 
 def _read(message: Message) -> Response:
@@ -129,11 +149,11 @@ def _refusal(url: str, response: requests.Response) -> FmnistError:
     except (ValueError, KeyError, TypeError):
         reason, info = "NO_REASON", response.text[:200]
     text = f"{response.status_code} {reason}: {info}"
-    if response.status_code == 504:
+    if response.status_code in (400, 413, 415):
+        return PayloadError(text, reason=reason, http_status=response.status_code)
+    if response.status_code in (408, 504):
         return TimedOut(f"{url}: {text}")
-    if response.status_code >= 500 or response.status_code == 404:
-        return UnavailableError(f"{url}: {text}")
-    return PayloadError(text, reason=reason, http_status=response.status_code)
+    return UnavailableError(f"{url}: {text}")
 
 
 def _cause(error: BaseException) -> str:

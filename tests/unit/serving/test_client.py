@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fmnist.errors import FmnistError, PayloadError, TimedOut, UnavailableError
+from fmnist.errors import ConfigError, FmnistError, PayloadError, TimedOut, UnavailableError
 from fmnist.serving.client import Client
 from tests.support.http import HttpServer, QuietHandler
 
@@ -89,6 +89,7 @@ def _error(reason: str, info: str) -> str:
         (503, "upstream connect error", UnavailableError, "503 NO_REASON: upstream"),
         (500, "[]", UnavailableError, "500 NO_REASON"),
         (504, _error("TIMED_OUT", "too long"), TimedOut, "504 TIMED_OUT"),
+        (401, "who are you?", UnavailableError, "401 NO_REASON: who"),
         (200, "<html>", UnavailableError, "the response is no prediction"),
         (200, "{}", UnavailableError, "the response is no prediction"),
         (
@@ -113,6 +114,57 @@ def test_a_server_that_is_not_there_is_named(server: Server) -> None:
     server.close()
     with Client(server.url) as client, pytest.raises(UnavailableError, match=r"connection failed.*make up"):
         client.predict(IMAGES)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "",
+        "/",
+        "//",
+        "/api/v1.0/predictions",
+        "/api/v1.0/predictions/",
+        "/api/v0.1/predictions",
+        "/api/v1.0/doc/",
+        "/api/v1.0/health/status",
+        "/predict",
+        "/api/v1.0/predictions?x=1",
+    ],
+)
+@pytest.mark.parametrize("scheme", ["http://", ""])
+def test_the_address_may_be_given_as_it_was_pasted(server: Server, scheme: str, end: str) -> None:
+    with Client(scheme + server.url.removeprefix("http://").rstrip("/") + end) as client:
+        client.predict(IMAGES)
+    assert server.path == "/seldon/default/m/api/v1.0/predictions"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "http://", "http:///x", "ftp://host/x", "http://[::1", "http://host:port/x", "host:70000", "://x"],
+)
+def test_what_is_no_address_is_named(url: str) -> None:
+    with pytest.raises(ConfigError, match="expected an address such as http://"):
+        Client(url)
+
+
+def test_no_password_is_shown(server: Server) -> None:
+    server.close()
+    with (
+        Client(server.url.replace("//", "//ada:Gr4nite@")) as client,
+        pytest.raises(UnavailableError) as error,
+    ):
+        client.predict(IMAGES)
+    assert "ada:***@127.0.0.1" in str(error.value)
+    assert "Gr4nite" not in str(error.value)
+    with pytest.raises(ConfigError, match=r"ada:\*\*\*@host") as wrong:
+        Client("ada:Gr4nite@host:x")
+    assert "Gr4nite" not in str(wrong.value)
+
+
+def test_another_machines_gateway_is_not_started_here() -> None:
+    with Client("http://gateway.invalid") as client, pytest.raises(UnavailableError) as error:
+        client.predict(IMAGES)
+    assert "make up" not in str(error.value)
 
 
 def test_a_slow_server_is_not_waited_for_for_ever(server: Server) -> None:
