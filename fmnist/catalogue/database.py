@@ -135,7 +135,8 @@ class Database:
         from alembic.util import CommandError
 
         config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        # By the package's name: in a folder's, Alembic would read a percent sign as its own.
+        config.set_main_option("script_location", "fmnist.catalogue:migrations")
         with self._engine.begin() as connection:
             if not self._file:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _MIGRATING})

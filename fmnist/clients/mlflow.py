@@ -39,9 +39,35 @@ def open_client(settings: Settings) -> "MlflowClient":
             # encoded path (3.17, _make_parent_dirs_if_sqlite).
             file.parent.mkdir(parents=True, exist_ok=True)
             address = address.replace("sqlite:", "sqlite+pysqlite:", 1)
-        client = MlflowClient(tracking_uri=address, registry_uri=address)
-        client.search_experiments(max_results=1)
+        with _migrations_below_any_folder():
+            client = MlflowClient(tracking_uri=address, registry_uri=address)
+            client.search_experiments(max_results=1)
     return client
+
+
+@contextmanager
+def _migrations_below_any_folder() -> Iterator[None]:
+    """Let MLflow (3.17) name its migrations' folder where a percent sign is in the path.
+
+    It escapes the database's address for Alembic's configuration file (_get_alembic_config), not the folder.
+    """
+    import mlflow
+
+    if "%" not in mlflow.__file__:
+        yield
+        return
+    from alembic.config import Config
+
+    set_main_option = Config.set_main_option
+
+    def escaped(self: Config, name: str, value: str) -> None:
+        set_main_option(self, name, value.replace("%", "%%") if name == "script_location" else value)
+
+    Config.set_main_option = escaped  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Config.set_main_option = set_main_option  # type: ignore[method-assign]
 
 
 def without_password(address: str) -> str:

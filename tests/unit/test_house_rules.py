@@ -35,7 +35,7 @@ OLD_ENTRY_POINTS = {
     "fmnist.pipelines.validate_data",
 }
 LIBRARIES = {
-    "alembic": "catalogue",
+    "alembic": "catalogue|mlflow",
     "boto3": "",
     "determined": "determined",
     "dvc": "dvc",
