@@ -1,5 +1,6 @@
 """Promotion history of a model in the catalogue: read by everyone, added to by one process at a time."""
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -17,12 +18,12 @@ from fmnist.catalogue.history import (
     TakeoverKind,
     TenureOutcome,
 )
-from fmnist.catalogue.old_files import read_promotions
 from fmnist.catalogue.schema import PROMOTIONS
 from fmnist.core.names import check_model_name
 from fmnist.errors import IntegrityError
 
 _LOCK_SECONDS = 180.0
+_OLD_SCHEMA = 1
 
 
 class PromotionLog:
@@ -47,7 +48,7 @@ class PromotionLog:
         """
         with self._database.reading() as connection:
             events = self._rows(connection) if connection else ()
-        return History(events or read_promotions(self._old_file))
+        return History(events or _read_old(self._old_file))
 
     @contextmanager
     def held(self) -> Iterator["Writer"]:
@@ -62,7 +63,7 @@ class PromotionLog:
             with self._database.errors_mapped(), connection.begin():
                 events = self._rows(connection)
                 if not events:
-                    events = read_promotions(self._old_file)
+                    events = _read_old(self._old_file)
                     writer.insert(events)
             writer.history = History(events)
             yield writer
@@ -113,3 +114,29 @@ class Writer:
         for event in events:
             values = {"time": event.time, "event": event.event, "note": event.note, **asdict(event.takeover)}
             self._connection.execute(insert(PROMOTIONS).values(model=self._model, **values))
+
+
+def _read_old(path: Path) -> tuple[PromotionEvent, ...]:
+    """The events of JSON lines, oldest first; what a killed writer left of a line is none."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return ()
+    *lines, _ = content.split(b"\n")
+    return tuple(_old_event(path, number, line) for number, line in enumerate(lines, start=1))
+
+
+def _old_event(path: Path, number: int, line: bytes) -> PromotionEvent:
+    try:
+        raw = json.loads(line)
+        if raw["schema_version"] != _OLD_SCHEMA:
+            raise ValueError(f"schema_version is {raw['schema_version']}, this fmnist reads {_OLD_SCHEMA}")
+        fields = dict(raw["takeover"])
+        ends = fields.pop("ends")
+        outcome = None if ends is None else TenureOutcome(ends)
+        takeover = Takeover(**fields, previous_outcome=outcome)
+        return PromotionEvent(raw["time"], EventType(raw["event"]), takeover, raw["note"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(
+            f"{path}, line {number}: not an entry of a promotion log ({error!r}); restore the file"
+        ) from error

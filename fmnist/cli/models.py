@@ -181,7 +181,7 @@ def watch(
     Reads GITLAB_URL, GITLAB_PROJECT, GITLAB_TRIGGER_TOKEN and GITLAB_BRANCH (default: master) from the
     environment.
     """
-    from fmnist.catalogue.cursors import version_cursor
+    from fmnist.catalogue.watch_cursors import version_cursor
     from fmnist.gate.watch import begin, poll
     from fmnist.gate.watch import watch as watch_registry
 

@@ -9,7 +9,7 @@ from fmnist.data.base import DataStore, full_id
 from fmnist.errors import ConfigError, TimedOut, UnavailableError
 
 if TYPE_CHECKING:
-    from fmnist.catalogue.cursors import CommitCursor
+    from fmnist.catalogue.watch_cursors import CommitCursor
 
 _KEPT = 50
 """So many of the last commits are remembered: the newest of them may have been dropped since."""

@@ -10,7 +10,7 @@ from fmnist.gate.gitlab import Pipelines, pipeline_of
 from fmnist.registry.base import ModelRegistry, ModelVersion
 
 if TYPE_CHECKING:
-    from fmnist.catalogue.cursors import VersionCursor
+    from fmnist.catalogue.watch_cursors import VersionCursor
 
 
 def begin(registry: ModelRegistry, model: str, cursor: "VersionCursor", first: int | None) -> int:

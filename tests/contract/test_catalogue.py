@@ -27,7 +27,6 @@ from fmnist.catalogue.history import (
     TakeoverKind,
     TenureOutcome,
 )
-from fmnist.catalogue.local_records import LocalRecord
 from fmnist.catalogue.promotion_log import PromotionLog
 from fmnist.errors import ConfigError, IntegrityError, TimedOut, UnavailableError
 from fmnist.settings import from_environment
@@ -80,7 +79,6 @@ def _log(address: str, model: str = "m") -> PromotionLog:
 
 def test_a_look_makes_nothing(address: str, tmp_path: Path) -> None:
     assert _log(address).read() == History()
-    assert LocalRecord(Database(address), "kind", "name").read() is None
     assert not (tmp_path / "home").exists()
 
 

@@ -38,7 +38,7 @@ def watch(
       fmnist data watch fmnist-train-raw --once --json
       fmnist data watch fmnist-train-raw -- fmnist train const.yaml
     """
-    from fmnist.catalogue.cursors import commit_cursor
+    from fmnist.catalogue.watch_cursors import commit_cursor
     from fmnist.data.watch import begin, poll
     from fmnist.data.watch import watch as watch_repo
 

@@ -4,13 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fmnist.catalogue.database import Database
-from fmnist.catalogue.local_records import LocalRecord
-from fmnist.errors import IntegrityError
-from fmnist.files.documents import parse_record, record_text
-
-_SCHEMA = 1
-_OLD_FILE = "state.json"
+from fmnist.catalogue.machine_records import MachineRecord
 
 
 @dataclass(frozen=True)
@@ -89,37 +83,24 @@ class ServingState:
 
 
 def load_state(folder: Path) -> ServingState:
-    """Read ``folder``'s state; an empty one if nothing was ever started.
-
-    It is in the catalogue of the home that the folder lies in. Until it is saved for the first time there,
-    the file counts where fmnist kept it before.
+    """Read ``folder``'s state from the catalogue of the home that it lies in; empty if nothing ever ran.
 
     Raises:
         IntegrityError: the record is damaged.
     """
-    record, old_file = _record(folder), folder / _OLD_FILE
-    content: str | bytes | None = record.read()
-    name = str(record)
-    if content is None:
-        if not old_file.exists():
-            return ServingState()
-        name, content = str(old_file), old_file.read_bytes()
-    try:
-        return parse_record(content, ServingState, name, _SCHEMA)
-    except IntegrityError as error:
-        raise IntegrityError(f"{error}; run fmnist down, which removes it") from error
+    return _record(folder).read() or ServingState()
 
 
 def save_state(folder: Path, state: ServingState) -> None:
     """Replace ``folder``'s state."""
-    _record(folder).write(record_text(state, _SCHEMA))
+    _record(folder).write(state)
 
 
 def forget_state(folder: Path) -> None:
     """Remove ``folder``'s state: nothing runs any more."""
     _record(folder).delete()
-    (folder / _OLD_FILE).unlink(missing_ok=True)
 
 
-def _record(folder: Path) -> LocalRecord:
-    return LocalRecord(Database.of_home(folder.parent), "serving", folder.name)
+def _record(folder: Path) -> MachineRecord[ServingState]:
+    way_out = "run fmnist down, which removes it"
+    return MachineRecord(folder.parent, "serving", folder.name, ServingState, folder / "state.json", way_out)

@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc  # type: ignore[import-untyped, unused-ignore]
 import pytest
 
-from fmnist.catalogue.cursors import CommitCursor, commit_cursor
+from fmnist.catalogue.watch_cursors import CommitCursor, commit_cursor
 from fmnist.clients.pachyderm import Deadlines
 from fmnist.data.pachyderm.feed import PachydermFeed
 from fmnist.data.watch import begin, poll, watch

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fmnist.catalogue.cursors import CommitCursor, commit_cursor
+from fmnist.catalogue.watch_cursors import CommitCursor, commit_cursor
 from fmnist.data.dvc import DvcStore
 from fmnist.data.watch import PolledFeed, begin, newer, poll, watch
 from fmnist.errors import (

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from fmnist import wiring as engines
-from fmnist.catalogue.cursors import version_cursor
+from fmnist.catalogue.watch_cursors import version_cursor
 from fmnist.clients import gitlab as gitlab_module
 from fmnist.clients.gitlab import GitlabProject
 from fmnist.errors import ConfigError, IntegrityError, UnavailableError

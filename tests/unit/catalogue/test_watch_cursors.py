@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from fmnist.catalogue.cursors import commit_cursor, version_cursor
+from fmnist.catalogue.watch_cursors import commit_cursor, version_cursor
 from fmnist.errors import InputError, IntegrityError
 
 
@@ -38,7 +38,7 @@ def test_a_broken_commit_cursor_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "watch").mkdir()
     (tmp_path / "watch" / "shoes.json").write_text(text)
     cursor = commit_cursor(tmp_path, "shoes")
-    with pytest.raises(IntegrityError, match=r"shoes\.json: not a watcher's cursor; .*--from COMMIT"):
+    with pytest.raises(IntegrityError, match=r"shoes\.json: .*; say where to begin: --from COMMIT"):
         cursor.read()
     cursor.write(())
     assert cursor.read() == ()
@@ -50,7 +50,7 @@ def test_a_broken_commit_cursor_is_named(tmp_path: Path, text: str) -> None:
 def test_a_damaged_version_cursor_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "pipelines").mkdir()
     (tmp_path / "pipelines" / "shoes.json").write_bytes(content.encode(errors="surrogateescape"))
-    with pytest.raises(IntegrityError, match=r"shoes\.json: not a watcher's cursor.*--from VERSION"):
+    with pytest.raises(IntegrityError, match=r"shoes\.json: not a SeenVersion .*--from VERSION"):
         version_cursor(tmp_path, "shoes").read()
 
 
