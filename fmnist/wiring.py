@@ -4,15 +4,16 @@ An engine's library is imported only when its port is asked for.
 """
 
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fmnist.core.fashion_mnist import MODEL_NAME
+from fmnist.core.fashion_mnist import MODEL_NAME, TEST
 from fmnist.data.base import DataRemote, DataStore
 from fmnist.data.watch import CommitFeed, PolledFeed
 from fmnist.deployment.base import Platform
-from fmnist.errors import ConfigError
+from fmnist.errors import ConfigError, NotFoundError
 from fmnist.registry.base import Champions, ModelRegistry, ModelVersion, find
 from fmnist.settings import PROJECT, Settings
 from fmnist.settings.kinds import Registry, Tracker
@@ -20,9 +21,11 @@ from fmnist.tracking.base import Run, StudyLabel
 
 if TYPE_CHECKING:
     from fmnist.catalogue.promotion_log import PromotionLog
+    from fmnist.catalogue.verdict_log import VerdictLog
     from fmnist.data.pachyderm.doctor import Doctor
     from fmnist.deployment.promote import Promoter
     from fmnist.experiments.determined.experiments import DeterminedExperiments
+    from fmnist.gate.signing import Demands
     from fmnist.retraining.pachyderm.server import PachydermPipelines
     from fmnist.retraining.training import Cluster
     from fmnist.training.trial import ClusterTrial
@@ -173,6 +176,14 @@ def promotion_log(settings: Settings, model: str) -> "PromotionLog":
     return PromotionLog(Database(settings.catalogue_uri), model, settings.promotions)
 
 
+def verdict_log(settings: Settings, model: str) -> "VerdictLog":
+    """The numbers of the model's verdicts."""
+    from fmnist.catalogue.database import Database
+    from fmnist.catalogue.verdict_log import VerdictLog
+
+    return VerdictLog(Database(settings.catalogue_uri), model)
+
+
 def champions(settings: Settings, model: str) -> Champions:
     """The champion and all before it, by the promotion log, or where it is empty by the registry's mirror.
 
@@ -214,8 +225,8 @@ def platform(settings: Settings) -> Platform:
     return LocalPlatform(settings.serving, settings.gateway_port, PROJECT)
 
 
-def promoter(settings: Settings, model: str = MODEL_NAME) -> "Promoter":
-    """What changes the version that serves on this platform."""
+def promoter(settings: Settings, model: str = MODEL_NAME, policy: Path = PROJECT / "gate.yaml") -> "Promoter":
+    """What changes the version that serves on this platform; new ones must have passed by ``policy``."""
     from fmnist.deployment.promote import Promoter
     from fmnist.gate.signing import Keys
 
@@ -225,6 +236,26 @@ def promoter(settings: Settings, model: str = MODEL_NAME) -> "Promoter":
         log=promotion_log(settings, model),
         keys=Keys.at(settings.home),
         bundles=settings.serving / "bundles",
+        demands=lambda: demands(settings, model, policy),
+    )
+
+
+def demands(settings: Settings, model: str, policy: Path) -> "Demands":
+    """What a verdict must be about now: the policy, the newest test data, and the newest number.
+
+    Raises:
+        ConfigError: the policy cannot be used.
+        UnavailableError: the data store cannot be reached.
+    """
+    from fmnist.gate.policy import read_policy
+    from fmnist.gate.signing import Demands
+
+    try:
+        test_files = {file.name: file.sha256 for file in data_store(settings).get(TEST.repo).files}
+    except NotFoundError:
+        test_files = None
+    return Demands(
+        read_policy(policy).sha256(), test_files, verdict_log(settings, model).latest, datetime.now(UTC)
     )
 
 

@@ -139,9 +139,9 @@ class History:
             outcomes.setdefault(tenure.version, tenure.ended)
         return tuple(version for version, ended in outcomes.items() if ended is TenureOutcome.REPLACED)
 
-    def of(self, version: int) -> tuple[Tenure, ...]:
-        """The version's tenures, oldest first."""
-        return tuple(tenure for tenure in self.tenures if tenure.version == version)
+    def of(self, bundle_sha256: str) -> tuple[Tenure, ...]:
+        """Tenures of the version with that bundle, oldest first, under whatever numbers."""
+        return tuple(tenure for tenure in self.tenures if tenure.bundle_sha256 == bundle_sha256)
 
 
 def format_tenures(tenures: Sequence[Tenure]) -> str:

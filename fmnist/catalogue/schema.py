@@ -1,8 +1,8 @@
 """Tables of the catalogue, as the newest migration leaves them."""
 
-from sqlalchemy import Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import Column, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
 
-REVISION = "1"
+REVISION = "2"
 """Newest of ``migrations/versions``; a database that has it is not migrated."""
 
 METADATA = MetaData()
@@ -32,4 +32,17 @@ LOCAL_RECORDS = Table(
     Column("name", String(255), primary_key=True),
     Column("content", Text, nullable=False, comment="JSON with its schema_version"),
     comment="What concerns this machine alone: its servers, its watchers' cursors",
+)
+
+VERDICTS = Table(
+    "verdicts",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("model", String(255), nullable=False),
+    Column("bundle_sha256", String(64), nullable=False),
+    Column("sequence", Integer, nullable=False, comment="from 1 for each bundle"),
+    Column("key", String(20), nullable=False, comment="whose key signs: ci or local"),
+    Column("time", String(40), nullable=False, comment="ISO 8601 in UTC"),
+    UniqueConstraint("model", "bundle_sha256", "sequence", name="one_verdict_per_number"),
+    comment="Verdicts of the gate, so that an older one does not count again; rows are only ever added",
 )

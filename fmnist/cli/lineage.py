@@ -33,7 +33,7 @@ def lineage(settings: "Settings", version: int | None, model: str, as_json: bool
 
     with working("Reading the registry"):
         links = lineage_of(wiring.model_registry(settings).get(model, version))
-    tenures = wiring.promotion_log(settings, model).read().of(links.version)
+    tenures = wiring.promotion_log(settings, model).read().of(links.bundle_sha256)
     if as_json:
         print_json({**asdict(links), "promotions": [asdict(tenure) for tenure in tenures]})
     else:

@@ -12,7 +12,13 @@ import click
 
 from fmnist import wiring as engines
 from fmnist.cli.console import as_json, pass_settings, print_json, print_table, say, working
-from fmnist.cli.versions import version_description, version_document, version_line, version_row
+from fmnist.cli.versions import (
+    all_versions,
+    print_versions,
+    version_description,
+    version_document,
+    version_line,
+)
 from fmnist.core.fashion_mnist import MODEL_NAME
 
 if TYPE_CHECKING:
@@ -100,14 +106,36 @@ def list_versions(settings: "Settings", model: str, as_json: bool) -> None:
       fmnist models list --json
     """
     with working("Reading the registry"):
-        versions, history = _registry(settings).versions(model), _history(settings, model)
+        versions, history = all_versions(_registry(settings), model), _history(settings, model)
     if as_json:
         print_json([version_document(version, history) for version in versions])
     elif not versions:
         click.echo(f"no versions of {model} yet; register a checkpoint with fmnist models register")
     else:
-        columns = ("version", "gate", "serving", "accuracy", "dataset", "experiment", "created")
-        print_table(columns, [version_row(version, history) for version in versions], title=model)
+        print_versions(versions, history, model)
+
+
+@models.command()
+@click.argument("version", type=click.IntRange(min=1))
+@_model
+@as_json
+@pass_settings
+def complete(settings: "Settings", version: int, model: str, as_json: bool) -> None:
+    """Record with VERSION what its bundle says, if it was registered by other means than fmnist.
+
+    What people wrote there stays. It is read as it is until then, and listed as unusable if it holds no
+    bundle.
+
+    \b
+    Example:
+      fmnist models complete 3
+    """
+    with working("Reading its bundle"):
+        completed = _registry(settings).complete(model, version)
+    if as_json:
+        print_json(version_document(completed, _history(settings, model)))
+    else:
+        click.echo(version_line(completed))
 
 
 @models.command()
@@ -128,8 +156,10 @@ def describe(settings: "Settings", version: int | None, model: str, as_json: boo
     if as_json:
         print_json({**version_document(found, history), "metadata": asdict(found.metadata)})
     else:
-        for name, text in version_description(found, history):
-            click.echo(f"{name:<22}{text}")
+        lines = version_description(found, history)
+        width = max(len(name) for name, _ in lines)
+        for name, text in lines:
+            click.echo(f"{name:<{width}}  {text}")
 
 
 @models.command()
@@ -209,21 +239,21 @@ def watch(
 def copy(settings: "Settings", source: str, target: str, model: str, as_json: bool) -> None:
     """Copy all versions from one registry to another: bundles, verdicts and their evidence.
 
-    Versions that exist in the target stay as they are. Digests are verified on both sides. A verdict is
-    copied only if the version keeps its number.
+    Versions that exist in the target stay as they are, and so do newer verdicts there. Digests are verified
+    on both sides. A verdict is copied only if the version keeps its number.
 
     \b
     Example:
       fmnist models copy --from determined --to mlflow
     """
-    from fmnist.gate.verdict import attached_evidence
+    from fmnist.gate.verdict import attached_evidence, is_newer
     from fmnist.registry.transfer import copy_versions
 
     old, new = (
         engines.model_registry(settings.model_copy(update={"registry": engine}))
         for engine in (source, target)
     )
-    copies = copy_versions(old, new, model, attached_evidence, say)
+    copies = copy_versions(old, new, model, attached_evidence, is_newer, say)
     if as_json:
         print_json([asdict(copied) for copied in copies])
     else:

@@ -1,12 +1,14 @@
 """``fmnist promote`` and ``fmnist rollback``: change the champion."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from fmnist.cli.console import as_json, pass_settings, print_json, say, working
 from fmnist.core.fashion_mnist import MODEL_NAME
+from fmnist.settings import PROJECT
 
 if TYPE_CHECKING:
     from fmnist.deployment.promote import Promotion
@@ -19,13 +21,22 @@ _reason = click.option("--reason", metavar="TEXT", help="Why; recorded in the hi
 @click.command()
 @click.argument("version", type=click.IntRange(min=1))
 @_reason
+@click.option(
+    "--policy",
+    type=click.Path(path_type=Path),
+    default=PROJECT / "gate.yaml",
+    help="The bounds that it must have passed [default: gate.yaml of the checkout].",
+)
 @_model
 @as_json
 @pass_settings
-def promote(settings: "Settings", version: int, reason: str | None, model: str, as_json: bool) -> None:
+def promote(
+    settings: "Settings", version: int, reason: str | None, policy: Path, model: str, as_json: bool
+) -> None:
     """Make VERSION the champion: it gets all traffic, is verified to serve, and is recorded.
 
-    It must have passed the gate; the signature of its verdict is checked again.
+    It must have passed the gate, by the bounds and on the test data that apply now; the signature of its
+    verdict is checked again.
 
     \b
     Examples:
@@ -37,7 +48,7 @@ def promote(settings: "Settings", version: int, reason: str | None, model: str, 
     from fmnist.wiring import promoter
 
     with working(f"Promoting version {version}"):
-        done = promoter(settings, model).promote(version, Actor(user(), reason))
+        done = promoter(settings, model, policy).promote(version, Actor(user(), reason))
     _show(done, as_json)
 
 

@@ -1,11 +1,21 @@
 """Presentation of a model version, for people and for machines."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from fmnist.cli.console import print_table
+from fmnist.errors import IntegrityError
 
 if TYPE_CHECKING:
     from fmnist.catalogue.history import History
-    from fmnist.registry.base import ModelVersion
+    from fmnist.registry.base import ModelRegistry, ModelVersion, UnusableVersion
+
+Value = TypeVar("Value")
+
+_COLUMNS = ("version", "gate", "serving", "accuracy", "dataset", "experiment", "created")
 
 
 def version_line(version: "ModelVersion") -> str:
@@ -17,12 +27,24 @@ def version_line(version: "ModelVersion") -> str:
     return f"{version.model} {version.number}, dataset={_dataset(version)}{where}"
 
 
-def version_document(version: "ModelVersion", history: "History") -> dict[str, Any]:
-    """The object that ``--json`` prints."""
-    from fmnist.gate.gitlab import pipeline_of
-    from fmnist.gate.verdict import gate_result
+def all_versions(registry: "ModelRegistry", model: str) -> "list[ModelVersion | UnusableVersion]":
+    """Every version, newest first."""
+    versions: list[ModelVersion | UnusableVersion] = [*registry.versions(model), *registry.unusable(model)]
+    return sorted(versions, key=lambda version: version.number, reverse=True)
 
-    result, pipeline = gate_result(version), pipeline_of(version)
+
+def version_document(version: "ModelVersion | UnusableVersion", history: "History") -> dict[str, Any]:
+    """The object that ``--json`` prints; what cannot be read is None, and named in ``problem``."""
+    from fmnist.gate.gitlab import pipeline_of
+    from fmnist.gate.verdict import gate_result, gate_status
+    from fmnist.registry.base import UnusableVersion
+
+    if isinstance(version, UnusableVersion):
+        names = {"model": version.model, "version": version.number, "created": version.created}
+        return {**names, "status": "unusable", "problem": version.reason}
+    problems: list[str] = []
+    result = _readable(gate_result, version, problems)
+    pipeline = _readable(pipeline_of, version, problems)
     return {
         "model": version.model,
         "version": version.number,
@@ -32,26 +54,41 @@ def version_document(version: "ModelVersion", history: "History") -> dict[str, A
         "network": version.metadata.network,
         "metrics": dict(version.metadata.metrics),
         "provenance": asdict(version.metadata.provenance),
+        "status": gate_status(version),
         "gate": result.document() if result else None,
         "pipeline": asdict(pipeline) if pipeline else None,
-        "promotions": [asdict(tenure) for tenure in history.of(version.number)],
+        "promotions": [asdict(tenure) for tenure in history.of(version.bundle_sha256)],
+        "problem": "; ".join(problems) or None,
     }
 
 
-def version_row(version: "ModelVersion", history: "History") -> tuple[object, ...]:
-    """Number, verdict, serving, accuracy, dataset, experiment and time, for a table."""
+def print_versions(
+    versions: "Sequence[ModelVersion | UnusableVersion]", history: "History", model: str
+) -> None:
+    """Print a table of versions, and below it what is wrong with any."""
+    print_table(_COLUMNS, [_row(version, history) for version in versions], title=model)
+    for version in versions:
+        if problem := version_document(version, history)["problem"]:
+            click.echo(problem)
+
+
+def _row(version: "ModelVersion | UnusableVersion", history: "History") -> tuple[object, ...]:
     from fmnist.catalogue.history import status
     from fmnist.gate.verdict import gate_result, gate_status
+    from fmnist.registry.base import UnusableVersion
 
-    result = gate_result(version)
+    created = version.created[:16].replace("T", " ")
+    if isinstance(version, UnusableVersion):
+        return (version.number, "unusable", "", "", "", "", created)
+    result = _readable(gate_result, version, [])
     return (
         version.number,
-        gate_status(result),
-        status(history.of(version.number)),
+        gate_status(version),
+        status(history.of(version.bundle_sha256)),
         f"{result.accuracy:.4f}" if result else "",
         _dataset(version),
         version.metadata.provenance.experiment,
-        version.created[:16].replace("T", " "),
+        created,
     )
 
 
@@ -62,14 +99,28 @@ def version_description(version: "ModelVersion", history: "History") -> list[tup
     from fmnist.gate.gitlab import pipeline_of
     from fmnist.report.lineage import chain, lineage_of
 
-    pipeline, tenures = pipeline_of(version), format_tenures(history.of(version.number))
+    problems: list[str] = []
+    pipeline = _readable(pipeline_of, version, problems)
+    tenures = format_tenures(history.of(version.bundle_sha256))
     return [
         *([("serving", tenures)] if tenures else []),
         *chain(lineage_of(version)),
         *([("pipeline", pipeline.url)] if pipeline else []),
+        *(("problem", problem) for problem in problems),
         *((f"validation {name}", f"{value:.4f}") for name, value in version.metadata.metrics.items()),
         *flat(version.metadata.hyperparameters).items(),
     ]
+
+
+def _readable(
+    read: "Callable[[ModelVersion], Value | None]", version: "ModelVersion", problems: list[str]
+) -> Value | None:
+    """What ``read`` gives; None if it is broken, which is added to ``problems``."""
+    try:
+        return read(version)
+    except IntegrityError as error:
+        problems.append(str(error))
+        return None
 
 
 def _dataset(version: "ModelVersion") -> str:

@@ -10,7 +10,7 @@ from fmnist.core.fashion_mnist import CLASSES, IMAGE_SHAPE
 from fmnist.errors import IntegrityError
 
 TOLERANCE = 1e-4
-"""How far a probability may be from the bundle's known answer: machines differ in the last digits."""
+"""How far a probability may be from the golden sample's: machines differ in the last digits."""
 
 _BATCH = 16
 """Images per call of the graph: it bounds the memory of a large request, and costs no time."""
@@ -68,22 +68,24 @@ class Predictor:
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def check_known_answer(self) -> None:
-        """Ask for the bundle's known picture.
-
-        Raises:
-            IntegrityError: a probability is further than ``TOLERANCE`` from the recorded one.
-        """
-        known = self._bundle.metadata.known_answer
-        image = np.frombuffer(known.pixels(), np.uint8).reshape(1, *IMAGE_SHAPE)
+    def differences_from_golden_sample(self) -> list[str]:
+        """The classes whose probability is further than ``TOLERANCE`` from the recorded one, in words."""
+        golden = self._bundle.metadata.known_answer
+        image = np.frombuffer(golden.pixels(), np.uint8).reshape(1, *IMAGE_SHAPE)
+        expected = np.array(golden.probabilities, np.float32)
         actual = self.predict(image)[0]
-        expected = np.array(known.probabilities, np.float32)
         # Written so that NaN is a difference too.
         differing = np.flatnonzero(~(np.abs(actual - expected) <= TOLERANCE))
-        if len(differing):
-            values = ", ".join(
-                f"{CLASSES[i]} {actual[i]:.6f} instead of {expected[i]:.6f}" for i in differing
-            )
+        return [f"{CLASSES[i]} {actual[i]:.6f} instead of {expected[i]:.6f}" for i in differing]
+
+    def check_golden_sample(self) -> None:
+        """Predict the bundle's golden sample.
+
+        Raises:
+            IntegrityError: a probability is not the recorded one.
+        """
+        if differences := self.differences_from_golden_sample():
             raise IntegrityError(
-                f"{self._bundle.onnx}: the known picture does not give its known answer: {values}"
+                f"{self._bundle.onnx}: the golden sample does not get its probabilities: "
+                f"{', '.join(differences)}"
             )

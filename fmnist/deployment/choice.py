@@ -1,13 +1,20 @@
 """Versions that may serve."""
 
+from collections.abc import Callable
+
 from fmnist.catalogue.history import History
 from fmnist.errors import GateRefused, NotFoundError
-from fmnist.gate.signing import Keys, Target, verify
-from fmnist.registry.base import ModelRegistry, ModelVersion
+from fmnist.gate.signing import Demands, Keys, Target, verify
+from fmnist.registry.base import ModelRegistry, ModelVersion, find
 
 
 def chosen(
-    registry: ModelRegistry, model: str, number: int | None, target: Target, keys: Keys
+    registry: ModelRegistry,
+    model: str,
+    number: int | None,
+    target: Target,
+    keys: Keys,
+    demands: Demands | None = None,
 ) -> ModelVersion:
     """The version of that number, the latest if None, once its verdict lets it go to ``target``.
 
@@ -17,12 +24,17 @@ def chosen(
         IntegrityError: its verdict was altered.
     """
     version = registry.get(model, number)
-    verify(version, target, keys)
+    verify(version, target, keys, demands)
     return version
 
 
 def champion_or_newest(
-    registry: ModelRegistry, history: History, model: str, target: Target, keys: Keys
+    registry: ModelRegistry,
+    history: History,
+    model: str,
+    target: Target,
+    keys: Keys,
+    demands: Callable[[], Demands | None],
 ) -> ModelVersion:
     """The version that should serve: the champion once there is one, else the newest that passed.
 
@@ -32,9 +44,9 @@ def champion_or_newest(
         IntegrityError: a verdict was altered.
     """
     if history.champion is None:
-        return newest_passed(registry, model, target, keys)
+        return newest_passed(registry, model, target, keys, demands())
     try:
-        champion = registry.get(model, history.champion.version)
+        champion = find(registry, model, history.champion.bundle_sha256)
     except NotFoundError as error:
         raise NotFoundError(
             f"the champion no longer exists: {error}; fmnist rollback returns to a known good one, "
@@ -44,7 +56,9 @@ def champion_or_newest(
     return champion
 
 
-def newest_passed(registry: ModelRegistry, model: str, target: Target, keys: Keys) -> ModelVersion:
+def newest_passed(
+    registry: ModelRegistry, model: str, target: Target, keys: Keys, demands: Demands | None = None
+) -> ModelVersion:
     """The newest version whose verdict lets it go to ``target``.
 
     Raises:
@@ -54,7 +68,7 @@ def newest_passed(registry: ModelRegistry, model: str, target: Target, keys: Key
     refusals = []
     for version in registry.versions(model):
         try:
-            verify(version, target, keys)
+            verify(version, target, keys, demands)
         except GateRefused as refusal:
             refusals.append(str(refusal))
         else:

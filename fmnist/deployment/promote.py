@@ -22,7 +22,7 @@ from fmnist.deployment.choice import champion_or_newest, chosen
 from fmnist.deployment.execute import run
 from fmnist.deployment.rollout import RecordEvent, Rollout, interrupted, planned
 from fmnist.errors import FmnistError, NotFoundError
-from fmnist.gate.signing import Keys, Target
+from fmnist.gate.signing import Demands, Keys, Target
 from fmnist.registry.base import ModelRegistry, ModelVersion
 from fmnist.serving.client import Client
 
@@ -86,6 +86,7 @@ class Promoter:
         bundles: folder of the bundles that are served.
         target: where the platform is, which decides whose verdicts count.
         ask: which version answers at a URL.
+        demands: what a verdict must be about for a version that does not serve yet.
     """
 
     registry: ModelRegistry
@@ -95,6 +96,7 @@ class Promoter:
     bundles: Path
     target: Target = "local"
     ask: Callable[[str], int] = answering_version
+    demands: Callable[[], Demands | None] = lambda: None
 
     def promote(self, number: int, actor: Actor) -> Promotion:
         """Make a version champion, after its verdict's signature was checked.
@@ -109,7 +111,8 @@ class Promoter:
         """
         with self.log.held() as writer:
             notes = self._settle(writer)
-            return self._promoted(writer, number, actor, TenureOutcome.REPLACED, notes)
+            version = self._chosen(number, writer.history)
+            return self._promoted(writer, version, actor, TenureOutcome.REPLACED, notes)
 
     def rollback(self, actor: Actor) -> Promotion:
         """Make the last known good version champion; raises as ``promote`` does.
@@ -120,13 +123,14 @@ class Promoter:
         with self.log.held() as writer:
             notes = self._settle(writer)
             number = self._last_known_good(writer.history)
-            return self._promoted(writer, number, actor, TenureOutcome.ROLLED_BACK, notes)
+            version = chosen(self.registry, self.log.model, number, self.target, self.keys)
+            return self._promoted(writer, version, actor, TenureOutcome.ROLLED_BACK, notes)
 
     def deploy(self, number: int | None, actor: Actor) -> ServedVersion:
         """Serve a version, the latest if None; the champion stays champion. Raises as ``promote`` does."""
         with self.log.held() as writer:
             notes = self._settle(writer)
-            version = chosen(self.registry, self.log.model, number, self.target, self.keys)
+            version = self._chosen(number, writer.history)
             return self._deployed(writer, version, actor, notes)
 
     def up(self, actor: Actor) -> ServedVersion:
@@ -138,9 +142,16 @@ class Promoter:
         with self.log.held() as writer:
             notes = self._settle(writer)
             version = champion_or_newest(
-                self.registry, writer.history, self.log.model, self.target, self.keys
+                self.registry, writer.history, self.log.model, self.target, self.keys, self.demands
             )
             return self._deployed(writer, version, actor, notes)
+
+    def _chosen(self, number: int | None, history: History) -> ModelVersion:
+        """The version, once its verdict lets it serve; the champion serves by the verdict that it had."""
+        version = self.registry.get(self.log.model, number)
+        is_champion = history.champion and history.champion.bundle_sha256 == version.bundle_sha256
+        demands = None if is_champion else self.demands()
+        return chosen(self.registry, self.log.model, version.number, self.target, self.keys, demands)
 
     def _last_known_good(self, history: History) -> int:
         champion, good = history.champion, history.known_good
@@ -162,9 +173,13 @@ class Promoter:
         return good[0]
 
     def _promoted(
-        self, writer: Writer, number: int, actor: Actor, outcome: TenureOutcome, notes: tuple[str, ...]
+        self,
+        writer: Writer,
+        version: ModelVersion,
+        actor: Actor,
+        outcome: TenureOutcome,
+        notes: tuple[str, ...],
     ) -> Promotion:
-        version = chosen(self.registry, self.log.model, number, self.target, self.keys)
         before = writer.history.champion
         takeover = Takeover(
             version.number, version.bundle_sha256, actor.who, actor.reason, self._outcome(before, outcome)
@@ -173,7 +188,7 @@ class Promoter:
             deployment = self._deployed(writer, version, actor, ()).deployment
         else:
             deployment = self._served(writer, version, takeover)
-        notes += self._mirrored(number)
+        notes += self._mirrored(version.number)
         champion = writer.history.tenures[-1]
         ended = writer.history.tenures[-2] if champion != before and before else None
         return Promotion(deployment, champion, ended, notes)

@@ -1,24 +1,25 @@
 """The gate: fetch the versions and the data, measure, decide, sign; and save the result."""
 
 import hashlib
+import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from fmnist.catalogue.verdict_log import VerdictLog
 from fmnist.core.bundle import Bundle
-from fmnist.core.dataset import Dataset
 from fmnist.core.provenance import DataReference
 from fmnist.data.base import Commit, DataStore
-from fmnist.gate.evidence import Comparison, Evidence, to_bytes
-from fmnist.gate.incumbents import Incumbents, best_of, champion_of, known_correct
-from fmnist.gate.measure import Measured, classified_correctly, compare, measure
+from fmnist.gate.comparison import EarlierVersions
+from fmnist.gate.evidence import Evidence, to_bytes
+from fmnist.gate.measure import measure
 from fmnist.gate.policy import Policy
 from fmnist.gate.rules import decide
 from fmnist.gate.signing import Key, sign
 from fmnist.gate.test_data import data_facts, read_test_data
-from fmnist.gate.verdict import GateResult, Override, annotation_of
-from fmnist.registry.base import ModelRegistry, ModelVersion
+from fmnist.gate.verdict import GateResult, Override, annotation_of, newest_sequence
+from fmnist.registry.base import Champions, ModelRegistry, ModelVersion
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class GateRequest:
         version: the candidate.
         test_data: the commit that it is tested on.
         policy: the bounds.
-        incumbents: the versions that it is compared with.
-        key: signs the result.
+        champions: the versions that it is compared with.
+        key: whose verdicts on these are believed; None: nobody's.
         time: of the test, in UTC.
         override: lets the version pass whatever the rules say.
         pipeline: address of the CI pipeline; None outside CI.
@@ -39,8 +40,8 @@ class GateRequest:
     version: ModelVersion
     test_data: Commit
     policy: Policy
-    incumbents: Incumbents
-    key: Key
+    champions: Champions
+    key: Key | None
     time: datetime
     override: Override | None = None
     pipeline: str | None = None
@@ -53,7 +54,7 @@ class GateRequest:
 
 @dataclass(frozen=True)
 class GateRun:
-    """A version with its signed result and the evidence of it; ``saved`` once they are written."""
+    """A version with its result and the evidence of it; signed and ``saved`` once they are written."""
 
     version: ModelVersion
     result: GateResult
@@ -64,7 +65,7 @@ class GateRun:
 def run_gate(registry: ModelRegistry, store: DataStore, request: GateRequest) -> GateRun:
     """Test a version; when repeated, only the time and the measured latency differ.
 
-    Nothing is written: see ``save``.
+    Nothing is signed or written: see ``save``.
 
     Raises:
         NotFoundError: the champion or the training data no longer exist.
@@ -72,16 +73,21 @@ def run_gate(registry: ModelRegistry, store: DataStore, request: GateRequest) ->
         DataError: the test data cannot be used.
     """
     version, policy = request.version, request.policy
-    champion = champion_of(registry, version.model, request.incumbents)
-    best = best_of(registry, version.model, request.incumbents)
     data = read_test_data(store, request.test_data)
     trained_on = version.metadata.provenance.train_data
     facts = data_facts(store, request.test_data, data, trained_on, policy.test_data_commit)
     with TemporaryDirectory(prefix="fmnist-gate-") as scratch:
-        versions = _Versions(registry, request, data, Path(scratch))
-        measured = measure(versions.bundle(version), version.bundle_sha256, data, facts, policy)
-        against_champion = versions.compared(measured, champion)
-        against_best = against_champion if best == champion else versions.compared(measured, best)
+
+        def bundle_of(version: ModelVersion) -> Bundle:
+            return registry.download(version, Path(scratch) / version.bundle_sha256)
+
+        earlier = EarlierVersions(
+            registry, version.model, request.champions, request.data_reference, data, request.key, bundle_of
+        )
+        champion, best = earlier.champion(), earlier.best()
+        measured = measure(bundle_of(version), data, facts, policy)
+        against_champion = earlier.compared(measured.correct, champion)
+        against_best = earlier.compared(measured.correct, best)
     verdict = decide(measured.measurement, against_champion, against_best, policy)
     evidence = replace(measured.evidence, rules=verdict.rules, champion=against_champion, best=against_best)
     result = GateResult(
@@ -98,45 +104,27 @@ def run_gate(registry: ModelRegistry, store: DataStore, request: GateRequest) ->
         evidence_sha256=hashlib.sha256(to_bytes(evidence)).hexdigest(),
         time=request.time.isoformat(timespec="seconds"),
         pipeline=request.pipeline,
-        key=request.key.kind,
-        key_id=request.key.id,
+        key="local",
+        key_id="",
     )
-    annotations = {**version.annotations, annotation_of(result.key): sign(result, request.key)}
-    return GateRun(replace(version, annotations=annotations), result, evidence)
+    shown = {**version.annotations, annotation_of(result.key): json.dumps(result.document())}
+    return GateRun(replace(version, annotations=shown), result, evidence)
 
 
-def save(registry: ModelRegistry, run: GateRun) -> GateRun:
-    """Write a result, also a refusal, to its version, where the next one by such a key replaces it.
+def save(registry: ModelRegistry, log: VerdictLog, run: GateRun, key: Key) -> GateRun:
+    """Number and sign a result, also a refusal, and write it to its version.
 
-    It is written last and atomically, after the evidence that it names: readers find the earlier result or
-    this one, and a gate that is killed before leaves the earlier one.
+    There the next one by such a key replaces it. It is written last and atomically, after the evidence that
+    it names: readers find the earlier result or this one. Its number is taken before, so that from then on
+    no earlier one counts, whatever becomes of the gate.
 
     Raises:
-        UnavailableError: the registry cannot be reached.
+        UnavailableError: the registry or the catalogue cannot be reached.
     """
-    key = annotation_of(run.result.key)
-    registry.attach(run.version, to_bytes(run.evidence))
-    registry.annotate(run.version, key, run.version.annotations[key])
-    return replace(run, saved=True)
-
-
-@dataclass(frozen=True)
-class _Versions:
-    """The versions that one run of the gate loads, and their predictions for its test data."""
-
-    registry: ModelRegistry
-    request: GateRequest
-    data: Dataset
-    folder: Path
-
-    def bundle(self, version: ModelVersion) -> Bundle:
-        return self.registry.download(version, self.folder / str(version.number))
-
-    def compared(self, candidate: Measured, earlier: ModelVersion | None) -> Comparison | None:
-        if earlier is None:
-            return None
-        known = known_correct(
-            self.registry, earlier, self.request.data_reference, len(self.data), self.request.key
-        )
-        correct = classified_correctly(self.bundle(earlier), self.data) if known is None else known
-        return compare(earlier.number, correct, candidate, self.data)
+    version = registry.get(run.version.model, run.version.number)
+    registry.attach(version, to_bytes(run.evidence))
+    sequence = log.add(version.bundle_sha256, key.kind, run.result.time, newest_sequence(version))
+    result = replace(run.result, key=key.kind, key_id=key.id, sequence=sequence)
+    return GateRun(
+        registry.annotate(version, annotation_of(key.kind), sign(result, key)), result, run.evidence, True
+    )

@@ -9,16 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.core.bundle import METADATA_FILE, Bundle
+from fmnist.core.bundle import Bundle
 from fmnist.core.dataset import Dataset, Images, Labels
 from fmnist.core.fashion_mnist import CLASSES
 from fmnist.core.metrics import score
 from fmnist.core.predictor import Predictor
-from fmnist.files.atomic import sha256_of
 from fmnist.gate.corruptions import CORRUPTIONS, moved_by_one_pixel
 from fmnist.gate.evidence import (
     BINS,
-    Comparison,
     CorruptionEffect,
     Evidence,
     Predictions,
@@ -54,7 +52,8 @@ class Measurement:
     """Everything the rules judge of a candidate but its comparisons, as plain values.
 
     Attributes:
-        altered_files: number of the bundle's files that differ from those registered.
+        golden_sample_differs: number of classes whose probability for the bundle's golden sample is not the
+            recorded one.
         classes: the bundle's class names, in order.
         unusable: number of predictions that are not ten finite probabilities summing to 1.
         images: number of test images.
@@ -72,7 +71,7 @@ class Measurement:
         size_bytes: of ``model.onnx``.
     """
 
-    altered_files: int
+    golden_sample_differs: int
     classes: tuple[str, ...]
     unusable: int
     images: int
@@ -100,11 +99,8 @@ class Measured:
     correct: NDArray[np.bool_]
 
 
-def measure(bundle: Bundle, registered: str, data: Dataset, facts: DataFacts, policy: Policy) -> Measured:
-    """Predict every image, as it is and corrupted, and time single ones.
-
-    ``registered`` is the bundle's SHA-256 in the registry.
-    """
+def measure(bundle: Bundle, data: Dataset, facts: DataFacts, policy: Policy) -> Measured:
+    """Predict every image, as it is and corrupted, and time single ones."""
     predictor = Predictor(bundle)
     latency = _latency_ms(predictor.predict, data.images[:1])
     predictions, unusable = checked(predict_all(predictor, data.images), data.labels)
@@ -113,7 +109,7 @@ def measure(bundle: Bundle, registered: str, data: Dataset, facts: DataFacts, po
     correct = predictions.argmax(axis=1) == data.labels
     precision, recall, f1 = macro_intervals(scores.confusion)
     measurement = Measurement(
-        altered_files=_altered_files(bundle, registered),
+        golden_sample_differs=len(predictor.differences_from_golden_sample()),
         classes=bundle.metadata.classes,
         unusable=unusable,
         images=len(data),
@@ -147,25 +143,6 @@ def measure(bundle: Bundle, registered: str, data: Dataset, facts: DataFacts, po
         named_right=packed(correct),
     )
     return Measured(measurement, evidence, correct)
-
-
-def classified_correctly(bundle: Bundle, data: Dataset) -> NDArray[np.bool_]:
-    """Which images an earlier version classifies correctly, [n]."""
-    predictions, _ = checked(predict_all(Predictor(bundle), data.images), data.labels)
-    correct: NDArray[np.bool_] = predictions.argmax(axis=1) == data.labels
-    return correct
-
-
-def compare(number: int, correct: NDArray[np.bool_], candidate: Measured, data: Dataset) -> Comparison:
-    """The candidate against the earlier version ``number``, which classifies ``correct`` [n] correctly."""
-    return Comparison(
-        version=number,
-        accuracy=float(correct.mean()),
-        images=len(data),
-        lost=int((correct & ~candidate.correct).sum()),
-        gained=int((candidate.correct & ~correct).sum()),
-        recall=tuple(float(correct[data.labels == label].mean()) for label in range(len(CLASSES))),
-    )
 
 
 def predict_all(predictor: Predictor, images: Images) -> Predictions:
@@ -218,11 +195,6 @@ def _latency_ms(predict: Callable[[Images], Predictions], image: Images) -> floa
             times.append(time.perf_counter() - start)
         medians.append(float(np.median(times)))
     return min(medians) * 1000
-
-
-def _altered_files(bundle: Bundle, registered: str) -> int:
-    expected = {**bundle.metadata.files, METADATA_FILE: registered}
-    return sum(sha256_of(bundle.folder / name) != sha256 for name, sha256 in expected.items())
 
 
 def _robustness(

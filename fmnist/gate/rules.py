@@ -152,7 +152,12 @@ def _schema_in_words(candidate: Candidate, _: Policy) -> str:
 
 
 SPECS: tuple[RuleSpec, ...] = (
-    _counted("bundle", "files", "altered_files", "files that differ from those registered:"),
+    _counted(
+        "bundle",
+        "classes",
+        "golden_sample_differs",
+        "classes whose probability for the bundle's golden sample is not the recorded one:",
+    ),
     RuleSpec("schema", "classes", Relation.AT_MOST, _wrong_classes, _zero, explain=_schema_in_words),
     _counted(
         "usable predictions",

@@ -7,8 +7,9 @@ import os
 import secrets
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +21,8 @@ from fmnist.registry.base import ModelVersion
 VARIABLE = "FMNIST_GATE_KEY"
 FILE = "gate.key"
 _MIN_LENGTH = 32
+_CLOCKS = timedelta(minutes=10)
+"""How far the clocks of two machines may differ."""
 
 Target = Literal["local", "cluster"]
 
@@ -74,6 +77,10 @@ class Keys:
             _make(self.file)
         return _read(self.file)
 
+    def available(self) -> Key | None:
+        """The key to check with: CI's if given, else this machine's if there is one; none is made."""
+        return self.ci or self.of("local")
+
     def of(self, kind: KeyKind) -> Key | None:
         """The key of that kind, None if it is not available."""
         if kind == "ci":
@@ -116,24 +123,60 @@ def sign(result: GateResult, key: Key) -> str:
     return json.dumps({**document, SIGNATURE: key.sign(_canonical(document))}, allow_nan=False)
 
 
-def verify(version: ModelVersion, target: Target, keys: Keys) -> GateResult:
+@dataclass(frozen=True)
+class Demands:
+    """What a verdict must be about to let a version serve that did not serve before.
+
+    Attributes:
+        policy_sha256: digest of the gate.yaml that applies now.
+        test_files: digests by file name of the newest test data; None where there are none to compare with.
+        sequences: number of a bundle's newest verdict by kind of key, by the bundle's digest.
+        now: time, in UTC.
+    """
+
+    policy_sha256: str
+    test_files: Mapping[str, str] | None
+    sequences: Callable[[str], Mapping[str, int]]
+    now: datetime
+
+
+def verify(version: ModelVersion, target: Target, keys: Keys, demands: Demands | None = None) -> GateResult:
     """The version's result, if the version may be deployed to ``target``.
+
+    It proves that someone who holds the key made this very verdict about this very bundle, and that it is
+    a pass (by its rules, or overridden: ``result.overridden``); with ``demands``, that it is the newest, by
+    the policy and on the test data that apply now. It does not prove that the gate was run, let alone run
+    honestly: HMAC is symmetric, so whoever can check a signature can also make one. CI's key must therefore
+    be a protected variable, given to the gate's and the deploying jobs only. Whoever then runs the bundle
+    has to compare its SHA-256 with the version's, which ``ModelRegistry.download`` does.
+
+    Raises:
+        GateRefused: refused, or the verdict is not what is demanded; else as ``verify_signature``.
+        IntegrityError: an older verdict stands in place of a newer one; else as ``verify_signature``.
+    """
+    result = verify_signature(version, target, keys)
+    name = _name(version)
+    if demands:
+        _check_newest(name, version, result, demands)
+    if not result.passed:
+        rules = ", ".join(rule.name for rule in result.verdict.broken)
+        raise GateRefused(f"{name} was refused by the gate: {rules}")
+    if demands and not result.overridden:
+        _check_demands(name, result, demands)
+    return result
+
+
+def verify_signature(version: ModelVersion, target: Target, keys: Keys) -> GateResult:
+    """The version's result, passed or not, if its signature holds for ``target``.
 
     CI's verdict decides where it can be checked; for ``local``, else this machine's.
 
-    It proves that someone who holds the key made this very verdict about this very bundle, and that it is
-    a pass (by its rules, or overridden: ``result.overridden``). It does not prove that the gate was run,
-    let alone run honestly: HMAC is symmetric, so whoever can check a signature can also make one. CI's key
-    must therefore be a protected variable, given to the gate's and the deploying jobs only. Whoever then
-    runs the bundle has to compare its SHA-256 with the version's, which ``ModelRegistry.download`` does.
-
     Raises:
-        GateRefused: never tested, refused, signed by a key that is not available, or, for a cluster,
-            signed by a machine's key or trained or tested on synthetic images.
+        GateRefused: never tested, signed by a key that is not available, or, for a cluster, signed by a
+            machine's key or trained or tested on synthetic images.
         IntegrityError: the verdict was altered after it was signed, or is about another bundle.
     """
-    name = f"version {version.number} of {version.model}"
-    kept = kept_by(version)
+    name, kept = _name(version), kept_by(version)
     if not kept:
         raise GateRefused(f"{name} was never tested; run fmnist gate --version {version.number}")
     checkable = [kind for kind in kept if keys.of(kind)] if target == "local" else []
@@ -142,9 +185,6 @@ def verify(version: ModelVersion, target: Target, keys: Keys) -> GateResult:
     _check_subject(name, version, result)
     _check_target(name, result, target)
     _check_signature(name, version.annotations[annotation_of(kind)], result, keys)
-    if not result.passed:
-        rules = ", ".join(rule.name for rule in result.verdict.broken)
-        raise GateRefused(f"{name} was refused by the gate: {rules}")
     return result
 
 
@@ -157,8 +197,41 @@ def signed_result(version: ModelVersion, key: Key) -> GateResult | None:
     if key.kind not in kept_by(version):
         return None
     result = read_result(version, key.kind)
-    _check_subject(f"version {version.number} of {version.model}", version, result)
+    _check_subject(_name(version), version, result)
     return result if _is_signed(version.annotations[annotation_of(key.kind)], key) else None
+
+
+def _name(version: ModelVersion) -> str:
+    return f"version {version.number} of {version.model}"
+
+
+def _check_newest(name: str, version: ModelVersion, result: GateResult, demands: Demands) -> None:
+    """An older verdict, put back in place of a newer one, has a smaller number than the newest."""
+    again = f"run fmnist gate --version {version.number}"
+    if datetime.fromisoformat(result.time) > demands.now + _CLOCKS:
+        raise IntegrityError(f"{name}: its verdict is of {result.time}, which is yet to come; {again}")
+    for kind, newest in demands.sequences(version.bundle_sha256).items():
+        if kind not in kept_by(version):
+            raise IntegrityError(f"{name}: verdict {newest}, signed by the {kind} key, is gone; {again}")
+        if kind == result.key and result.sequence < newest:
+            raise IntegrityError(
+                f"{name}: carries verdict {result.sequence or 'without a number'}, although verdict {newest} "
+                f"was given later; {again}"
+            )
+
+
+def _check_demands(name: str, result: GateResult, demands: Demands) -> None:
+    again = f"run fmnist gate --version {result.version}"
+    if result.policy_sha256 != demands.policy_sha256:
+        raise GateRefused(
+            f"{name}: was tested by another gate.yaml ({result.policy_sha256[:12]}) than that which applies "
+            f"now ({demands.policy_sha256[:12]}); {again}"
+        )
+    if demands.test_files is not None and dict(result.test_data.sha256) != dict(demands.test_files):
+        raise GateRefused(
+            f"{name}: was tested on {result.test_data.repo}@{result.test_data.commit}, and there are newer "
+            f"test data; {again}"
+        )
 
 
 def _check_subject(name: str, version: ModelVersion, result: GateResult) -> None:

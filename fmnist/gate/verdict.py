@@ -1,6 +1,7 @@
 """The gate's verdict, rule by rule, and the signed result that is kept with a model version."""
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Literal
@@ -112,7 +113,9 @@ class GateResult:
         time: ISO 8601 in UTC.
         pipeline: address of the CI pipeline; None outside CI.
         key: whose key signs.
-        key_id: which key signs.
+        key_id: which key signs; empty unless it is signed, as for a merge request.
+        sequence: number among the verdicts on this bundle, from 1; 0 unless saved, and of an fmnist that
+            did not number them.
     """
 
     rules: tuple[Rule, ...]
@@ -130,6 +133,7 @@ class GateResult:
     pipeline: str | None
     key: KeyKind
     key_id: str
+    sequence: int = 0
 
     @property
     def verdict(self) -> Verdict:
@@ -169,7 +173,10 @@ class GateResult:
 
     def document(self) -> dict[str, Any]:
         """What is signed, and written as JSON."""
-        return {"schema_version": _SCHEMA, "passed": self.passed, **asdict(self)}
+        document = {"schema_version": _SCHEMA, "passed": self.passed, **asdict(self)}
+        if not self.sequence:
+            del document["sequence"]
+        return document
 
 
 def annotation_of(kind: KeyKind) -> str:
@@ -195,15 +202,40 @@ def gate_result(version: ModelVersion) -> GateResult | None:
     return read_result(version, kinds[0]) if kinds else None
 
 
-def gate_status(result: GateResult | None) -> str:
-    """``passed``, ``refused``, ``overridden`` or ``not tested``."""
+def gate_status(version: ModelVersion) -> str:
+    """``passed``, ``refused``, ``overridden``, ``not tested``, or ``unreadable`` if its result is broken."""
+    try:
+        result = gate_result(version)
+    except IntegrityError:
+        return "unreadable"
     return result.status if result else "not tested"
 
 
+def newest_sequence(version: ModelVersion) -> int:
+    """The largest number of the verdicts that the version carries; 0 if it carries none."""
+    numbers = [0]
+    for kind in kept_by(version):
+        with suppress(IntegrityError):
+            numbers.append(read_result(version, kind).sequence)
+    return max(numbers)
+
+
+def is_newer(text: str, than: str) -> bool:
+    """Whether a verdict is newer than another by number, then time; what is not a verdict is oldest."""
+    return _age(text) > _age(than)
+
+
+def _age(text: str) -> tuple[int, str]:
+    try:
+        result = _parsed(text, "verdict")
+    except IntegrityError:
+        return (-1, "")
+    return (result.sequence, result.time)
+
+
 def attached_evidence(version: ModelVersion) -> list[str]:
-    """SHA-256 of the attachments that the version's verdict names; raises as ``gate_result``."""
-    result = gate_result(version)
-    return [result.evidence_sha256] if result else []
+    """SHA-256 of the attachments that the version's verdicts name; raises as ``gate_result``."""
+    return [read_result(version, kind).evidence_sha256 for kind in kept_by(version)]
 
 
 def read_result(version: ModelVersion, kind: KeyKind) -> GateResult:

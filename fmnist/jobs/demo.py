@@ -26,7 +26,7 @@ from fmnist.jobs.demo_report import DemoPrediction, DemoReport, DemoStep, time_c
 from fmnist.jobs.gate import POLICY, GateArguments, run
 from fmnist.jobs.search import search_experiment
 from fmnist.jobs.train import open_workers
-from fmnist.registry.base import ModelVersion
+from fmnist.registry.base import ModelVersion, find
 from fmnist.report.lineage import lineage_of
 from fmnist.search.trial import Trial
 from fmnist.serving.client import Client
@@ -89,7 +89,7 @@ def walk(settings: Settings, say: Say, policy: Path = POLICY) -> DemoReport:
         result = _gated(settings, version, test_data, policy)
         outcome(_format_result(result))
     with steps.take("Deploy") as outcome:
-        promotion = _promoted(settings, version, result)
+        promotion = _promoted(settings, version, result, policy)
         deployment = promotion.deployment
         if not result.passed:
             outcome(f"version {version.number} is refused, so the champion stays")
@@ -179,15 +179,16 @@ def _format_result(result: GateResult) -> str:
     return f"passed {len(result.verdict.rules)} rules" if result.passed else f"refused: {result.reasons}"
 
 
-def _promoted(settings: Settings, version: ModelVersion, result: GateResult) -> Promotion:
+def _promoted(settings: Settings, version: ModelVersion, result: GateResult, policy: Path) -> Promotion:
     """Promote the version, or redeploy the champion if the gate refused the version."""
-    promotions = promoter(settings)
+    promotions = promoter(settings, version.model, policy)
     champion = promotions.log.read().champion
     if result.passed:
         return promotions.promote(version.number, Actor(user(), "make demo"))
     if champion is None:
         raise GateRefused(f"version {version.number} of {version.model} is refused: {result.reasons}")
-    return promotions.promote(champion.version, Actor(user(), "make demo"))
+    current = find(promotions.registry, version.model, champion.bundle_sha256)
+    return promotions.promote(current.number, Actor(user(), "make demo"))
 
 
 def _single_predictions(client: Client, dataset: Dataset) -> Iterator[DemoPrediction]:

@@ -11,7 +11,6 @@ from fmnist.core.fashion_mnist import MODEL_NAME, TEST
 from fmnist.errors import InputError
 from fmnist.gate.gate import GateRequest, GateRun, run_gate, save
 from fmnist.gate.gitlab import is_merge_request
-from fmnist.gate.incumbents import incumbents_of
 from fmnist.gate.policy import read_policy
 from fmnist.gate.signing import Keys
 from fmnist.gate.verdict import Override
@@ -41,7 +40,8 @@ class GateArguments:
 def run(settings: Settings, arguments: GateArguments, environ: Mapping[str, str] = os.environ) -> GateRun:
     """Test a version now; the result is signed, and saved with the version.
 
-    A merge request's result is not saved: its code and policy have not been reviewed yet.
+    A merge request's result is not: its code and policy have not been reviewed yet. Its job can do with a
+    home that it cannot write.
 
     Args:
         settings: choose registry, data store and keys.
@@ -50,26 +50,33 @@ def run(settings: Settings, arguments: GateArguments, environ: Mapping[str, str]
 
     Raises:
         ConfigError: the policy or the key cannot be used.
-        NotFoundError: the version or the commit does not exist, or an incumbent no longer does.
+        NotFoundError: the version or the commit does not exist, or the champion no longer does.
         IntegrityError: a bundle or data are not what was recorded.
         UnavailableError: registry or data store cannot be reached.
     """
     policy = read_policy(arguments.policy)
     registry, store = engines.model_registry(settings), engines.data_store(settings)
     version = registry.get(arguments.model, arguments.number)
+    test_data = store.get(TEST.repo, arguments.data)
+    champions = engines.champions(settings, version.model)
+    is_kept = not is_merge_request(environ)
+    # Not earlier: an empty home stays as it is when there is no such version.
+    keys = Keys.at(settings.home, environ)
+    key = keys.signing() if is_kept else keys.available()
     request = GateRequest(
         version=version,
-        test_data=store.get(TEST.repo, arguments.data),
+        test_data=test_data,
         policy=policy,
-        incumbents=incumbents_of(engines.promotion_log(settings, version.model).read()),
-        # Not earlier: an empty home stays as it is when there is no such version.
-        key=Keys.at(settings.home, environ).signing(),
+        champions=champions,
+        key=key,
         time=datetime.now(UTC),
         override=_override(arguments.override, environ),
         pipeline=environ.get("CI_PIPELINE_URL") or None,
     )
     run = run_gate(registry, store, request)
-    return run if is_merge_request(environ) else save(registry, run)
+    if key is None or not is_kept:
+        return run
+    return save(registry, engines.verdict_log(settings, version.model), run, key)
 
 
 def _override(reason: str | None, environ: Mapping[str, str]) -> Override | None:

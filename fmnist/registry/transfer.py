@@ -23,6 +23,7 @@ def copy_versions(
     target: ModelRegistry,
     model: str,
     attached: Callable[[ModelVersion], Sequence[str]],
+    is_newer: Callable[[str, str], bool],
     say: Say,
 ) -> list[Copied]:
     """Copy a model's versions in their order; repeating it changes nothing.
@@ -35,12 +36,19 @@ def copy_versions(
         target: gets the bundles, checked on both sides.
         model: whose versions.
         attached: digests of a version's attachments.
-        say: takes a line about each version whose annotations are not copied.
+        is_newer: whether an annotation's first text is to replace the second; else the target's stays.
+        say: takes a line about each version that is not copied, or not with all its annotations.
 
     Raises:
+        NotFoundError: the source has no such model.
         IntegrityError: a bundle is not what was registered.
     """
-    return [_copy(source, target, version, attached, say) for version in reversed(source.versions(model))]
+    versions, unusable = source.versions(model), source.unusable(model)
+    if not versions and not unusable:
+        source.get(model)
+    for broken in unusable:
+        say(f"not copied: {broken.reason}")
+    return [_copy(source, target, version, attached, is_newer, say) for version in reversed(versions)]
 
 
 def _copy(
@@ -48,6 +56,7 @@ def _copy(
     target: ModelRegistry,
     version: ModelVersion,
     attached: Callable[[ModelVersion], Sequence[str]],
+    is_newer: Callable[[str, str], bool],
     say: Say,
 ) -> Copied:
     with tempfile.TemporaryDirectory(prefix="fmnist-") as folder:
@@ -59,7 +68,13 @@ def _copy(
         return Copied(version.number, made.number, ())
     for sha256 in attached(version):
         target.attach(made, source.attachment(version, sha256))
+    copied = []
     for key, value in version.annotations.items():
-        if made.annotations.get(key) != value:
+        kept = made.annotations.get(key, value)
+        if kept != value and not is_newer(value, kept):
+            say(f"{version.model} {version.number}: {key} stays as the target has it, which is newer")
+            continue
+        copied.append(key)
+        if key not in made.annotations or kept != value:
             target.annotate(made, key, value)
-    return Copied(version.number, made.number, tuple(sorted(version.annotations)))
+    return Copied(version.number, made.number, tuple(sorted(copied)))

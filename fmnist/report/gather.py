@@ -42,6 +42,7 @@ def gather(
         entries=tuple(map(reader.entry, registry.versions(model))),
         subject=chosen.number,
         classes=CLASSES,
+        unusable=tuple(registry.unusable(model)),
     )
 
 
@@ -82,7 +83,7 @@ class _EntryReader:
             entry = replace(fresh, kept=tested.saved)
         else:
             entry = self._kept(version)
-        return replace(entry, tenures=self.history.of(version.number))
+        return replace(entry, tenures=self.history.of(version.bundle_sha256))
 
     def _kept(self, version: ModelVersion) -> VersionEntry:
         try:

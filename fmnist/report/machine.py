@@ -19,6 +19,7 @@ def to_json(report: ModelReport) -> str:
         "made": report.made,
         "subject": report.subject,
         "versions": [_version(entry) for entry in report.entries],
+        "unusable": [asdict(version) for version in report.unusable],
     }
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
@@ -42,7 +43,7 @@ def _version(entry: VersionEntry) -> dict[str, Any]:
 
 
 def to_metrics(report: ModelReport) -> str:
-    """Measured values of the subject's rules, one gauge with the rule as label; empty if never tested.
+    """Measured values of the subject's rules, one gauge with the rule as label; empty if not tested.
 
     The version is no label: GitLab compares equal names of a merge request and its target branch.
     """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fmnist.catalogue.history import Tenure, status
 from fmnist.gate.evidence import Evidence, SampleError
 from fmnist.gate.verdict import GateResult, Rule
-from fmnist.registry.base import ModelVersion
+from fmnist.registry.base import ModelVersion, UnusableVersion
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class VersionEntry:
     """One version of the model.
 
     Attributes:
-        result: None if it was never tested, or if its verdict is broken.
+        result: None if it was not tested, or if its verdict is broken.
         evidence: None without a result, or if it cannot be read.
         pictures: the most confident errors.
         troubles: what could not be read, for people.
@@ -95,6 +95,7 @@ class ModelReport:
         made: ISO 8601, UTC.
         entries: newest version first.
         subject: number of the version that the report is about: the one just tested, else the newest.
+        unusable: versions that cannot be used, with the reason.
     """
 
     model: str
@@ -102,6 +103,7 @@ class ModelReport:
     entries: tuple[VersionEntry, ...]
     subject: int
     classes: tuple[str, ...]
+    unusable: tuple[UnusableVersion, ...] = ()
 
     @property
     def entry(self) -> VersionEntry:

@@ -26,7 +26,7 @@ _HEADLINES = {
     "passed": "Passed every rule",
     "overridden": "Overridden: rules failed, and a user let it pass",
     "refused": "Refused",
-    "not tested": "Never tested",
+    "not tested": "Not tested",
     "unreadable": "Its verdict cannot be read",
 }
 _MARKS = {"passed": "✅", "overridden": "⚠️", "refused": "❌", "not tested": "▫️", "unreadable": "⛔"}
@@ -108,16 +108,6 @@ def _links(entry: VersionEntry) -> list[tuple[str, str]]:
 def _facts(entry: VersionEntry) -> list[tuple[str, str]]:
     """Lineage, and who tested the version on what and when."""
     result = entry.result
-    if result is None and entry.troubles:
-        # The chain reads the verdict, too; the metadata below show what a broken one hides.
-        provenance = entry.version.metadata.provenance
-        served = [("serving", format_tenures(entry.tenures))] if entry.tenures else []
-        return [
-            *served,
-            ("run", provenance.run),
-            ("data", provenance.train_data.commit),
-            ("code", provenance.git_commit),
-        ]
     links = [(name, text) for name, text in _links(entry) if name != "gate"]
     if result is None:
         return links
@@ -128,7 +118,7 @@ def _facts(entry: VersionEntry) -> list[tuple[str, str]]:
         ("tested", moment(result.time) + (f", pipeline {result.pipeline}" if result.pipeline else "")),
         ("test data", f"{data.repo}@{data.commit} ({data.origin})"),
         ("policy", result.policy_sha256),
-        ("signed", f"by {signer}, {result.key_id}"),
+        ("signed", f"by {signer}, {result.key_id}" if result.key_id else "by nobody: it is not kept"),
     ]
 
 

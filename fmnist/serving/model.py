@@ -35,7 +35,7 @@ class ServedModel:
             IntegrityError: the graph does not load, or the self-test fails.
         """
         predictor = Predictor(self._bundle)
-        predictor.check_known_answer()
+        predictor.check_golden_sample()
         self._predictor = predictor
 
     def predict(self, message: object) -> Message:
@@ -55,7 +55,7 @@ class ServedModel:
             IntegrityError: it fails.
             UnavailableError: the model is not loaded.
         """
-        self._loaded().check_known_answer()
+        self._loaded().check_golden_sample()
         return {"strData": "the self-test passed", "meta": {"tags": dict(self.tags)}}
 
     def describe(self) -> Message:

@@ -117,7 +117,7 @@ def test_good_shuffled_and_worse_versions_walk_through_the_gate(
 
     good = _registered(tmp_path / "good", home, _trained(train))
     assert _run(*judged, str(good))["passed"]
-    assert _run("promote", str(good))["champion"]["version"] == good
+    assert _run("promote", str(good), "--policy", str(policy))["champion"]["version"] == good
 
     labels = np.random.default_rng(0).permutation(train.labels)
     (tmp_path / "checkout" / "labels-idx1-ubyte").write_bytes(
@@ -129,7 +129,7 @@ def test_good_shuffled_and_worse_versions_walk_through_the_gate(
     broken = [rule["name"] for rule in document["rules"] if rule["outcome"] == "fail"]
     assert {"accuracy", "macro F1", "champion", "best version"} <= set(broken)
     assert all(name in told for name in broken)
-    told, _ = _refused("promote", str(shuffled))
+    told, _ = _refused("promote", str(shuffled), "--policy", str(policy))
     assert "was refused by the gate: accuracy" in told
 
     worse = _registered(tmp_path / "worse", home, _worse(_trained(train), test, 10))
@@ -139,7 +139,7 @@ def test_good_shuffled_and_worse_versions_walk_through_the_gate(
 
     other = _registered(tmp_path / "other", home, _trained(Dataset(train.images[1:], train.labels[1:])))
     assert _run(*judged, str(other))["passed"]
-    assert _run("promote", str(other))["champion"]["version"] == other
+    assert _run("promote", str(other), "--policy", str(policy))["champion"]["version"] == other
     assert _run("rollback", "--reason", "a try")["champion"]["version"] == good
 
     files = _run("report", "--out", str(tmp_path / "reports"))["files"]

@@ -480,7 +480,7 @@ def broken(bundle: Bundle, how: str) -> None:
 @pytest.mark.parametrize(
     ("how", "says"),
     [
-        ("another answer", "does not give its known answer"),
+        ("another answer", "golden sample does not get its probabilities"),
         ("no graph", "ONNX Runtime does not load it"),
         ("other bytes", "SHA-256 is"),
     ],

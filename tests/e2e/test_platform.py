@@ -40,6 +40,7 @@ from fmnist.deployment.local.processes import Sessions
 from fmnist.deployment.local.state import load_state
 from fmnist.deployment.rollout import planned
 from fmnist.errors import GateRefused, InputError, NotFoundError, UnavailableError
+from fmnist.gate.policy import read_policy
 from fmnist.gate.signing import Key, Keys, sign
 from fmnist.gate.verdict import ANNOTATION
 from fmnist.registry.base import ModelRegistry, ModelVersion
@@ -341,14 +342,17 @@ def test_a_version_that_does_not_run_is_named(serving: Machine) -> None:
         serving.platform.remove(9)
 
 
-def test_a_model_without_its_known_answer_never_serves(
+def test_a_model_without_its_golden_sample_never_serves(
     serving: Machine, bundles: list[Bundle], tmp_path: Path
 ) -> None:
     good = make_bundle(tmp_path / "wrong", seed=7)
     answer = KnownAnswer(good.metadata.known_answer.image, (0.1,) * 10)
     write_metadata(good.folder, replace(good.metadata, known_answer=answer))
     before = load_state(serving.folder)
-    with pytest.raises(UnavailableError, match=r"version 2 does not start: .*known answer: .*v2\.log"):
+    with pytest.raises(
+        UnavailableError,
+        match=r"version 2 does not start: .*golden sample does not get its probabilities: .*v2\.log",
+    ):
         serve_alone(serving.platform, 2, open_bundle(good.folder))
     assert load_state(serving.folder) == before
     assert len(Sessions(serving.folder).running()) == 2
@@ -511,7 +515,8 @@ def home(machine: Machine, bundles: list[Bundle], tmp_path: Path, monkeypatch: p
 
 
 def _let_pass(registry: ModelRegistry, version: ModelVersion, key: Key) -> None:
-    result = make_result(version, key=key.kind, key_id=key.id)
+    policy = read_policy(PROJECT / "gate.yaml").sha256()
+    result = make_result(version, key=key.kind, key_id=key.id, policy_sha256=policy)
     registry.annotate(version, ANNOTATION, sign(result, key))
 
 

@@ -15,6 +15,7 @@ from fmnist import wiring as engines
 from fmnist.core.bundle import open_bundle
 from fmnist.errors import FmnistError, InputError, IntegrityError, UnavailableError
 from fmnist.experiments.determined.checkpoint import checkpoint_metadata
+from fmnist.gate.verdict import ANNOTATION, Outcome, is_newer
 from fmnist.registry.base import ModelRegistry, ModelVersion, find
 from fmnist.registry.transfer import copy_versions
 from fmnist.settings import Settings
@@ -23,6 +24,7 @@ from tests.support.determined.records import Checkpoint, Model, Trial, Version
 from tests.support.determined.server import Fault, Master
 from tests.support.determined.trials import SINGLE, schedule
 from tests.support.homes import make_home
+from tests.support.results import make_result, make_rule
 
 MODEL = "fashion-classifier"
 
@@ -258,12 +260,12 @@ def test_all_versions_move_to_mlflow_with_their_verdicts(
         return [evidence] if version.number == 1 else []
 
     target = engines.model_registry(own.model_copy(update={"registry": "mlflow"}))
-    done = copy_versions(registry, target, MODEL, attached, said.append)
+    done = copy_versions(registry, target, MODEL, attached, is_newer, said.append)
     assert [(one.number, one.becomes, one.annotations) for one in done] == [
         (1, 1, ("fmnist.gate",)),
         (2, 2, ()),
     ]
-    assert copy_versions(registry, target, MODEL, attached, said.append) == done
+    assert copy_versions(registry, target, MODEL, attached, is_newer, said.append) == done
     assert said == []
     for number in (1, 2):
         old, new = registry.get(MODEL, number), target.get(MODEL, number)
@@ -283,7 +285,35 @@ def test_a_version_that_gets_another_number_leaves_its_verdict_behind(
     target.register(MODEL, make_bundle(tmp_path / "other", seed=9))
     version = registry.register(MODEL, make_bundle(tmp_path / "a"))
     registry.annotate(version, "fmnist.gate", "{}")
-    (done,) = copy_versions(registry, target, MODEL, lambda _: [], said.append)
+    (done,) = copy_versions(registry, target, MODEL, lambda _: [], is_newer, said.append)
     assert (done.number, done.becomes, done.annotations) == (1, 2, ())
     assert said == [f"{MODEL} 1 becomes 2: its verdict is not copied; test it"]
     assert target.get(MODEL, 2).annotations == {}
+
+
+def test_a_newer_verdict_in_the_target_is_not_replaced_by_an_older_one(
+    own: Settings, registry: ModelRegistry, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    target = engines.model_registry(own.model_copy(update={"registry": "mlflow"}))
+    version = registry.register(MODEL, make_bundle(tmp_path / "a"))
+
+    def judged(registry: ModelRegistry, outcome: Outcome, sequence: int) -> str:
+        result = make_result(version, make_rule("size", outcome=outcome), sequence=sequence)
+        text = json.dumps(result.document())
+        registry.annotate(registry.get(MODEL, 1), ANNOTATION, text)
+        return text
+
+    def copied() -> tuple[str, ...]:
+        (done,) = copy_versions(registry, target, MODEL, lambda _: [], is_newer, said.append)
+        return done.annotations
+
+    judged(registry, Outcome.PASS, 1)
+    assert copied() == (ANNOTATION,)
+    refusal = judged(target, Outcome.FAIL, 2)
+    assert copied() == ()
+    assert target.get(MODEL, 1).annotations[ANNOTATION] == refusal
+    assert said == [f"{MODEL} 1: {ANNOTATION} stays as the target has it, which is newer"]
+    newest = judged(registry, Outcome.PASS, 3)
+    assert copied() == (ANNOTATION,)
+    assert target.get(MODEL, 1).annotations[ANNOTATION] == newest

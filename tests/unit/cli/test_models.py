@@ -1,7 +1,9 @@
 """The verbs ``models`` and ``lineage``, on a registry of two versions."""
 
 import json
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -11,9 +13,11 @@ from click.testing import CliRunner
 from fmnist.catalogue.history import TenureOutcome
 from fmnist.cli.lineage import lineage
 from fmnist.cli.models import models
-from fmnist.core.bundle import Bundle, open_bundle
+from fmnist.clients.mlflow import open_client
+from fmnist.core.bundle import Bundle, open_bundle, write_metadata
 from fmnist.core.fashion_mnist import MODEL_NAME
 from fmnist.errors import InputError, NotFoundError
+from fmnist.settings import from_environment
 from tests.support.bundles import make_bundle
 from tests.support.homes import make_home
 from tests.support.promotions import make_log, served
@@ -125,14 +129,16 @@ def test_lineage_prints_the_chain_indented_link_by_link(registered: Registered) 
 def test_who_is_champion_and_who_was_is_shown(registered: Registered) -> None:
     log = make_log(registered.home, MODEL_NAME)
     with log.held() as writer:
-        writer.append(served(1, "2026-01-01", reason="first"))
-        writer.append(served(2, "2026-01-02", "bob", previous_outcome=TenureOutcome.REPLACED))
+        # Under other numbers, as they had in another registry.
+        first, second = registered.first.sha256, registered.second.sha256
+        writer.append(served(2, "2026-01-01", reason="first", bundle_sha256=first))
+        writer.append(served(1, "2026-01-02", "bob", None, TenureOutcome.REPLACED, second))
     try:
         shown = _run(models, "list")
         assert "champion" in shown
         assert "replaced" in shown
-        second, first = json.loads(_run(models, "list", "--json"))
-        assert [tenure["ended"] for tenure in (*second["promotions"], *first["promotions"])] == [
+        newer, older = json.loads(_run(models, "list", "--json"))
+        assert [tenure["ended"] for tenure in (*newer["promotions"], *older["promotions"])] == [
             None,
             "replaced",
         ]
@@ -141,6 +147,62 @@ def test_who_is_champion_and_who_was_is_shown(registered: Registered) -> None:
         assert top == "serving: replaced on 2026-01-02 after serving since 2026-01-01, by ada (first)"
         assert below.startswith("└─ version")
         (tenure,) = json.loads(_run(lineage, "2", "--json"))["promotions"]
-        assert (tenure["version"], tenure["until"]) == (2, None)
+        assert (tenure["bundle_sha256"], tenure["until"]) == (second, None)
     finally:
         (registered.home / "catalogue.db").unlink()
+
+
+def test_names_and_values_stand_apart(tmp_path: Path, registered: Registered) -> None:
+    bundle = registered.first
+    name = "a_hyperparameter_of_forty_letters_or_more"
+    write_metadata(
+        shutil.copytree(bundle.folder, tmp_path / "long"),
+        replace(bundle.metadata, hyperparameters={name: 0.001, "seed": 1}),
+    )
+    _run(models, "register", str(tmp_path / "long"), "--model", "long")
+    lines = _run(models, "describe", "--model", "long").splitlines()
+    assert f"{name}  0.001" in lines
+    assert len({line.index(value) for line in lines for value in ("0.001", "0.9000") if value in line}) == 1
+
+
+def test_versions_that_cannot_be_used_are_shown_and_break_nothing(
+    registered: Registered, tmp_path: Path
+) -> None:
+    run = partial(_run, models)
+    model = ("--model", "broken")
+    for number in range(3):
+        run("register", str(make_bundle(tmp_path / str(number), seed=number).folder), *model)
+    client = open_client(from_environment())
+    client.create_model_version("broken", source=str(make_bundle(tmp_path / "hand", seed=9).folder))
+    client.set_model_version_tag("broken", "2", "metadata", "half edited")
+    client.set_model_version_tag("broken", "3", "fmnist.gate", "{}")
+    client.set_model_version_tag("broken", "3", "fmnist.pipeline", "[]")
+    documents = json.loads(run("list", *model, "--json"))
+    assert [(one["version"], one["status"]) for one in documents] == [
+        (4, "unusable"),
+        (3, "unreadable"),
+        (2, "unusable"),
+        (1, "not tested"),
+    ]
+    problems = [one["problem"] for one in documents]
+    assert "was not registered by fmnist" in problems[0]
+    assert "not a GateResult" in problems[1]
+    assert "not a Pipeline" in problems[1]
+    assert "the tag metadata is not" in problems[2]
+    assert problems[3] is None
+    shown = run("list", *model)
+    assert "unusable" in shown
+    assert "fmnist models complete 4" in shown
+    assert "unreadable: version 3 of broken" in run("describe", *model)
+    assert "unreadable" in _run(lineage, "3", *model)
+    assert run("register", str(tmp_path / "0"), *model).strip() == "broken 1, dataset=synthetic"
+    assert run("complete", "4", *model).strip() == "broken 4, dataset=synthetic"
+    run("complete", "2", *model)
+    statuses = [one["status"] for one in json.loads(run("list", *model, "--json"))]
+    assert statuses == ["not tested", "unreadable", "not tested", "not tested"]
+
+
+def test_what_is_copied_from_an_unknown_model_is_told() -> None:
+    arguments = ("copy", "--from", "mlflow", "--to", "mlflow", "--model")
+    with pytest.raises(NotFoundError, match=r"no model nothing in the registry; there are: .*fashion-"):
+        _run(models, *arguments, "nothing")

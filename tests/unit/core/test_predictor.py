@@ -31,7 +31,7 @@ def test_it_computes_what_the_graph_says(bundle: Bundle, count: int) -> None:
 
 
 def test_the_known_picture_gives_the_known_answer(bundle: Bundle) -> None:
-    Predictor(bundle).check_known_answer()
+    Predictor(bundle).check_golden_sample()
 
 
 @pytest.mark.parametrize("difference", [2e-4, float("nan")])
@@ -40,7 +40,7 @@ def test_another_answer_is_named(bundle: Bundle, difference: float) -> None:
     values = (known.probabilities[0] + difference, *known.probabilities[1:])
     changed = dataclasses.replace(bundle.metadata, known_answer=KnownAnswer(known.image, values))
     with pytest.raises(IntegrityError, match=r"T-shirt/top \d.* instead of"):
-        Predictor(dataclasses.replace(bundle, metadata=changed)).check_known_answer()
+        Predictor(dataclasses.replace(bundle, metadata=changed)).check_golden_sample()
 
 
 def test_a_graph_that_does_not_load_is_named(bundle: Bundle, tmp_path: Path) -> None:

@@ -97,9 +97,10 @@ def test_an_altered_verdict_is_an_alarm_not_a_miss(metadata: Metadata, keys: Key
 def _to_serve(keys: Keys, champion: int | None, *versions: ModelVersion) -> int:
     history = History()
     if champion:
-        history = History((served(champion),))
+        bundles = [version.bundle_sha256 for version in versions if version.number == champion]
+        history = History((served(champion, bundle_sha256=bundles[0] if bundles else None),))
     registry = Versions(*versions)
-    return champion_or_newest(registry, history, "m", "local", keys).number  # type: ignore[arg-type]
+    return champion_or_newest(registry, history, "m", "local", keys, lambda: None).number  # type: ignore[arg-type]
 
 
 def test_the_champion_serves_and_before_there_is_one_the_newest_that_passed(

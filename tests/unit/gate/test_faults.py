@@ -17,19 +17,20 @@ from fmnist.core.bundle import Bundle
 from fmnist.core.dataset import Dataset
 from fmnist.data.base import Commit
 from fmnist.errors import IntegrityError, NotFoundError, UnavailableError
+from fmnist.gate.comparison import EarlierVersions, classified_correctly
 from fmnist.gate.evidence import read_evidence
 from fmnist.gate.gate import GateRequest, run_gate, save
-from fmnist.gate.incumbents import NO_INCUMBENTS, Incumbents, best_of, known_correct
-from fmnist.gate.measure import classified_correctly
 from fmnist.gate.policy import Policy
 from fmnist.gate.signing import Key, Keys, sign, verify
+from fmnist.gate.test_data import read_test_data
 from fmnist.gate.verdict import ANNOTATION, GateResult, Outcome, gate_result
-from fmnist.registry.base import ModelRegistry, ModelVersion
+from fmnist.registry.base import Champions, ModelRegistry, ModelVersion
 from fmnist.settings import Settings
 from tests.support.blocks import block_weights, trained_on
 from tests.support.bundles import make_bundle
 from tests.support.results import make_rule, with_verdict
 
+NOBODY = Champions()
 _NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 Gate = Callable[..., GateResult]
@@ -39,14 +40,14 @@ Gate = Callable[..., GateResult]
 def gate(home: Settings, registry: ModelRegistry, test_data: Commit, policy: Policy) -> Gate:
     def run(
         version: ModelVersion,
-        incumbents: Incumbents = NO_INCUMBENTS,
+        champions: Champions = NOBODY,
         registry: ModelRegistry = registry,
         **changes: Any,
     ) -> GateResult:
         key = Keys.at(home.home, {}).signing()
-        request = GateRequest(version, test_data, policy, incumbents, key, _NOW)
+        request = GateRequest(version, test_data, policy, champions, key, _NOW)
         tested = run_gate(registry, engines.data_store(home), replace(request, **changes))
-        return save(registry, tested).result
+        return save(registry, engines.verdict_log(home, version.model), tested, key).result
 
     return run
 
@@ -73,6 +74,7 @@ def test_run_again_nothing_but_times_changes(
         documents.append(gate(version, time=time).document())
         artifacts.append(json.loads(registry.attachment(version, documents[-1].pop("evidence_sha256"))))
     assert documents[0].pop("time") != documents[1].pop("time")
+    assert [document.pop("sequence") for document in documents] == [1, 2]
     for document in (*documents, *artifacts):
         document["rules"] = [rule for rule in document["rules"] if rule["name"] != "latency"]
     assert documents[0] == documents[1]
@@ -106,13 +108,14 @@ def test_the_champion_and_the_best_ever_promoted_are_compared_with(
     best, champion, candidate = register("series"), register("series", 1), register("series", 1, 2)
     for version in (best, champion):
         gate(version)
-    result = gate(candidate, Incumbents(champion.number, (best.number, champion.number)))
+    champions = Champions(champion.bundle_sha256, _bundles(best, champion))
+    result = gate(candidate, champions)
     assert (result.champion, result.best) == (champion.number, best.number)
     for name, lost in (("champion", 100), ("best version", 200)):
         rule = result.verdict.rule(name)
         assert rule.broken
         assert f"{lost} only in version" in rule.explanation
-    back = gate(best, Incumbents(champion.number, (best.number, champion.number)))
+    back = gate(best, champions)
     assert back.verdict.rule("champion").outcome is Outcome.PASS
     assert back.verdict.rule("best version").outcome is Outcome.PASS
 
@@ -126,7 +129,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         sums.append(bundle.sha256)
         return classified_correctly(bundle, data)
 
-    monkeypatch.setattr("fmnist.gate.gate.classified_correctly", counted)
+    monkeypatch.setattr("fmnist.gate.comparison.classified_correctly", counted)
     return sums
 
 
@@ -134,14 +137,38 @@ def test_a_champion_that_was_tested_on_the_same_images_is_not_asked_again(
     gate: Gate, register: Callable[..., ModelVersion], asked: list[str]
 ) -> None:
     champion, candidate = register("known"), register("known", 1)
-    incumbents = Incumbents(champion.number, (champion.number,))
-    unknown = gate(candidate, incumbents)
+    champions = Champions(champion.bundle_sha256, _bundles(champion))
+    unknown = gate(candidate, champions)
     assert asked == [champion.bundle_sha256]
     gate(champion)
-    known = gate(candidate, incumbents)
+    known = gate(candidate, champions)
     assert asked == [champion.bundle_sha256]
     for name in ("champion", "best version"):
         assert known.verdict.rule(name) == unknown.verdict.rule(name)
+
+
+def _bundles(*versions: ModelVersion) -> frozenset[str]:
+    return frozenset(version.bundle_sha256 for version in versions)
+
+
+Earlier = Callable[..., EarlierVersions]
+
+
+@pytest.fixture
+def earlier(registry: ModelRegistry, home: Settings, test_data: Commit) -> Earlier:
+    """Earlier versions of a model, none of whose bundles can be had."""
+
+    def nobodys(version: ModelVersion) -> Bundle:
+        raise IntegrityError(f"version {version.number} was to predict")
+
+    def make(model: str, champions: Champions = NOBODY, **changes: Any) -> EarlierVersions:
+        dataset = read_test_data(engines.data_store(home), test_data)
+        key = Keys.at(home.home, {}).signing()
+        data = GateRequest(registry.get(model), test_data, None, champions, key, _NOW).data_reference  # type: ignore[arg-type]
+        made = EarlierVersions(registry, model, champions, data, dataset, key, nobodys)
+        return replace(made, **changes)
+
+    return make
 
 
 def _of_another_gate(document: dict[str, Any]) -> None:
@@ -158,67 +185,100 @@ def test_evidence_that_does_not_tell_is_passed_over(
     gate: Gate,
     registry: ModelRegistry,
     home: Settings,
-    test_data: Commit,
+    earlier: Earlier,
     change: Callable[[dict[str, Any]], None],
 ) -> None:
-    key = Keys.at(home.home, {}).signing()
     version = register(f"evidence{change.__name__}", 2)
     result = gate(version)
-    data = result.test_data
-    right = known_correct(registry, registry.get(version.model), data, 1000, key)
-    assert right is not None
+    right = earlier(version.model).correct(registry.get(version.model))
     assert right.mean() == result.accuracy
     document = json.loads(registry.attachment(version, result.evidence_sha256))
     change(document)
     other = replace(result, evidence_sha256=registry.attach(version, json.dumps(document).encode()))
-    registry.annotate(version, ANNOTATION, sign(other, key))
-    assert known_correct(registry, registry.get(version.model), data, 1000, key) is None
+    registry.annotate(version, ANNOTATION, sign(other, Keys.at(home.home, {}).signing()))
+    with pytest.raises(IntegrityError, match="was to predict"):
+        earlier(version.model).correct(registry.get(version.model))
 
 
-def test_only_a_verdict_signed_by_the_same_key_on_the_same_data_is_known_correct(
-    register: Callable[..., ModelVersion], gate: Gate, registry: ModelRegistry, home: Settings
+def test_only_a_verdict_signed_by_the_same_key_on_the_same_data_is_believed(
+    register: Callable[..., ModelVersion], gate: Gate, registry: ModelRegistry, earlier: Earlier
 ) -> None:
-    key = Keys.at(home.home, {}).signing()
     version = register("signed", 2)
-    assert known_correct(registry, version, gate(version).test_data, 1000, key) is None
-    tested = registry.get("signed")
     data = gate(version).test_data
-    assert (
-        known_correct(registry, tested, data, 1000, Key("local", b"another key of 32 characters....")) is None
-    )
-    assert known_correct(registry, tested, data, 1000, Key("ci", key.secret)) is None
-    assert known_correct(registry, tested, replace(data, commit="0" * 40), 1000, key) is None
+    tested = registry.get("signed")
+    assert earlier("signed").correct(tested).mean() == 0.9
     altered = tested.annotations[ANNOTATION].replace('"measured": 0.9', '"measured": 0.8', 1)
     assert altered != tested.annotations[ANNOTATION]
-    assert (
-        known_correct(registry, replace(tested, annotations={ANNOTATION: altered}), data, 1000, key) is None
-    )
+    key = earlier("signed").key
+    assert key
+    for believed in (
+        earlier("signed", key=Key("local", b"another key of 32 characters....")),
+        earlier("signed", key=Key("ci", key.secret)),
+        earlier("signed", key=None),
+        earlier("signed", data=replace(data, commit="0" * 40)),
+    ):
+        with pytest.raises(IntegrityError, match="was to predict"):
+            believed.correct(tested)
+    for unsigned in ({}, {ANNOTATION: altered}, {ANNOTATION: "{}"}):
+        with pytest.raises(IntegrityError, match="was to predict"):
+            earlier("signed").correct(replace(tested, annotations=unsigned))
 
 
 def test_the_best_is_of_those_promoted_that_still_exist(
-    register: Callable[..., ModelVersion], registry: ModelRegistry, home: Settings
+    register: Callable[..., ModelVersion], registry: ModelRegistry, home: Settings, earlier: Earlier
 ) -> None:
     key = Keys.at(home.home, {}).signing()
     accuracies = [0.91, 0.94, 0.97, 0.94]
-    for number, accuracy in enumerate(accuracies, 1):
-        version = with_verdict(register("best", number), key, make_rule("accuracy", measured=accuracy))
-        registry.annotate(version, ANNOTATION, version.annotations[ANNOTATION])
+    versions = [register("best", number) for number in range(1, 5)]
+    for version, accuracy in zip(versions, accuracies, strict=True):
+        signed = with_verdict(version, key, make_rule("accuracy", measured=accuracy))
+        registry.annotate(version, ANNOTATION, signed.annotations[ANNOTATION])
 
-    def best(*promoted: int, champion: int | None = None) -> int | None:
-        found = best_of(registry, "best", Incumbents(champion, promoted))
+    def best(*promoted: int) -> int | None:
+        bundles = _bundles(*(versions[number - 1] for number in promoted)) | {"0" * 64}
+        found = earlier("best", Champions(None, bundles)).best()
         return found.number if found else None
 
     assert best() is None
     assert best(1, 2, 4) == 2
-    assert best(1, 99, champion=3) == 3
+    assert best(1, 3) == 3
+    # An accuracy that nobody signed counts for nothing: neither more nor less than is measured.
+    forged = registry.get("best", 1).annotations[ANNOTATION].replace('"measured": 0.91', '"measured": 0.99')
+    registry.annotate(versions[0], ANNOTATION, forged)
+    assert best(1, 2) == 2
+
+
+def test_the_best_versions_accuracy_is_measured_where_nobody_signed_it(
+    register: Callable[..., ModelVersion], registry: ModelRegistry, earlier: Earlier, tmp_path: Path
+) -> None:
+    good, poor = register("unsigned"), register("unsigned", 1, 2, 3)
+
+    def bundle_of(version: ModelVersion) -> Bundle:
+        return registry.download(version, tmp_path / str(version.number))
+
+    champions = Champions(poor.bundle_sha256, _bundles(good, poor))
+    found = earlier("unsigned", champions, bundle_of=bundle_of).best()
+    assert found is not None
+    assert found.number == good.number
+
+
+def test_the_champion_is_found_by_its_bundle_whatever_its_number(
+    register: Callable[..., ModelVersion], gate: Gate
+) -> None:
+    for blind in (5, 6):
+        register("shifted", blind)
+    champion, candidate = register("shifted"), register("shifted", 1)
+    result = gate(candidate, Champions(champion.bundle_sha256, _bundles(champion)))
+    assert (result.champion, result.best) == (3, 3)
+    assert result.verdict.rule("champion").broken
 
 
 def test_a_champion_that_is_gone_is_told_and_nothing_is_written(
     gate: Gate, register: Callable[..., ModelVersion], registry: ModelRegistry
 ) -> None:
     version = register("orphan", 4)
-    with pytest.raises(NotFoundError, match="the champion, version 7 of orphan, no longer exists"):
-        gate(version, Incumbents(7, (7,)))
+    with pytest.raises(NotFoundError, match="the champion of orphan no longer exists"):
+        gate(version, Champions("7" * 64, frozenset(("7" * 64,))))
     assert registry.get("orphan").annotations == {}
 
 
@@ -229,7 +289,7 @@ def test_a_champion_that_is_damaged_is_told(
     stored = home.artifacts / "models" / "damaged" / champion.bundle_sha256 / "model.onnx"
     stored.write_bytes(b"another")
     with pytest.raises(IntegrityError, match=r"model\.onnx"):
-        gate(version, Incumbents(champion.number, (champion.number,)))
+        gate(version, Champions(champion.bundle_sha256, _bundles(champion)))
 
 
 def test_a_verdict_whose_bundle_was_exchanged_lets_nothing_pass(

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -19,20 +20,21 @@ from fmnist.core.fashion_mnist import CLASSES, MODEL_NAME
 from fmnist.data.base import Commit
 from fmnist.errors import GateRefused, InputError, IntegrityError, NotFoundError
 from fmnist.gate.gate import GateRequest, run_gate, save
-from fmnist.gate.incumbents import NO_INCUMBENTS, Incumbents
 from fmnist.gate.policy import Policy
 from fmnist.gate.rules import RULES
-from fmnist.gate.signing import Keys
+from fmnist.gate.signing import Keys, verify
 from fmnist.gate.verdict import ANNOTATION, GateResult, Override, gate_result
 from fmnist.jobs.gate import GateArguments, run
 from fmnist.jobs.report import collect
-from fmnist.registry.base import ModelRegistry, ModelVersion
+from fmnist.registry.base import Champions, ModelRegistry, ModelVersion
+from fmnist.report.pages import to_html
 from fmnist.settings import PROJECT, Settings
 from fmnist.test.test_model_accuracy import NO_VERDICT
 from tests.support.blocks import block_weights, trained_on
 from tests.support.bundles import make_bundle
 from tests.support.versions import GOOD, POOR
 
+NOBODY = Champions()
 _NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 _WITHOUT_COLLECTING_GARBAGE = ("-p", "no:unraisableexception")
 """Else pytest collects it ten times at its end: a second each where TensorFlow is loaded, too."""
@@ -68,11 +70,12 @@ def _tested(
     version: ModelVersion,
     test_data: Commit,
     policy: Policy,
-    incumbents: Incumbents = NO_INCUMBENTS,
+    champions: Champions = NOBODY,
 ) -> GateResult:
-    registry = engines.model_registry(home)
-    request = GateRequest(version, test_data, policy, incumbents, Keys.at(home.home, {}).signing(), _NOW)
-    return save(registry, run_gate(registry, engines.data_store(home), request)).result
+    registry, key = engines.model_registry(home), Keys.at(home.home, {}).signing()
+    request = GateRequest(version, test_data, policy, champions, key, _NOW)
+    run = run_gate(registry, engines.data_store(home), request)
+    return save(registry, engines.verdict_log(home, version.model), run, key).result
 
 
 def test_the_result_is_kept_with_the_version(
@@ -178,16 +181,29 @@ def test_an_override_passes_and_is_kept_with_who_and_why(
     assert (again.passed, again.override) == (False, None)
 
 
-def test_a_merge_requests_gate_judges_and_leaves_the_version_as_it_is(
-    environment: pytest.MonkeyPatch, registry: ModelRegistry, policy_file: Path
+def _content(home: Settings) -> dict[Path, tuple[int, int]]:
+    """Size and time of change of all that a home holds; SQLite locks its files without changing them."""
+    return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in home.home.rglob("*")}
+
+
+def test_a_merge_requests_gate_judges_and_leaves_the_home_as_it_is(
+    environment: pytest.MonkeyPatch, home: Settings, policy_file: Path
 ) -> None:
-    before = registry.get(MODEL_NAME, POOR)
+    key = home.home / "gate.key"
+    kept = key.read_bytes() if key.exists() else None
+    key.unlink(missing_ok=True)
+    before = _content(home)
     environment.setenv("CI_PIPELINE_SOURCE", "merge_request_event")
-    arguments = ["--version", str(POOR), "--policy", str(policy_file), "--json"]
-    outcome = CliRunner().invoke(gate, arguments)
-    assert isinstance(outcome.exception, GateRefused)
-    assert json.loads(outcome.stdout)["passed"] is False
-    assert registry.get(MODEL_NAME, POOR) == before
+    for number, passed in ((GOOD, True), (POOR, False)):
+        arguments = ["--version", str(number), "--policy", str(policy_file), "--json"]
+        outcome = CliRunner().invoke(gate, arguments)
+        assert isinstance(outcome.exception, GateRefused) is not passed
+        document = json.loads(outcome.stdout)
+        assert (document["passed"], document["key_id"]) == (passed, "")
+    assert _content(home) == before
+    if kept:
+        key.touch(0o600)
+        key.write_bytes(kept)
 
 
 def test_a_merge_requests_report_shows_its_own_verdict_and_says_that_it_is_not_kept(
@@ -195,10 +211,37 @@ def test_a_merge_requests_report_shows_its_own_verdict_and_says_that_it_is_not_k
 ) -> None:
     merge_request = {"CI_PIPELINE_SOURCE": "merge_request_event"}
     tested = run(home, GateArguments(MODEL_NAME, POOR, policy=policy_file), merge_request)
-    entry = collect(home, MODEL_NAME, tested=tested).entry
+    report = collect(home, MODEL_NAME, tested=tested)
+    entry = report.entry
     assert (entry.version.number, entry.result, entry.kept) == (POOR, tested.result, False)
     assert entry.evidence == tested.evidence
     assert "merge request" in entry.remarks[0]
+    assert "by nobody: it is not kept" in to_html(report)
+
+
+def test_a_pass_put_back_over_a_refusal_is_not_promoted(
+    home: Settings, registry: ModelRegistry, policy_file: Path, train: Commit, tmp_path: Path
+) -> None:
+    bundle = trained_on(make_bundle(tmp_path / "bundle", weights=block_weights(), seed=8), train)
+    version = registry.register("put-back", bundle)
+    arguments = GateArguments("put-back", policy=policy_file)
+    assert run(home, arguments, {}).result.passed
+    passed = registry.get("put-back").annotations[ANNOTATION]
+    demands = partial(engines.demands, home, "put-back", policy_file)
+    keys = Keys.at(home.home, {})
+    assert verify(registry.get("put-back"), "local", keys, demands()).sequence == 1
+    strict = tmp_path / "strict.yaml"
+    strict.write_text(policy_file.read_text().replace("size_bytes: 5000000", "size_bytes: 1"))
+    assert not run(home, replace(arguments, policy=strict), {}).result.passed
+    registry.annotate(version, ANNOTATION, passed)
+    with pytest.raises(IntegrityError, match="carries verdict 1, although verdict 2 was given later"):
+        verify(registry.get("put-back"), "local", keys, demands())
+    assert run(home, arguments, {}).result.sequence == 3
+    assert verify(registry.get("put-back"), "local", keys, demands()).passed
+    with pytest.raises(GateRefused, match=r"another gate\.yaml"):
+        verify(
+            registry.get("put-back"), "local", keys, engines.demands(home, "put-back", PROJECT / "gate.yaml")
+        )
 
 
 @pytest.mark.parametrize(
@@ -296,7 +339,7 @@ def test_a_report_that_cannot_be_written_is_no_refusal(
         ("MODEL_NAME", "nobodys", "no model nobodys in the registry; there are: "),
         ("MODEL_VERSION", "99", "fashion-classifier has no version 99; it has 1, 2"),
         ("MODEL_VERSION", "first", "MODEL_VERSION=first: expected a version's number or latest"),
-        ("TEST_DATA_COMMIT", "0" * 40, "fmnist-test-raw: no branch or full commit id"),
+        ("TEST_DATA_COMMIT", "0" * 40, "fmnist-test-raw: no branch or commit id"),
         ("GATE_POLICY", "{tmp}/absent.yaml", "absent.yaml: cannot be read as the gate's policy"),
     ],
 )

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,9 +6,10 @@ import pytest
 
 from fmnist.core.fashion_mnist import CLASSES
 from fmnist.files.documents import parse_record
+from fmnist.gate.comparison import classified_correctly, compare
 from fmnist.gate.corruptions import CORRUPTIONS
 from fmnist.gate.evidence import Evidence, to_bytes
-from fmnist.gate.measure import classified_correctly, compare, measure
+from fmnist.gate.measure import measure
 from fmnist.gate.policy import read_policy
 from fmnist.gate.test_data import DataFacts
 from fmnist.settings import PROJECT
@@ -21,11 +23,11 @@ _NUMBERS = np.arange(10)
 
 def test_a_model_that_knows_every_image(tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "bundle", weights=block_weights())
-    measured = measure(bundle, bundle.sha256, block_images(per_class=120), _FACTS, _POLICY)
+    measured = measure(bundle, block_images(per_class=120), _FACTS, _POLICY)
     found = measured.measurement
     assert (found.accuracy.value, found.macro_f1.value) == (1.0, 1.0)
     assert [recall.value for recall in found.recall] == [1.0] * 10
-    assert (found.images, found.unusable, found.altered_files, found.classes) == (1200, 0, 0, CLASSES)
+    assert (found.images, found.unusable, found.golden_sample_differs, found.classes) == (1200, 0, 0, CLASSES)
     assert found.size_bytes == bundle.onnx.stat().st_size
     assert 0 < found.latency_ms < 100
     assert found.translation_consistency.value == 1.0
@@ -38,7 +40,7 @@ def test_a_model_that_always_says_the_same(tmp_path: Path) -> None:
     bundle = make_bundle(
         tmp_path / "bundle", weights=np.zeros((784, 10), np.float32), bias=-_NUMBERS.astype("f4")
     )
-    measured = measure(bundle, bundle.sha256, block_images(per_class=7), _FACTS, _POLICY)
+    measured = measure(bundle, block_images(per_class=7), _FACTS, _POLICY)
     found = measured.measurement
     assert found.accuracy.value == 0.1
     assert [recall.value for recall in found.recall] == [1.0, *(0.0,) * 9]
@@ -51,7 +53,7 @@ def test_intervals_hold_their_values(tmp_path: Path) -> None:
     weights = block_weights()
     weights[:, :4] *= 0.01
     bundle = make_bundle(tmp_path / "bundle", weights=weights)
-    found = measure(bundle, bundle.sha256, block_images(per_class=30), _FACTS, _POLICY).measurement
+    found = measure(bundle, block_images(per_class=30), _FACTS, _POLICY).measurement
     assert 0.1 < found.accuracy.value < 1
     for estimate in (
         *(found.accuracy, found.macro_precision, found.macro_recall, found.macro_f1, *found.recall),
@@ -61,11 +63,12 @@ def test_intervals_hold_their_values(tmp_path: Path) -> None:
         assert estimate.uncertainty.low <= estimate.value <= estimate.uncertainty.high
 
 
-def test_a_file_that_changed_after_it_was_opened_is_counted(tmp_path: Path) -> None:
+def test_a_model_that_does_not_know_its_golden_sample_is_told(tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "bundle", weights=block_weights())
-    (bundle.folder / "model.keras").write_bytes(b"another")
-    found = measure(bundle, "0" * 64, block_images(per_class=3), _FACTS, _POLICY).measurement
-    assert found.altered_files == 2
+    golden = replace(bundle.metadata.known_answer, probabilities=(0.5, 0.5, *(0.0,) * 8))
+    other = replace(bundle, metadata=replace(bundle.metadata, known_answer=golden))
+    found = measure(other, block_images(per_class=3), _FACTS, _POLICY).measurement
+    assert found.golden_sample_differs >= 2
 
 
 def test_two_versions_are_compared_image_by_image(tmp_path: Path) -> None:
@@ -75,8 +78,8 @@ def test_two_versions_are_compared_image_by_image(tmp_path: Path) -> None:
         weights = block_weights()
         weights[:, classes] = 0
         blind[name] = make_bundle(tmp_path / name, weights=weights)
-    candidate = measure(blind["candidate"], blind["candidate"].sha256, data, _FACTS, _POLICY)
-    comparison = compare(4, classified_correctly(blind["champion"], data), candidate, data)
+    candidate, champion = (classified_correctly(blind[name], data) for name in ("candidate", "champion"))
+    comparison = compare(4, champion, candidate, data.labels)
     assert (comparison.version, comparison.images) == (4, 100)
     assert (comparison.lost, comparison.gained) == (10, 20)
     assert comparison.accuracy == pytest.approx(0.7)
@@ -86,7 +89,7 @@ def test_two_versions_are_compared_image_by_image(tmp_path: Path) -> None:
 def test_evidence_is_written_and_read_back(tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "bundle")
     data = block_images(per_class=8)
-    measured = measure(bundle, bundle.sha256, data, _FACTS, _POLICY)
+    measured = measure(bundle, data, _FACTS, _POLICY)
     written = to_bytes(measured.evidence)
     assert parse_record(written, Evidence, "here", 1) == measured.evidence
-    assert to_bytes(measure(bundle, bundle.sha256, data, _FACTS, _POLICY).evidence) == written
+    assert to_bytes(measure(bundle, data, _FACTS, _POLICY).evidence) == written

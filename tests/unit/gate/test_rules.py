@@ -38,7 +38,7 @@ def _sure(value: float) -> Estimate:
 
 # Every value is exactly at its bound.
 _JUST = Measurement(
-    altered_files=0,
+    golden_sample_differs=0,
     classes=CLASSES,
     unusable=0,
     images=1000,
@@ -124,7 +124,7 @@ def test_every_rule_is_always_there_in_order() -> None:
         ({"translation_consistency": _sure(0.7999)}, "translation consistency", "move by one pixel: 0.7999"),
         ({"images": 999}, "test images", "number of test images 999 < 1,000"),
         ({"unusable": 1}, "usable predictions", "not ten finite probabilities summing to 1: 1 > 0"),
-        ({"altered_files": 1}, "bundle", "files that differ from those registered: 1 > 0"),
+        ({"golden_sample_differs": 1}, "bundle", "golden sample is not the recorded one: 1 > 0"),
         (
             {"shared_images": 2},
             "test images in training",
@@ -175,7 +175,7 @@ def test_every_rule_tells_of_its_uncertainty_or_is_a_count() -> None:
 _share = st.floats(0, 1).map(_sure)
 _measurements = st.builds(
     Measurement,
-    altered_files=st.integers(0, 2),
+    golden_sample_differs=st.integers(0, 2),
     classes=st.just(CLASSES),
     unusable=st.integers(0, 3),
     images=st.integers(1, 20_000),
@@ -200,7 +200,7 @@ _HIGHER_IS_BETTER = (
     *("recall", "translation_consistency"),
 )
 _LOWER_IS_BETTER = (
-    *("altered_files", "unusable", "shared_images", "synthetic", "calibration_error"),
+    *("golden_sample_differs", "unusable", "shared_images", "synthetic", "calibration_error"),
     *("drops", "latency_ms", "size_bytes"),
 )
 

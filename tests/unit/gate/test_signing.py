@@ -1,6 +1,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from fmnist.core.provenance import DataReference
 from fmnist.errors import GateRefused, IntegrityError
-from fmnist.gate.signing import Key, Keys, sign, verify
+from fmnist.gate.signing import Demands, Key, Keys, Target, sign, verify, verify_signature
 from fmnist.gate.verdict import ANNOTATION, CI_ANNOTATION, Interval, Outcome, Override, gate_result
 from fmnist.registry.base import ModelVersion
 from tests.support.bundles import make_bundle
@@ -195,3 +196,87 @@ def test_a_verdict_signed_by_an_earlier_fmnist_still_verifies(version: ModelVers
     assert (result.overridden, result.champion, len(result.rules)) == (True, 1, 32)
     assert result.verdict.rule("steadiness").unit == "share"
     assert sign(result, keys.signing()) == kept.rstrip()
+
+
+NOW = datetime(2026, 2, 1, tzinfo=UTC)
+FILES = {"images": "e" * 64}
+
+
+def _demands(**changes: Any) -> Demands:
+    """What ``make_result`` fulfils."""
+    values: dict[str, Any] = {"policy_sha256": "c" * 64, "test_files": FILES, "sequences": lambda _: {}}
+    return Demands(**{**values, "now": NOW, **changes})
+
+
+def _numbers(**numbers: int) -> Callable[[str], dict[str, int]]:
+    return lambda bundle_sha256: numbers
+
+
+@pytest.mark.parametrize("target", ["local", "cluster"])
+def test_a_verdict_that_is_what_is_demanded_counts(
+    version: ModelVersion, keys: Keys, ci: Key, target: Target
+) -> None:
+    signed = with_verdict(version, ci, sequence=3)
+    for demands in (_demands(), _demands(sequences=_numbers(ci=3)), _demands(test_files=None)):
+        assert verify(signed, target, keys, demands).sequence == 3
+
+
+@pytest.mark.parametrize("target", ["local", "cluster"])
+def test_an_older_pass_put_back_over_a_newer_refusal_is_found_out(
+    version: ModelVersion, keys: Keys, ci: Key, target: Target
+) -> None:
+    """Each in place of the refusal: the pass before it, one without a number, none at all."""
+    refusal = with_verdict(version, ci, make_rule("size", outcome=Outcome.FAIL), sequence=3)
+    demands = _demands(sequences=_numbers(ci=3))
+    with pytest.raises(GateRefused, match="was refused by the gate: size"):
+        verify(refusal, target, keys, demands)
+    with pytest.raises(IntegrityError, match="carries verdict 2, although verdict 3 was given later; run fm"):
+        verify(with_verdict(version, ci, sequence=2), target, keys, demands)
+    with pytest.raises(IntegrityError, match="carries verdict without a number, although verdict 3"):
+        verify(with_verdict(version, ci), target, keys, demands)
+    changed = {"override": Override("ada", "it fits"), "sequence": 2}
+    with pytest.raises(IntegrityError, match="although verdict 3"):
+        verify(with_verdict(version, ci, **changed), target, keys, demands)
+
+
+def test_cis_refusal_that_was_removed_is_missed(
+    version: ModelVersion, keys: Keys, ci: Key, local: Key
+) -> None:
+    own = with_verdict(version, local, sequence=1)
+    assert verify(own, "local", keys, _demands(sequences=_numbers(local=1))).key == "local"
+    for here in (keys, replace(keys, ci=None)):
+        with pytest.raises(IntegrityError, match="verdict 2, signed by the ci key, is gone"):
+            verify(own, "local", here, _demands(sequences=_numbers(local=1, ci=2)))
+
+
+@pytest.mark.parametrize(
+    ("demands", "says"),
+    [
+        ({"policy_sha256": "a" * 64}, r"another gate\.yaml \(cccccccccccc\) than .* now \(aaaaaaaaaaaa\)"),
+        ({"test_files": {"images": "a" * 64}}, "was tested on fmnist-test-raw@dddd.* newer test data"),
+        ({"test_files": {}}, "newer test data"),
+        ({"test_files": {**FILES, "labels": "a" * 64}}, "newer test data"),
+    ],
+)
+def test_a_verdict_by_another_policy_or_on_other_data_does_not_count(
+    version: ModelVersion, keys: Keys, ci: Key, demands: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(GateRefused, match=says):
+        verify(with_verdict(version, ci), "cluster", keys, _demands(**demands))
+    fail = make_rule("size", outcome=Outcome.FAIL)
+    overridden = with_verdict(version, ci, fail, override=Override("ada", "it fits"))
+    assert verify(overridden, "cluster", keys, _demands(**demands)).overridden
+
+
+def test_a_verdict_of_tomorrow_does_not_count(version: ModelVersion, keys: Keys, ci: Key) -> None:
+    with pytest.raises(IntegrityError, match="yet to come"):
+        verify(with_verdict(version, ci), "local", keys, _demands(now=NOW.replace(year=2025)))
+    assert verify(with_verdict(version, ci, time=NOW.isoformat()), "local", keys, _demands()).passed
+
+
+def test_a_refusal_has_a_signature_too(version: ModelVersion, keys: Keys, ci: Key) -> None:
+    refusal = with_verdict(version, ci, make_rule("size", outcome=Outcome.FAIL))
+    assert not verify_signature(refusal, "cluster", keys).passed
+    text = refusal.annotations[CI_ANNOTATION].replace('"size"', '"weight"')
+    with pytest.raises(IntegrityError, match="altered"):
+        verify_signature(replace(version, annotations={CI_ANNOTATION: text}), "cluster", keys)

@@ -12,6 +12,7 @@ from fmnist.deployment.promote import Actor
 from fmnist.errors import GateRefused
 from fmnist.gate.verdict import GateResult, Outcome
 from fmnist.jobs import demo
+from fmnist.jobs.gate import POLICY
 from fmnist.registry.base import ModelVersion
 from tests.support.bundles import make_bundle
 from tests.support.promotions import make_log, served
@@ -23,6 +24,7 @@ class Promotions:
     """A promoter that only notes whom it is told to promote."""
 
     log: PromotionLog
+    registry: SimpleNamespace
     promoted: tuple[int, ...] = ()
 
     def promote(self, number: int, by: Actor) -> SimpleNamespace:
@@ -32,8 +34,11 @@ class Promotions:
 
 @pytest.fixture
 def promotions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Promotions:
-    found = Promotions(make_log(tmp_path))
-    monkeypatch.setattr(demo, "promoter", lambda own: found)
+    bundle = make_bundle(tmp_path / "champion", seed=1)
+    # Its number differs from the one in the log, as after a copy to another registry.
+    champion = ModelVersion("m", 1, "2026-01-01", f"{7:064}", bundle.metadata, {})
+    found = Promotions(make_log(tmp_path), SimpleNamespace(versions=lambda model: [champion]))
+    monkeypatch.setattr(demo, "promoter", lambda own, model, policy: found)
     return found
 
 
@@ -44,7 +49,7 @@ def version(tmp_path: Path) -> ModelVersion:
 
 
 def _promote(version: ModelVersion, result: GateResult) -> None:
-    demo._promoted(settings.from_environment({}), version, result)
+    demo._promoted(settings.from_environment({}), version, result, POLICY)
 
 
 def _refused(version: ModelVersion) -> GateResult:
@@ -63,7 +68,7 @@ def test_a_version_that_passed_is_promoted(promotions: Promotions, version: Mode
 
 
 def test_a_refused_version_leaves_the_champion_serving(promotions: Promotions, version: ModelVersion) -> None:
-    _with_champion(promotions.log, 1)
+    _with_champion(promotions.log, 7)
     _promote(version, _refused(version))
     assert promotions.promoted == (1,)
 

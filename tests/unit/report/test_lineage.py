@@ -1,10 +1,10 @@
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fmnist.errors import IntegrityError
 from fmnist.gate.verdict import ANNOTATION, Outcome, Override
 from fmnist.registry.base import ModelVersion
 from fmnist.report.lineage import chain, lineage_of
@@ -65,7 +65,7 @@ def test_a_refusal_names_the_broken_rules(version: ModelVersion) -> None:
     assert dict(chain(lineage_of(_tested(version, passed=False))))["gate"].startswith("refused (size)")
 
 
-def test_a_forced_pass_is_shown_with_who_and_why(version: ModelVersion) -> None:
+def test_an_overridden_pass_is_shown_with_who_and_why(version: ModelVersion) -> None:
     result = make_result(
         version, make_rule("accuracy", outcome=Outcome.FAIL), override=Override("ada", "it is a test")
     )
@@ -73,15 +73,13 @@ def test_a_forced_pass_is_shown_with_who_and_why(version: ModelVersion) -> None:
     assert found.gate is not None
     assert (found.gate.passed, found.gate.broken) == (True, ("accuracy",))
     line = dict(chain(found))["gate"]
-    assert line.startswith(
-        "overridden by ada, because it is a test, although refused (accuracy), accuracy 0.95"
-    )
+    assert line.startswith("overridden (accuracy) by ada, because it is a test, accuracy 0.95")
 
 
 def test_an_untested_version_says_so(version: ModelVersion) -> None:
     found = lineage_of(version)
     assert found.gate is None
-    assert dict(chain(found))["gate"] == "not tested yet; run fmnist gate"
+    assert dict(chain(found))["gate"] == "not tested; run fmnist gate --version 3"
 
 
 def test_the_run_that_a_training_resumed_from_is_named(version: ModelVersion) -> None:
@@ -90,6 +88,19 @@ def test_the_run_that_a_training_resumed_from_is_named(version: ModelVersion) ->
     assert dict(chain(lineage_of(resumed)))["run"].endswith("resumed from run run-7")
 
 
-def test_a_gate_result_for_another_bundle_breaks_the_chain(version: ModelVersion) -> None:
-    with pytest.raises(IntegrityError, match="is about bundle"):
-        lineage_of(replace(_tested(version, passed=True), bundle_sha256="0" * 64))
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"bundle_sha256": "0" * 64}, "is about bundle"),
+        ({"annotations": {ANNOTATION: "{}"}}, "not a GateResult"),
+        ({"annotations": {ANNOTATION: "half a"}}, "run the gate again"),
+    ],
+)
+def test_a_gate_result_that_is_broken_is_told_and_breaks_nothing(
+    version: ModelVersion, changes: dict[str, Any], says: str
+) -> None:
+    found = lineage_of(replace(_tested(version, passed=True), **changes))
+    assert found.gate is None
+    line = dict(chain(found))["gate"]
+    assert line.startswith("unreadable: version 3 of fashion-classifier")
+    assert says in line

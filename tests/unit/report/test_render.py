@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fmnist.catalogue.history import Tenure, TenureOutcome
 from fmnist.gate.verdict import Outcome, Override
-from fmnist.registry.base import ModelVersion
+from fmnist.registry.base import ModelVersion, UnusableVersion
 from fmnist.report.figures import names
 from fmnist.report.machine import to_json, to_metrics
 from fmnist.report.model import Picture, VersionEntry
@@ -119,15 +119,19 @@ def test_synthetic_is_marked(version: ModelVersion) -> None:
         assert "synthetic" in text
 
 
-def test_never_tested_and_unreadable_are_told(version: ModelVersion) -> None:
+def test_not_tested_and_unreadable_are_told(version: ModelVersion) -> None:
     untested = VersionEntry(version, None, None, (), ())
     unreadable = VersionEntry(replace(version, number=2), None, None, (), ("not a gate result",))
-    report = make_report(unreadable, untested)
+    broken = UnusableVersion(version.model, 3, version.created, "it holds <no> bundle")
+    report = replace(make_report(unreadable, untested), unusable=(broken,))
     page = _Page(to_html(report))
-    assert "Never tested" in page.text
+    assert "Not tested" in page.text
     assert "not a gate result" in page.text
-    assert "Never tested" in to_markdown(report)
+    assert "Not tested" in to_markdown(report)
     assert "not a gate result" in to_note(report)
+    assert "it holds <no> bundle" in page.text
+    assert r"it holds \<no\> bundle" in to_markdown(report)
+    assert json.loads(to_json(report))["unusable"][0]["reason"] == "it holds <no> bundle"
     assert [entry["status"] for entry in json.loads(to_json(report))["versions"]] == [
         "unreadable",
         "not tested",
