@@ -4,13 +4,17 @@ Serves the version that `make up` would, or the latest; on a machine without one
 Times come as ratios to ONNX Runtime alone, taken in the same run, because machines differ.
 """
 
+import socket
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
 import numpy as np
+import requests
 
 from fmnist.core.fashion_mnist import MODEL_NAME
 from fmnist.core.predictor import Predictor
@@ -24,6 +28,7 @@ from tests.support.rollouts import serve_alone
 
 ROUNDS = 500
 PORT = 8099
+SLOW = 200
 
 
 def median_ms(call: Callable[[], object]) -> float:
@@ -59,6 +64,9 @@ def main() -> None:
                 direct = median_ms(lambda: client.predict(image))
             with Client(deployment.url) as client:
                 gateway = median_ms(lambda: client.predict(image))
+                with slow_clients(deployment.url):
+                    crowded = median_ms(lambda: client.predict(image))
+                    health = median_ms(lambda: requests.get(f"{deployment.url}/health/status", timeout=10))
                 many = np.repeat(image, 500, axis=0)
                 for _ in range(20):
                     client.predict(many)
@@ -74,6 +82,21 @@ def main() -> None:
     print(
         f"one image over REST: direct {direct / alone:.0f} times that, by gateway {gateway / alone:.0f} times"
     )
+    print(
+        f"beside {SLOW} clients that send slowly: {crowded / alone:.0f} times, a health check {health:.1f} ms"
+    )
+
+
+@contextmanager
+def slow_clients(url: str) -> Iterator[None]:
+    """Clients that have sent a request's head and one byte of its body."""
+    parts = urlsplit(url)
+    head = f"POST {parts.path}/api/v1.0/predictions HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n{{"
+    with ExitStack() as held:
+        for _ in range(SLOW):
+            client = held.enter_context(socket.create_connection((parts.hostname, parts.port)))
+            client.sendall(head.encode())
+        yield
 
 
 def memory(serving: Platform) -> dict[str, float]:

@@ -12,6 +12,7 @@ class Deployment:
     """A model version that a platform runs.
 
     Attributes:
+        bundle_sha256: digest of its bundle: what it is, whatever its number.
         weight: its share of the traffic in percent, 0-100.
         ready: whether it would answer a request that the gateway sends it.
         url: address of the model, without a slash at the end; the same for all of its versions.
@@ -19,6 +20,7 @@ class Deployment:
 
     model: str
     version: int
+    bundle_sha256: str
     weight: int
     ready: bool
     url: str

@@ -23,7 +23,7 @@ def run(
     rollout: Rollout,
     platform: Platform,
     bundle_of: Callable[[int], Bundle],
-    ask: Callable[[str], int],
+    ask: Callable[[str], str],
     record: Callable[[RecordEvent], None],
 ) -> None:
     """Carry a rollout out to its end.
@@ -32,14 +32,14 @@ def run(
         rollout: the state to begin with; ``step`` decides what follows.
         platform: where the versions serve.
         bundle_of: gives the bundle of a version that is to be started.
-        ask: which version answers at a URL.
+        ask: digest of the bundle that answers at a URL.
         record: adds an event about the rollout's takeover to the history.
 
     Raises:
         FmnistError: the rollout's failure, after all was as before, and that was recorded.
     """
 
-    def act(action: Action) -> int | None:
+    def act(action: Action) -> str | None:
         match action:
             case RecordEvent():
                 record(action)

@@ -60,11 +60,11 @@ class ServedVersion:
     notes: tuple[str, ...]
 
 
-def answering_version(url: str) -> int:
-    """Number of the version that answers a request at ``url``."""
+def answering_bundle(url: str) -> str:
+    """Digest of the bundle that answers a request at ``url``."""
     with Client(url) as client:
         prediction = client.predict(np.zeros((1, 28, 28), np.uint8))
-    return int(prediction.tags["model_version"])
+    return str(prediction.tags["bundle_sha256"])
 
 
 def fetch(registry: ModelRegistry, version: ModelVersion, folder: Path) -> Bundle:
@@ -85,7 +85,7 @@ class Promoter:
     Attributes:
         bundles: folder of the bundles that are served.
         target: where the platform is, which decides whose verdicts count.
-        ask: which version answers at a URL.
+        ask: digest of the bundle that answers at a URL.
         demands: what a verdict must be about for a version that does not serve yet.
     """
 
@@ -95,7 +95,7 @@ class Promoter:
     keys: Keys
     bundles: Path
     target: Target = "local"
-    ask: Callable[[str], int] = answering_version
+    ask: Callable[[str], str] = answering_bundle
     demands: Callable[[], Demands | None] = lambda: None
 
     def promote(self, number: int, actor: Actor) -> Promotion:
@@ -241,7 +241,7 @@ class Promoter:
         if champion is None:
             return None
         is_dead = any(
-            each.version == champion.version and each.weight and not each.ready
+            each.bundle_sha256 == champion.bundle_sha256 and each.weight and not each.ready
             for each in self.platform.deployments()
         )
         return TenureOutcome.FAILED if is_dead else planned

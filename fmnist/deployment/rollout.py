@@ -65,12 +65,12 @@ class Observation:
     """What is seen after an action.
 
     Attributes:
-        answering: version that answered through the gateway; None if it was not asked.
+        answering: digest of the bundle that answered through the gateway; None if it was not asked.
         failure: the action's error.
     """
 
     deployments: tuple[Deployment, ...]
-    answering: int | None = None
+    answering: str | None = None
     failure: FmnistError | None = None
 
     @property
@@ -268,6 +268,8 @@ def _problem(expected: Weights, seen: Observation) -> FmnistError | None:
         return UnavailableError(f"{versions} should serve, but {shares or 'nothing'} does")
     if seen.failure:
         return seen.failure
-    if seen.answering not in expected:
-        return UnavailableError(f"{versions} should serve, but version {seen.answering} answers")
+    answering = [each.version for each in seen.deployments if each.bundle_sha256 == seen.answering]
+    if not set(answering) & set(expected):
+        who = f"version {answering[0]}" if answering else f"bundle {seen.answering}"
+        return UnavailableError(f"{versions} should serve, but {who} answers")
     return None

@@ -416,7 +416,7 @@ def test_a_first_version_that_fails_leaves_nothing(bundles: list[Bundle], tmp_pa
 def test_a_first_version_that_is_not_seen_to_serve_leaves_nothing(
     bundles: list[Bundle], tmp_path: Path
 ) -> None:
-    def nobody_answers(url: str) -> int:
+    def nobody_answers(url: str) -> str:
         assert [one.weight for one in other.platform.deployments()] == [100]
         raise UnavailableError("nobody answers")
 
@@ -431,8 +431,8 @@ def test_a_first_version_that_is_not_seen_to_serve_leaves_nothing(
 def test_a_later_version_that_is_not_seen_to_serve_leaves_the_earlier_one(
     serving: Machine, bundles: list[Bundle]
 ) -> None:
-    def the_earlier_one_answers(url: str) -> int:
-        return 1
+    def the_earlier_one_answers(url: str) -> str:
+        return bundles[1].sha256
 
     before = load_state(serving.folder)
     rollout = planned(2, None, serving.platform.deployments())

@@ -113,6 +113,7 @@ class LocalPlatform:
             Deployment(
                 model=self._address.name,
                 version=served.version,
+                bundle_sha256=served.bundle_sha256,
                 weight=served.weight,
                 ready=routed and microservice.is_healthy(served),
                 url=state.gateway.url,

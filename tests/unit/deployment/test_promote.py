@@ -56,9 +56,9 @@ class Machine:
         self._step("remove")
         del self.weights[version]
 
-    def ask(self, url: str) -> int:
+    def ask(self, url: str) -> str:
         self._step("ask")
-        return self.answers or self.serving
+        return f"{self.answers or self.serving:064}"
 
     @property
     def serving(self) -> int:
@@ -77,7 +77,8 @@ class Machine:
         raise NotImplementedError
 
     def _deployment(self, version: int) -> Deployment:
-        return Deployment("m", version, self.weights[version], version not in self.dead, "http://here")
+        bundle, ready = f"{version:064}", version not in self.dead
+        return Deployment("m", version, bundle, self.weights[version], ready, "http://here")
 
 
 class Registry:
@@ -323,7 +324,7 @@ def test_an_interrupted_promotion_that_does_not_serve_is_undone(site: Site, step
 def test_when_the_version_before_died_a_failed_promotion_serves_nothing(site: Site) -> None:
     site.promote(1)
     site.machine.dead, site.machine.answers = {1}, 9
-    with pytest.raises(UnavailableError, match="version 9 answers"):
+    with pytest.raises(UnavailableError, match=f"bundle {9:064} answers"):
         site.promote(2)
     assert site.machine.weights == {1: 0}
 

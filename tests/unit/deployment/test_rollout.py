@@ -40,8 +40,14 @@ FAILURE = UnavailableError("no")
 def _seen(
     *weights: tuple[int, int], answering: int | None = None, failure: FmnistError | None = None
 ) -> Observation:
-    deployments = [Deployment("m", version, weight, True, "http://here") for version, weight in weights]
-    return Observation(tuple(deployments), answering, failure)
+    deployments = [
+        Deployment("m", version, _bundle(version), weight, True, "http://here") for version, weight in weights
+    ]
+    return Observation(tuple(deployments), None if answering is None else _bundle(answering), failure)
+
+
+def _bundle(version: int) -> str:
+    return f"{version:064}"
 
 
 def _rollout(phase: Phase, takeover: Takeover | None = TAKEOVER) -> Rollout:
@@ -50,7 +56,7 @@ def _rollout(phase: Phase, takeover: Takeover | None = TAKEOVER) -> Rollout:
 
 
 BEFORE, APPLIED, SHIFTED = _seen((2, 100)), _seen((2, 100), (3, 0)), _seen((3, 100), (2, 0))
-SERVES = replace(SHIFTED, answering=3)
+SERVES = replace(SHIFTED, answering=_bundle(3))
 FAILED = RecordEvent(EventType.FAILED, "it was interrupted before the version served")
 
 
@@ -66,7 +72,7 @@ FAILED = RecordEvent(EventType.FAILED, "it was interrupted before the version se
         (Phase.SHIFTING, replace(APPLIED, failure=FAILURE), SetWeights({2: 100}), Phase.RESTORING),
         (Phase.VERIFYING, SERVES, Remove(2), Phase.RETIRING),
         (Phase.VERIFYING, _seen((3, 100), answering=3), RecordEvent(EventType.SERVES), Phase.RECORDING),
-        (Phase.VERIFYING, replace(SHIFTED, answering=2), SetWeights({2: 100}), Phase.RESTORING),
+        (Phase.VERIFYING, replace(SHIFTED, answering=_bundle(2)), SetWeights({2: 100}), Phase.RESTORING),
         (Phase.VERIFYING, replace(SHIFTED, failure=FAILURE), SetWeights({2: 100}), Phase.RESTORING),
         # What would be restored no longer runs.
         (Phase.VERIFYING, _seen((3, 100), answering=2), Verify(), Phase.SETTLING),
@@ -139,13 +145,16 @@ _WEIGHTS = st.dictionaries(_VERSIONS, st.integers(1, 100), max_size=3)
 _SPLITS = _VERSIONS.map(lambda version: {version: 100}) | st.just({1: 60, 2: 40})
 _OBSERVATIONS = st.builds(
     lambda weights, ready, answering, failure: Observation(
-        tuple(Deployment("m", version, weight, ready, "") for version, weight in weights.items()),
+        tuple(
+            Deployment("m", version, _bundle(version), weight, ready, "")
+            for version, weight in weights.items()
+        ),
         answering,
         failure,
     ),
     st.dictionaries(_VERSIONS, st.integers(0, 100), max_size=4),
     st.booleans(),
-    st.none() | _VERSIONS,
+    st.none() | _VERSIONS.map(_bundle),
     st.none() | st.just(FAILURE),
 )
 _ROLLOUTS = st.builds(
@@ -219,10 +228,14 @@ class Machine:
 
     def serve(self, version: int, bundle: Bundle) -> None:
         rollout = planned(version, None, self.deployments())
-        run(rollout, self, lambda _: bundle, lambda _: max(self.weights, key=self.weights.__getitem__), print)
+        run(rollout, self, lambda _: bundle, lambda _: _bundle(self.serving), print)
+
+    @property
+    def serving(self) -> int:
+        return max(self.weights, key=self.weights.__getitem__)
 
     def _deployment(self, version: int) -> Deployment:
-        return Deployment("m", version, self.weights[version], ready=True, url="http://here")
+        return Deployment("m", version, _bundle(version), self.weights[version], True, "http://here")
 
 
 class OneBundle:
@@ -267,7 +280,7 @@ def test_an_interrupted_takeover_is_settled_by_what_serves(serving: int, event: 
         interrupted(TAKEOVER, {2: 100}),
         machine,
         lambda version: pytest.fail(f"nothing is to be started, least of all {version}"),
-        lambda _: serving,
+        lambda _: _bundle(serving),
         recorded.append,
     )
     assert [action.event for action in recorded] == [event]
