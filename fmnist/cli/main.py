@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -72,6 +73,7 @@ def fmnist() -> None:
 def main(**options: Any) -> None:
     """Run the command line; an error of the project becomes one line and its exit code."""
     try:
+        _check_folder()
         with disk_errors():
             fmnist(standalone_mode=False, **options)
             sys.stdout.flush()
@@ -93,6 +95,14 @@ def main(**options: Any) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+
+
+def _check_folder() -> None:
+    """Raise ConfigError if the current folder was deleted: paths and libraries depend on it."""
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise ConfigError("the current folder was deleted; cd to another one") from error
 
 
 if __name__ == "__main__":

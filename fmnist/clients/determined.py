@@ -4,10 +4,13 @@ Imported before any other module of determined, because it silences the warnings
 No token is kept on disk: ``det``'s cached token stays valid after a password has changed.
 """
 
+import os
 import re
+import ssl
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,7 +24,9 @@ from fmnist.settings import DeterminedLogin
 with warnings.catch_warnings():
     # determined's modules warn of each other when they are imported (0.38.1).
     warnings.simplefilter("ignore", FutureWarning)
+    import determined.errors as det_errors
     import determined.experimental  # noqa: F401
+    from determined._execution import InvalidHP
     from determined.common.api import _session as api_session
     from determined.common.api import authentication, bindings, certs, errors
     from determined.common.api._session import BaseSession
@@ -82,10 +87,14 @@ def log_in(login: DeterminedLogin) -> Session:
         UnavailableError: no Determined master responds at the address.
         TimedOut: the master responds too slowly.
     """
+    scheme, separator, _ = login.master.partition("://")
+    if separator and scheme.lower() not in ("http", "https"):
+        raise ConfigError(f"DET_MASTER={login.master}: expected http://HOST:PORT or https://HOST:PORT")
     try:
         master = canonicalize_master_url(login.master)
     except ValueError as error:
         raise ConfigError(f"DET_MASTER={login.master}: {error}") from error
+    _check_certificates()
     with errors_mapped(master):
         cert = certs.default_load(master)
         anonymous = _AnonymousSession(master=master, cert=cert, max_retries=_RETRIES)
@@ -96,44 +105,114 @@ def log_in(login: DeterminedLogin) -> Session:
     return Session(master=master, username=login.user, token=token, cert=cert, max_retries=_RETRIES)
 
 
+def _check_certificates() -> None:
+    """Raise ConfigError for a file of certificates that is not there; determined would go on without."""
+    for variable in ("DET_MASTER_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        path = os.environ.get(variable, "")
+        is_switch = variable == "DET_MASTER_CERT_FILE" and path.lower() == "noverify"
+        if path and not is_switch and not Path(path).exists():
+            raise ConfigError(f"{variable}={path}: no such file; it holds certificates of authorities (PEM)")
+
+
 @contextmanager
 def errors_mapped(master: str) -> Iterator[None]:
     """Raise the errors of determined, requests and urllib3 as those of this package."""
-    where = f"Determined at {master}"
     try:
         yield
-    except (FmnistError, KeyboardInterrupt):
-        raise
-    except (errors.UnauthenticatedException, errors.ForbiddenException) as error:
-        raise ConfigError(f"{where}: {_reason(error)}; check DET_USER and DET_PASS") from error
-    except errors.NotFoundException as error:
-        raise NotFoundError(f"{where}: {_reason(error)}") from error
-    except errors.MasterNotFoundException as error:
-        if _is_a_timeout(error):
-            raise TimedOut(f"{where}: no answer in time; is the master busy or stuck?") from error
+    except _FOREIGN as error:
+        raise _translated(master, error) from error
+
+
+def _translated(master: str, error: BaseException) -> FmnistError:
+    where, reason = f"Determined at {master}", _reason(error)
+    chain = tuple(_causes(error))
+    if any(isinstance(cause, requests.exceptions.SSLError | ssl.SSLError) for cause in chain):
+        return ConfigError(f"{where}: TLS failed ({reason}); {_TLS}")
+    if any(isinstance(cause, _BAD_ADDRESSES) for cause in chain):
+        return ConfigError(f"{where}: not an address ({reason}); check DET_MASTER")
+    if any(isinstance(cause, _TIMEOUTS) and not isinstance(cause, _REFUSED) for cause in chain):
+        return TimedOut(f"{where}: no answer in time; is the master busy or stuck?")
+    if isinstance(error, errors.MasterNotFoundException | requests.ConnectionError):
         way, up = _way(master)
-        raise UnavailableError(
-            f"{where}: cannot be reached{way} ({_reason(error)}); is DET_MASTER right and {up} up?"
-        ) from error
-    except errors.APIException as error:
-        kind = InputError if error.status_code < 500 else UnavailableError
-        raise kind(f"{where}: {_reason(error)}") from error
-    except (errors.BadRequestException, requests.RequestException, bindings.APIHttpError) as error:
-        if _is_a_timeout(error):
-            raise TimedOut(f"{where}: no answer in time; is the master busy or stuck?") from error
-        raise UnavailableError(f"{where}: {_reason(error)}; is a Determined master there?") from error
-    except (KeyError, ValueError) as error:
-        raise UnavailableError(
-            f"{where}: answered what no Determined 0.38 master does ({error!r}); is it one?"
-        ) from error
+        return UnavailableError(
+            f"{where}: cannot be reached{way} ({reason}); is DET_MASTER right and {up} up?"
+        )
+    if isinstance(error, errors.APIException) and not isinstance(error, errors.NotFoundException):
+        return (InputError if error.status_code < 500 else UnavailableError)(f"{where}: {reason}")
+    for classes, kind, advice in _KINDS:
+        if isinstance(error, classes):
+            return kind(f"{where}: {reason}{advice}")
+    return UnavailableError(f"{where}: answered what no Determined 0.38 master does ({error!r}); is it one?")
 
 
-def _is_a_timeout(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
-            return not isinstance(error, urllib3.exceptions.NewConnectionError)
-        error = error.__cause__ or getattr(error, "reason", None) or error.__context__
-    return False
+_TLS = (
+    "does the master speak TLS, and does DET_MASTER_CERT_FILE or REQUESTS_CA_BUNDLE name the authorities of "
+    "its certificate (PEM)?"
+)
+_TIMEOUTS = (requests.Timeout, urllib3.exceptions.TimeoutError)
+_REFUSED = (urllib3.exceptions.NewConnectionError,)
+_BAD_ADDRESSES = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+    urllib3.exceptions.LocationValueError,
+)
+_KINDS: tuple[tuple[tuple[type[BaseException], ...], type[FmnistError], str], ...] = (
+    (
+        (errors.UnauthenticatedException, errors.ForbiddenException),
+        ConfigError,
+        "; check DET_USER and DET_PASS",
+    ),
+    ((errors.NotFoundException, det_errors.CheckpointNotFound), NotFoundError, ""),
+    ((det_errors.EnterpriseOnlyError,), ConfigError, ""),
+    (
+        (
+            det_errors.InvalidExperimentException,
+            det_errors.InvalidCheckpointException,
+            det_errors.CheckpointStateException,
+            InvalidHP,
+        ),
+        InputError,
+        "",
+    ),
+    (
+        (errors.CorruptTokenCacheException, errors.CorruptCertificateCacheException),
+        UnavailableError,
+        "",
+    ),
+    (
+        (
+            errors.BadRequestException,
+            errors.BadResponseException,
+            bindings.APIHttpError,
+            requests.RequestException,
+            urllib3.exceptions.HTTPError,
+            det_errors.InternalException,
+        ),
+        UnavailableError,
+        "; is a Determined master there?",
+    ),
+)
+"""Error classes, by the first that fits: ours, and advice."""
+
+_FOREIGN: tuple[type[BaseException], ...] = (
+    *(one for classes, _, _ in _KINDS for one in classes),
+    KeyError,
+    ValueError,
+)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and those behind it, which urllib3 names as reasons, requests as arguments."""
+    seen: set[int] = set()
+    waiting: list[Any] = [error]
+    while waiting:
+        cause = waiting.pop(0)
+        if isinstance(cause, BaseException) and id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            behind = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+            waiting += [behind, getattr(cause, "reason", None), *cause.args]
 
 
 def _way(master: str) -> tuple[str, str]:
@@ -145,7 +224,16 @@ def _way(master: str) -> tuple[str, str]:
     return f" through the proxy {parts.scheme}://{parts.hostname}:{parts.port}", "both proxy and master"
 
 
-def _reason(error: Exception) -> str:
-    """One line, without the address of a Python object."""
-    text = str(error).strip().splitlines()
-    return re.sub(r"<[^>]* object at 0x[0-9a-f]+>:? ?", "", text[0]) if text else type(error).__name__
+def _reason(error: BaseException) -> str:
+    """One line about the innermost cause that has words, without the address of a Python object."""
+    inner = [cause for cause in _causes(error) if isinstance(cause, _NETWORK)]
+    text = str(inner[-1] if inner else error).strip().splitlines()
+    # urllib3 begins with the connection's description.
+    return (
+        re.sub(r"<[^>]* object at 0x[0-9a-f]+>:? ?|^HTTPS?Connection\([^)]*\): ", "", text[0])
+        if text
+        else type(error).__name__
+    )
+
+
+_NETWORK = (urllib3.exceptions.NewConnectionError, ssl.SSLError)

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS = 10
 _LOCK_SECONDS = 120.0
-_ERRORS = (("mlflow.exceptions", "MlflowException"), ("sqlalchemy.exc", "SQLAlchemyError"))
+_ERRORS = (
+    ("mlflow.exceptions", "MlflowException"),
+    ("sqlalchemy.exc", "SQLAlchemyError"),
+    ("sqlalchemy.exc", "DontWrapMixin"),
+    ("sqlalchemy.exc", "EmulatedDBAPIException"),
+    ("alembic.util.exc", "CommandError"),
+)
 
 
 def open_client(settings: Settings) -> "MlflowClient":
@@ -85,7 +91,7 @@ def errors_mapped(address: str) -> Iterator[None]:
         known = [getattr(sys.modules[module], name) for module, name in _ERRORS if module in sys.modules]
         if not isinstance(error, tuple(known)):
             raise
-        reason = str(error).splitlines()[0]
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         where = f"MLflow at {without_password(address)}"
         raise UnavailableError(f"{where}: {reason}; is it reachable and writable?") from error
 

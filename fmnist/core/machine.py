@@ -2,6 +2,7 @@
 
 import getpass
 import os
+from pathlib import Path
 
 
 def usable_cores() -> int:
@@ -9,6 +10,20 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def complete_user(home: Path) -> None:
+    """Set what libraries ask for but a user id without a passwd entry lacks, as in ``docker run -u 12345``.
+
+    Args:
+        home: folder that stands in for the user's where HOME is not set either; else libraries make a
+            folder named ~.
+    """
+    name_user()
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = str(home)
 
 
 def name_user() -> None:

@@ -20,6 +20,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from fmnist.core.machine import complete_user, name_user
 from fmnist.errors import ConfigError
 from fmnist.settings import pachd as pachyderm
 from fmnist.settings.kinds import (
@@ -29,6 +30,7 @@ from fmnist.settings.kinds import (
     Folder,
     Port,
     Registry,
+    Storage,
     Tracker,
     sqlite_address,
 )
@@ -120,7 +122,9 @@ class Settings(BaseSettings):
     )
     """Engine that keeps model versions: mlflow or determined; by default determined if DET_MASTER is set."""
 
-    checkpoint_storage: str = Field(default_factory=lambda given: str(given["home"] / "artifacts/determined"))
+    checkpoint_storage: Storage = Field(
+        default_factory=lambda given: str(given["home"] / "artifacts/determined")
+    )
     """Where Determined keeps what is trained or registered from here: a folder, s3:// or gs://."""
 
     pachd_address: str | None = Field(
@@ -247,7 +251,7 @@ class Settings(BaseSettings):
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read the settings.
+    """Read the settings; from this process's own environment, also complete its user's name and home.
 
     Raises:
         ConfigError: a variable has a value that cannot be used.
@@ -257,10 +261,13 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         name: value for name, value in environ.items() if value and name not in pachyderm.PROXIES
     }
     try:
-        return Settings(**{**source(), "socks_proxy": pachyderm.socks_proxy(environ)})
+        settings = Settings(**{**source(), "socks_proxy": pachyderm.socks_proxy(environ)})
     except ValidationError as error:
         mistakes = [_mistake(each) for each in error.errors() if each["type"] != "default_factory_not_called"]
         raise ConfigError("\n".join(mistakes)) from None
+    if environ is os.environ:
+        complete_user(settings.home)
+    return settings
 
 
 def variables() -> dict[str, str]:
@@ -289,4 +296,5 @@ def _mistake(error: ErrorDetails) -> str:
 
 def user(environ: Mapping[str, str] = os.environ) -> str:
     """Who acts: the user who started GitLab's pipeline, else this machine's user."""
+    name_user()
     return environ.get("GITLAB_USER_LOGIN") or getpass.getuser()

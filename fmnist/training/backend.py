@@ -9,15 +9,25 @@ import warnings
 
 from fmnist.errors import ConfigError
 
-# Read by TensorFlow and Keras when they are imported.
+# Read by TensorFlow and Keras when they are imported. The user's ~/.keras/keras.json and variables set other
+# types of numbers, another order of axes, or an end after some steps.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"
+for _name in ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH"):
+    os.environ.pop(_name, None)
+_keras_home = os.environ.get("KERAS_HOME")
+os.environ["KERAS_HOME"] = os.devnull
 
 with warnings.catch_warnings():
     # Google's client, which TensorFlow imports where it finds it, counts Python 3.11's days aloud.
     warnings.simplefilter("ignore", FutureWarning)
     import keras
     import tensorflow
+
+if _keras_home is None:
+    del os.environ["KERAS_HOME"]
+else:
+    os.environ["KERAS_HOME"] = _keras_home
 
 __all__ = ["keras", "prepare", "tensorflow"]
 

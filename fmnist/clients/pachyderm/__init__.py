@@ -90,7 +90,7 @@ class Connection:
         """
         try:
             yield
-        except (grpc.RpcError, ConnectionError) as error:
+        except (grpc.RpcError, grpc.FutureTimeoutError, grpc.FutureCancelledError, ConnectionError) as error:
             raise translated(self.pachd, doing, error) from error
 
 
@@ -154,7 +154,7 @@ def status_of(error: BaseException) -> tuple[grpc.StatusCode, str]:
         # Of what is missing, pachd's message has several lines; the last is complete.
         lines: list[str] = (cause.details() or "").strip().split("\n")
         return cause.code() or grpc.StatusCode.UNKNOWN, lines[-1]
-    return grpc.StatusCode.UNAVAILABLE, str(error).strip() or type(error).__name__
+    return grpc.StatusCode.UNAVAILABLE, " ".join(str(error).split()) or type(error).__name__
 
 
 def _advice(pachd: Pachd, kind: type[FmnistError], status: grpc.StatusCode, details: str) -> str:

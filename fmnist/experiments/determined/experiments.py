@@ -118,10 +118,13 @@ class DeterminedExperiments:
 
         Raises:
             NotFoundError: there is no such experiment.
+            UnavailableError: the master could not be reached from the start.
             TrainingFailed: it was cancelled or failed, or left no checkpoint.
             TimedOut: it has not ended after ``seconds``.
         """
         deadline = time.monotonic() + seconds
+        # Outside of the loop, which takes a master that does not answer for one that restarts.
+        _ = self._session
         last = ""
         while True:
             found, text = self._look(number, deadline)

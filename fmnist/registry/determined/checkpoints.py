@@ -9,14 +9,18 @@ from pathlib import Path
 
 from determined.common.api import bindings
 from determined.common.api.errors import NotFoundException
-from determined.common.storage.base import from_string
-from determined.common.storage.shared import _shortcut_to_config
+from determined.common.storage import build
 
 from fmnist.clients.determined import Session, errors_mapped
 from fmnist.core.bundle import Bundle
 from fmnist.errors import IntegrityError, UnavailableError
 from fmnist.experiments import SINGLE
-from fmnist.experiments.determined.checkpoint import FOLDER, checkpoint_metadata
+from fmnist.experiments.determined.checkpoint import (
+    FOLDER,
+    check_storage,
+    checkpoint_metadata,
+    storage_config,
+)
 from fmnist.files.yaml_files import yaml_text
 from fmnist.registry.copies import copy_bundle, open_stored
 
@@ -105,18 +109,19 @@ class Checkpoints:
                 "labels": ["fashion-mnist", "registered"],
                 "data": {"pachyderm": {"repo": data.repo, "commit": data.commit}},
                 "searcher": dict(SINGLE),
-                "checkpoint_storage": _shortcut_to_config(self._place, False),
+                "checkpoint_storage": storage_config(self._place),
             }
         )
 
     def _store(self, trial: bindings.trialv1Trial, bundle: Bundle) -> bindings.v1Checkpoint:
+        check_storage(self._place)
         started = bindings.post_StartTrial(
             self._session, body=bindings.v1StartTrialRequest(trialId=trial.id, resume=True), trialId=trial.id
         )
         place = bindings.post_RunPrepareForReporting(
             self._session,
             body=bindings.v1RunPrepareForReportingRequest(
-                runId=trial.id, checkpointStorage=_shortcut_to_config(self._place, False)
+                runId=trial.id, checkpointStorage=storage_config(self._place)
             ),
         )
         epochs, name = bundle.metadata.epochs, str(uuid.uuid4())
@@ -149,7 +154,7 @@ class Checkpoints:
 
 def _upload(place: str, name: str, bundle: Bundle) -> dict[str, str]:
     """Store the bundle as checkpoint ``name``; returns size by file, as the master wants them."""
-    manager = from_string(place)
+    manager = build(storage_config(place), None)
     root = bundle.folder.parent
     try:
         files = manager._list_directory(root)

@@ -16,6 +16,7 @@ from determined.experimental.core_v2._core_v2 import Config, init_context
 
 from fmnist.clients.determined import errors_mapped, log_in
 from fmnist.experiments import SINGLE
+from fmnist.experiments.determined.checkpoint import check_storage, storage_config
 from fmnist.settings import DeterminedLogin
 from fmnist.tracking.base import StudyLabel
 from fmnist.tracking.determined.run import DeterminedRun
@@ -43,10 +44,11 @@ def open_unmanaged(
         study: the search that the training belongs to.
 
     Raises:
-        ConfigError: the master does not know user and password.
+        ConfigError: the master does not know user and password, or ``storage`` cannot be written.
         UnavailableError: it cannot be reached.
     """
     session = log_in(login)
+    check_storage(storage)
     client = Determined._from_session(session)
     client._master = session.master
     job = job or uuid.uuid4().hex
@@ -58,7 +60,7 @@ def open_unmanaged(
         labels=["fashion-mnist", "unmanaged"],
         # Only a label: the master steers no trial of ours.
         searcher=dict(study.searcher) if study else dict(SINGLE),
-        checkpoint_storage=storage,
+        checkpoint_storage=storage_config(storage),
         external_experiment_id=f"fmnist-{study.id if study else job}",
         external_trial_id=trial_id,
     )

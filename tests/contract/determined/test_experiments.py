@@ -298,6 +298,13 @@ def test_damage_in_the_storage_is_named(
         pass
 
 
+def test_a_wrong_master_is_not_waited_for() -> None:
+    said: list[str] = []
+    with pytest.raises(UnavailableError, match="cannot be reached"):
+        DeterminedExperiments(DeterminedLogin("http://127.0.0.1:9", "ada", "x")).wait(1, 3600, said.append)
+    assert said == []
+
+
 @pytest.mark.parametrize(
     ("change", "kind", "message"),
     [
