@@ -17,9 +17,10 @@ class EventType(StrEnum):
 
 
 class TakeoverKind(StrEnum):
-    """Purpose of a takeover: a promotion makes a champion; a deployment serves and changes no champion."""
+    """Purpose of a takeover: a promotion makes a champion, a rollback an earlier one, a deployment none."""
 
     PROMOTION = "promotion"
+    ROLLBACK = "rollback"
     DEPLOYMENT = "deployment"
 
 
@@ -43,6 +44,7 @@ class Takeover:
         previous_outcome: how the previous champion's tenure ended; None for the first promotion, and for a
             deployment.
         kind: whether the version becomes champion.
+        place: of the platform that serves it, as ``Platform.place``; None in rows of an earlier fmnist.
     """
 
     version: int
@@ -51,6 +53,7 @@ class Takeover:
     reason: str | None
     previous_outcome: TenureOutcome | None
     kind: TakeoverKind = TakeoverKind.PROMOTION
+    place: str | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ class History:
         tenures: list[Tenure] = []
         for event in self.events:
             takeover = event.takeover
-            if event.event is EventType.SERVES and takeover.kind is TakeoverKind.PROMOTION:
+            if event.event is EventType.SERVES and takeover.kind is not TakeoverKind.DEPLOYMENT:
                 if tenures:
                     tenures[-1] = replace(
                         tenures[-1],
@@ -120,6 +123,13 @@ class History:
         return self.tenures[-1] if self.tenures else None
 
     @property
+    def is_rolled_back(self) -> bool:
+        """Whether the champion was made so by a rollback."""
+        kinds = [event.takeover.kind for event in self.events if event.event is EventType.SERVES]
+        made = [kind for kind in kinds if kind is not TakeoverKind.DEPLOYMENT]
+        return made[-1:] == [TakeoverKind.ROLLBACK]
+
+    @property
     def serving(self) -> Takeover | None:
         """The takeover that was last seen to serve, of the champion or not."""
         served = (event.takeover for event in reversed(self.events) if event.event is EventType.SERVES)
@@ -127,17 +137,21 @@ class History:
 
     @property
     def pending(self) -> Takeover | None:
-        """The promotion in progress when the process was killed, if any."""
+        """The takeover in progress when the process was killed, if any."""
         last = self.events[-1] if self.events else None
         return last.takeover if last and last.event is EventType.BEGUN else None
 
+    def at(self, place: str) -> "History":
+        """The events of one platform; those of which nobody knows where they were are of each."""
+        return History(tuple(event for event in self.events if event.takeover.place in (place, None)))
+
     @property
-    def known_good(self) -> tuple[int, ...]:
-        """Versions to roll back to, latest first: former champions whose last tenure ended by replacement."""
-        outcomes: dict[int, TenureOutcome | None] = {}
+    def known_good(self) -> tuple[Tenure, ...]:
+        """Tenures to roll back to, latest first: the last of former champions, if it ended by replacement."""
+        last: dict[str, Tenure] = {}
         for tenure in reversed(self.tenures):
-            outcomes.setdefault(tenure.version, tenure.ended)
-        return tuple(version for version, ended in outcomes.items() if ended is TenureOutcome.REPLACED)
+            last.setdefault(tenure.bundle_sha256, tenure)
+        return tuple(tenure for tenure in last.values() if tenure.ended is TenureOutcome.REPLACED)
 
     def of(self, bundle_sha256: str) -> tuple[Tenure, ...]:
         """Tenures of the version with that bundle, oldest first, under whatever numbers."""

@@ -82,6 +82,7 @@ class PromotionLog:
                 row["reason"],
                 None if outcome is None else TenureOutcome(outcome),
                 TakeoverKind(row["kind"]),
+                row["place"],
             )
             return PromotionEvent(row["time"], EventType(row["event"]), takeover, row["note"])
         except ValueError as error:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
 
-REVISION = "2"
+REVISION = "3"
 """Newest of ``migrations/versions``; a database that has it is not migrated."""
 
 METADATA = MetaData()
@@ -14,13 +14,14 @@ PROMOTIONS = Table(
     Column("model", String(255), nullable=False),
     Column("time", String(40), nullable=False, comment="ISO 8601 in UTC"),
     Column("event", String(20), nullable=False, comment="begun, serves or failed"),
-    Column("kind", String(20), nullable=False, comment="promotion or deployment"),
+    Column("kind", String(20), nullable=False, comment="promotion, rollback or deployment"),
     Column("version", Integer, nullable=False),
     Column("bundle_sha256", String(64), nullable=False),
     Column("who", Text, nullable=False),
     Column("reason", Text),
     Column("previous_outcome", String(20), comment="how the previous champion's tenure ended"),
     Column("note", Text, comment="why a takeover failed"),
+    Column("place", Text, comment="of the platform that serves it"),
     Index("promotions_of_model", "model", "id"),
     comment="Takeovers, one row per event; rows are only ever added",
 )

@@ -59,6 +59,11 @@ class Platform(Protocol):
         """Address of the model at the gateway, whether or not that runs; no slash at the end."""
         ...
 
+    @property
+    def place(self) -> str:
+        """What tells it from all other platforms, such as its machine and folder."""
+        ...
+
     def apply(self, version: int, bundle: Bundle) -> Deployment:
         """Start a version; one that runs and is ready stays as it is."""
         ...

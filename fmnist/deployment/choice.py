@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from fmnist.catalogue.history import History
 from fmnist.errors import GateRefused, NotFoundError
-from fmnist.gate.signing import Demands, Keys, Target, verify
+from fmnist.gate.signing import Demands, Keys, Target, verify, verify_signature
 from fmnist.registry.base import ModelRegistry, ModelVersion, find
 
 
@@ -40,7 +40,8 @@ def champion_or_newest(
 
     Raises:
         NotFoundError: the champion no longer exists, or no version passed.
-        GateRefused: the champion's verdict no longer lets it go to ``target``.
+        GateRefused: the champion's verdict no longer lets it go to ``target``; after a rollback it need not
+            be a pass.
         IntegrityError: a verdict was altered.
     """
     if history.champion is None:
@@ -52,7 +53,10 @@ def champion_or_newest(
             f"the champion no longer exists: {error}; fmnist rollback returns to a known good one, "
             "fmnist promote VERSION serves another that passed the gate"
         ) from error
-    verify(champion, target, keys)
+    if history.is_rolled_back:
+        verify_signature(champion, target, keys)
+    else:
+        verify(champion, target, keys)
     return champion
 
 

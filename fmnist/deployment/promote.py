@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from fmnist.catalogue.history import (
+    EventType,
     History,
     PromotionEvent,
     Takeover,
@@ -22,8 +23,8 @@ from fmnist.deployment.choice import champion_or_newest, chosen
 from fmnist.deployment.execute import run
 from fmnist.deployment.rollout import RecordEvent, Rollout, interrupted, planned
 from fmnist.errors import FmnistError, NotFoundError
-from fmnist.gate.signing import Demands, Keys, Target
-from fmnist.registry.base import ModelRegistry, ModelVersion
+from fmnist.gate.signing import Demands, Keys, Target, verify_signature
+from fmnist.registry.base import ModelRegistry, ModelVersion, find
 from fmnist.serving.client import Client
 
 
@@ -117,13 +118,19 @@ class Promoter:
     def rollback(self, actor: Actor) -> Promotion:
         """Make the last known good version champion; raises as ``promote`` does.
 
+        Its verdict must be signed, but need not be a pass: it may have been tested again, and be worse
+        than the version that is left.
+
         Raises:
             NotFoundError: nothing was promoted, no other version is known good, or it no longer exists.
         """
         with self.log.held() as writer:
             notes = self._settle(writer)
-            number = self._last_known_good(writer.history)
-            version = chosen(self.registry, self.log.model, number, self.target, self.keys)
+            version = self._last_known_good(writer.history)
+            result = verify_signature(version, self.target, self.keys)
+            if not result.passed:
+                rules = ", ".join(rule.name for rule in result.verdict.broken)
+                notes += (f"version {version.number} was refused when it was last tested: {rules}",)
             return self._promoted(writer, version, actor, TenureOutcome.ROLLED_BACK, notes)
 
     def deploy(self, number: int | None, actor: Actor) -> ServedVersion:
@@ -153,7 +160,7 @@ class Promoter:
         demands = None if is_champion else self.demands()
         return chosen(self.registry, self.log.model, version.number, self.target, self.keys, demands)
 
-    def _last_known_good(self, history: History) -> int:
+    def _last_known_good(self, history: History) -> ModelVersion:
         champion, good = history.champion, history.known_good
         if champion is None:
             raise NotFoundError(f"no version of {self.log.model} was ever promoted; use fmnist promote")
@@ -163,14 +170,13 @@ class Promoter:
                 "is known good; fmnist promote VERSION serves one that passed the gate"
             )
         try:
-            self.registry.get(self.log.model, good[0])
+            return find(self.registry, self.log.model, good[0].bundle_sha256)
         except NotFoundError as error:
-            others = ", ".join(map(str, good[1:])) or "none"
+            others = ", ".join(str(tenure.version) for tenure in good[1:]) or "none"
             raise NotFoundError(
-                f"version {good[0]}, the last known good, no longer exists ({error}); "
+                f"version {good[0].version}, the last known good, no longer exists ({error}); "
                 f"others that are known good: {others}; fmnist promote VERSION serves one"
             ) from error
-        return good[0]
 
     def _promoted(
         self,
@@ -181,9 +187,9 @@ class Promoter:
         notes: tuple[str, ...],
     ) -> Promotion:
         before = writer.history.champion
-        takeover = Takeover(
-            version.number, version.bundle_sha256, actor.who, actor.reason, self._outcome(before, outcome)
-        )
+        is_rollback = outcome is TenureOutcome.ROLLED_BACK
+        kind = TakeoverKind.ROLLBACK if is_rollback else TakeoverKind.PROMOTION
+        takeover = self._takeover(version, actor, kind, self._outcome(before, outcome))
         if before and before.bundle_sha256 == version.bundle_sha256:
             deployment = self._deployed(writer, version, actor, ()).deployment
         else:
@@ -200,30 +206,36 @@ class Promoter:
         serving = writer.history.serving
         takeover: Takeover | None = None
         if serving is None or serving.bundle_sha256 != version.bundle_sha256:
-            takeover = Takeover(
-                version.number,
-                version.bundle_sha256,
-                actor.who,
-                actor.reason,
-                None,
-                TakeoverKind.DEPLOYMENT,
-            )
+            takeover = self._takeover(version, actor, TakeoverKind.DEPLOYMENT, None)
         return ServedVersion(self._served(writer, version, takeover), version, notes)
+
+    def _takeover(
+        self, version: ModelVersion, actor: Actor, kind: TakeoverKind, ends: TenureOutcome | None
+    ) -> Takeover:
+        number, bundle = version.number, version.bundle_sha256
+        return Takeover(number, bundle, actor.who, actor.reason, ends, kind, self.platform.place)
 
     def _served(self, writer: Writer, version: ModelVersion, takeover: Takeover | None) -> Deployment:
         rollout = planned(version.number, takeover, self.platform.deployments())
-        folder = self.bundles / f"v{version.number}"
+        folder = self.bundles / version.bundle_sha256[:16]
         self._run(writer, rollout, lambda _: fetch(self.registry, version, folder))
         return next(each for each in self.platform.deployments() if each.version == version.number)
 
     def _settle(self, writer: Writer) -> tuple[str, ...]:
-        """See and record the outcome of a takeover that was interrupted; what people should know of it."""
-        pending = writer.history.pending
+        """See and record the outcome of a takeover that was interrupted here; what people should know of it.
+
+        Only here, where its version serves or not: another machine that shares the history cannot see it.
+        """
+        here = writer.history.at(self.platform.place)
+        pending = here.pending
         if pending is None:
             return ()
-        serving = writer.history.serving
-        before = {serving.version: 100} if serving else {}
-        self._run(writer, interrupted(pending, before), _no_bundle)
+        if later := _served_since(pending, writer.history):
+            note = f"interrupted, and version {later.version} served at {later.place} before it was noticed"
+            writer.append(PromotionEvent(_now(), EventType.FAILED, pending, note))
+        else:
+            before = {here.serving.version: 100} if here.serving else {}
+            self._run(writer, interrupted(pending, before), _no_bundle)
         return (
             f"{pending.who}'s {pending.kind} of version {pending.version} was interrupted; "
             f"now recorded: {writer.history.events[-1].event}",
@@ -257,6 +269,12 @@ class Promoter:
                 f"the registry calls version {marked} champion, not {number}: someone else set it in between",
             )
         return ()
+
+
+def _served_since(pending: Takeover, history: History) -> Takeover | None:
+    """The last takeover, at another place, that was seen to serve after ``pending`` began."""
+    began = max(at for at, event in enumerate(history.events) if event.takeover == pending)
+    return History(history.events[began:]).serving
 
 
 def _no_bundle(version: int) -> Bundle:

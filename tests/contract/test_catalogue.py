@@ -8,6 +8,7 @@ from multiprocessing.synchronize import Event as Signal
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -46,6 +47,7 @@ _TAKEOVERS = st.builds(
     st.none() | _TEXTS,
     st.none() | st.sampled_from(TenureOutcome),
     st.sampled_from(TakeoverKind),
+    st.none() | _TEXTS,
 )
 _EVENTS = st.builds(
     PromotionEvent, st.just("2026-01-01T00:00:00+00:00"), st.sampled_from(EventType), _TAKEOVERS, _TEXTS
@@ -91,6 +93,22 @@ def test_the_migrations_make_the_tables_that_the_code_knows(address: str) -> Non
     config = Config()
     config.set_main_option("script_location", "fmnist.catalogue:migrations")
     assert ScriptDirectory.from_config(config).get_current_head() == catalogue_schema.REVISION
+
+
+@pytest.mark.parametrize("revision", ["1", "2"])
+def test_rows_of_earlier_revisions_are_read(address: str, revision: str, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    config = Config()
+    config.set_main_option("script_location", "fmnist.catalogue:migrations")
+    with Database(address)._engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        row = f"'m', '2026-01-01', 'serves', 'promotion', 1, '{'a' * 64}', 'ada'"
+        columns = "model, time, event, kind, version, bundle_sha256, who"
+        connection.execute(text(f"INSERT INTO promotions ({columns}) VALUES ({row})"))
+    (event,) = _log(address).read().events
+    assert (event.takeover.version, event.takeover.place) == (1, None)
+    assert _log(address).read().at("anywhere").serving == event.takeover
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -4,6 +4,7 @@ Both are configured from ``deploy/deploy.yaml``. What runs is recorded in the se
 one command at a time may change it; the logs are there too.
 """
 
+import socket
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -59,6 +60,10 @@ class LocalPlatform:
     @property
     def url(self) -> str:
         return f"http://{loopback.HOST}:{self._port}{self._address.path}"
+
+    @property
+    def place(self) -> str:
+        return f"{socket.gethostname()}:{self._folder.resolve()}"
 
     def apply(self, version: int, bundle: Bundle) -> Deployment:
         """Start a version; one that died, or of which there is another bundle, is replaced.

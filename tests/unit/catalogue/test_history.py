@@ -27,6 +27,28 @@ def _history(*served: tuple[int, TenureOutcome | None]) -> History:
     )
 
 
+def _known_good(history: History) -> list[int]:
+    return [tenure.version for tenure in history.known_good]
+
+
+def test_a_bundle_under_another_number_is_the_same_version() -> None:
+    events = _history((1, None), (2, REPLACED), (1, ROLLED_BACK)).events
+    shifted = replace(events[2], takeover=replace(events[2].takeover, version=4))
+    history = History((*events[:2], shifted))
+    assert _known_good(history) == []
+    assert [tenure.version for tenure in history.of(f"{1:064}")] == [1, 4]
+
+
+def test_what_is_pending_is_so_at_its_place() -> None:
+    there = replace(_history((2, None)).events[0].takeover, place="there")
+    begun = PromotionEvent("t1", EventType.BEGUN, there)
+    history = History((*_history((1, None)).events, begun))
+    assert history.at("there").pending == there
+    assert history.at("here").pending is None
+    unknown = History((*history.events, replace(begun, takeover=replace(there, place=None))))
+    assert unknown.at("here").pending == unknown.at("there").pending == replace(there, place=None)
+
+
 def test_before_the_first_promotion_there_is_nobody() -> None:
     assert (History().champion, History().pending, History().known_good, History().tenures) == (
         None,
@@ -44,9 +66,9 @@ def test_each_time_ends_when_the_next_begins() -> None:
 
 def test_one_returns_to_what_is_known_good_not_to_the_previous_number() -> None:
     rolled_back = _history((1, None), (2, REPLACED), (3, REPLACED), (2, ROLLED_BACK))
-    assert rolled_back.known_good == (1,)
+    assert _known_good(rolled_back) == [1]
     died = _history((1, None), (2, REPLACED), (4, FAILED))
-    assert died.known_good == (1,)
+    assert _known_good(died) == [1]
 
 
 def test_a_second_chance_counts() -> None:
@@ -57,7 +79,7 @@ def test_a_second_chance_counts() -> None:
         (2, REPLACED),
         (3, REPLACED),
     )
-    assert again.known_good == (2, 1)
+    assert _known_good(again) == [2, 1]
 
 
 def test_what_failed_or_only_began_never_served() -> None:
@@ -117,7 +139,8 @@ def test_whom_to_return_to(steps: list[tuple[int, TenureOutcome]]) -> None:
     history = _history(*served)
     assert [tenure.version for tenure in history.tenures] == [version for version, _ in steps]
     assert sum(tenure.until is None for tenure in history.tenures) == min(1, len(steps))
-    for version in history.known_good:
+    for tenure in history.known_good:
         assert history.champion is not None
-        assert version != history.champion.version
-        assert history.of(f"{version:064}")[-1].ended is REPLACED
+        assert tenure.version != history.champion.version
+        assert history.of(tenure.bundle_sha256)[-1] == tenure
+        assert tenure.ended is REPLACED

@@ -15,7 +15,7 @@ from fmnist.deployment.base import Deployment, Server
 from fmnist.deployment.promote import Actor, Promoter
 from fmnist.errors import FmnistError, GateRefused, IntegrityError, NotFoundError, UnavailableError
 from fmnist.gate.signing import Keys
-from fmnist.gate.verdict import ANNOTATION, Outcome
+from fmnist.gate.verdict import ANNOTATION, Outcome, Rule
 from fmnist.registry.base import ModelVersion
 from tests.support.bundles import make_bundle
 from tests.support.promotions import make_log
@@ -28,6 +28,7 @@ class Machine:
     """A platform in memory; ``fault`` is the step that fails, ``killed`` the one that ends the process."""
 
     def __init__(self) -> None:
+        self.place = "here"
         self.weights: dict[int, int] = {}
         self.dead: set[int] = set()
         self.fault = self.killed = ""
@@ -238,6 +239,62 @@ def test_a_rollback_returns_to_the_last_known_good(site: Site) -> None:
     with pytest.raises(NotFoundError, match="no other version is known good"):
         site.promoter.rollback(BY)
     assert site.machine.weights == {1: 100}
+
+
+def _test_again(site: Site, number: int, *rules: Rule) -> None:
+    version = site.registry.of[number]
+    site.registry.of[number] = with_verdict(version, site.promoter.keys.signing(), *rules)
+
+
+def test_a_version_that_was_tested_again_and_is_worse_is_returned_to(site: Site) -> None:
+    site.promote(1, 2)
+    _test_again(site, 1, make_rule("champion", outcome=Outcome.FAIL))
+    with pytest.raises(GateRefused, match="version 1 of m was refused"):
+        site.promote(1)
+    done = site.promoter.rollback(BY)
+    assert (done.champion.version, site.machine.weights) == (1, {1: 100})
+    assert done.notes == ("version 1 was refused when it was last tested: champion",)
+    site.machine.weights = {}
+    assert site.promoter.up(BY).deployment.version == 1
+    assert site.machine.weights == {1: 100}
+
+
+@pytest.mark.parametrize("says", ["never tested", "altered"])
+def test_a_version_without_its_signature_is_not_returned_to(site: Site, says: str) -> None:
+    site.promote(1, 2)
+    verdict = site.registry.of[1].annotations[ANNOTATION].replace('"time": "2', '"time": "1')
+    annotations = {ANNOTATION: verdict} if says == "altered" else {}
+    site.registry.of[1] = replace(site.registry.of[1], annotations=annotations)
+    with pytest.raises((GateRefused, IntegrityError), match=says):
+        site.promoter.rollback(BY)
+    assert (site.champion, site.machine.weights) == (2, {2: 100})
+
+
+def test_a_known_good_version_is_found_by_its_bundle(site: Site) -> None:
+    site.promote(1, 2)
+    moved = replace(site.registry.of[1], number=8, annotations={})
+    site.registry.of[8] = with_verdict(moved, site.promoter.keys.signing())
+    site.registry.of[1] = replace(site.registry.of[3], number=1)
+    done = site.promoter.rollback(BY)
+    assert (done.champion.version, done.champion.bundle_sha256) == (8, f"{1:064}")
+    assert site.registry.alias == 8
+
+
+def test_another_place_settles_nothing_and_waits_for_nobody(site: Site) -> None:
+    site.promote(1)
+    site.machine.killed = "remove"
+    with pytest.raises(KeyboardInterrupt):
+        site.promote(2)
+    weights = dict(site.machine.weights)
+    site.machine.killed, site.machine.place, site.machine.weights = "", "elsewhere", {}
+    assert site.promoter.promote(3, BY).notes == ()
+    assert site.machine.weights == {3: 100}
+    site.machine.place, site.machine.weights = "here", weights
+    done = site.promoter.up(BY)
+    assert done.notes == ("ada's promotion of version 2 was interrupted; now recorded: failed",)
+    assert (done.version.number, site.machine.weights, site.champion) == (3, {3: 100}, 3)
+    (failed,) = [event for event in site.log.read().events if event.event is EventType.FAILED]
+    assert failed.note == "interrupted, and version 3 served at elsewhere before it was noticed"
 
 
 def test_without_a_promotion_there_is_nothing_to_roll_back(site: Site) -> None:

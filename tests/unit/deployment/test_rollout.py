@@ -197,6 +197,7 @@ class Machine:
     def __init__(self, **weights: int) -> None:
         self.weights = {int(name[1:]): weight for name, weight in weights.items()}
         self.steps: list[str] = []
+        self.place = "here"
 
     @property
     def url(self) -> str:
