@@ -27,8 +27,12 @@ def complete_user(home: Path) -> None:
 
 
 def name_user() -> None:
-    """Give a user id without a passwd entry, as in ``docker run -u 12345``, the name libraries ask for."""
+    """Give a user id without a passwd entry the name and home that libraries ask for, as Docker does."""
     try:
         getpass.getuser()
     except (KeyError, OSError):
         os.environ["LOGNAME"] = f"uid-{os.getuid()}"
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = "/"

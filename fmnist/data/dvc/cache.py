@@ -155,5 +155,21 @@ def _opened(folder: Path) -> Iterator[Any]:
         "cache": {"dir": str(folder / ".dvc/cache"), "type": "reflink,hardlink,copy"},
     }
     name_user()
-    with set_loggers_level(logging.CRITICAL), Repo(str(folder), config=config) as repo:
+    with set_loggers_level(logging.CRITICAL), _without_state(), Repo(str(folder), config=config) as repo:
         yield repo
+
+
+@contextmanager
+def _without_state() -> Iterator[None]:
+    """Open DVC without its memory of files' hashes.
+
+    On a full disk it is written again and again, for ever (diskcache 5.6.3); nothing here relies on it.
+    """
+    from dvc_data.hashfile import state
+
+    kept: Any = state.State
+    vars(state)["State"] = lambda *_: state.StateNoop()
+    try:
+        yield
+    finally:
+        vars(state)["State"] = kept

@@ -233,9 +233,11 @@ class GitHistory:
             else:
                 found = self._git[self._full_id(ref)]
         except (KeyError, ValueError, OSError) as error:
-            raise NotFoundError(
-                f"{self._repo}: no branch or commit id {ref!r}; see fmnist data log {self._repo}"
-            ) from error
+            if ref == BRANCH:
+                advice = "has no commit yet; fmnist data fetch, put or pull makes one"
+            else:
+                advice = f"no branch or commit id {ref!r}; see fmnist data log {self._repo}"
+            raise NotFoundError(f"{self._repo}: {advice}") from error
         if not isinstance(found, Commit):
             raise NotFoundError(f"{self._repo}: {ref} is no commit")
         return found

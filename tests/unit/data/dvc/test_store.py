@@ -306,6 +306,31 @@ def test_a_foreign_folder_in_the_way_is_left_alone(tmp_path: Path) -> None:
     assert (mine / "precious").read_bytes() == b"1"
 
 
+def test_dvcs_memory_of_files_is_not_used(tmp_path: Path) -> None:
+    """On a full disk it is written again and again, for ever."""
+    DvcStore(tmp_path / "data").put("garments", {"a": write(tmp_path / "a", b"1")}, "first")
+    assert list((tmp_path / "data").rglob("cache.db*")) == []
+
+
+def test_a_repo_whose_first_put_failed_says_that_it_is_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = DvcStore(tmp_path / "data")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copyfile", full)
+        with pytest.raises(UnavailableError, match="cannot be written"):
+            store.put("garments", {"a": write(tmp_path / "a", b"2")}, "second")
+    for ask in (store.get, store.log):
+        with pytest.raises(
+            NotFoundError, match="garments: has no commit yet; fmnist data fetch, put or pull"
+        ):
+            ask("garments")
+
+
 def test_what_the_disk_refuses_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = DvcStore(tmp_path / "data")
     first = store.put("garments", {"a": write(tmp_path / "a", b"1")}, "first")
