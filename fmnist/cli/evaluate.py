@@ -100,7 +100,10 @@ def _show(model: str, commit: "Commit", scores: "Scores") -> None:
     print_table(
         ("group", "accuracy", "classes"),
         [
-            (name, f"{scores.group_accuracy[name]:.4f}", ", ".join(CLASSES[number] for number in members))
-            for name, members in GROUPS.items()
+            ("all five", f"{scores.groups_accuracy:.4f}", f"macro F1 {scores.groups_macro_f1:.4f}"),
+            *(
+                (name, f"{scores.group_accuracy[name]:.4f}", ", ".join(CLASSES[number] for number in members))
+                for name, members in GROUPS.items()
+            ),
         ],
     )

@@ -1,5 +1,6 @@
 """``fmnist gate``: the same gate as GitLab's, on this machine."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from fmnist.errors import GateRefused
 from fmnist.settings import PROJECT
 
 if TYPE_CHECKING:
+    from fmnist.gate.gate import GateRun
     from fmnist.gate.verdict import GateResult
     from fmnist.registry.base import ModelVersion
     from fmnist.settings import Settings
@@ -56,16 +58,20 @@ def gate(
         tested = run(settings, GateArguments(model, number, ref, policy, override))
     version, result = tested.version, tested.result
     if as_json:
-        print_json({"model": version.model, "version": version.number, **result.document()})
+        groups = asdict(tested.evidence.groups) if tested.evidence.groups else None
+        print_json({**result.document(), "groups": groups})
     else:
-        _show(version, result)
+        _show(tested)
     if not result.passed:
         raise GateRefused(f"version {version.number} of {version.model} is refused: {result.reasons}")
 
 
-def _show(version: "ModelVersion", result: "GateResult") -> None:
+def _show(tested: "GateRun") -> None:
+    result, groups = tested.result, tested.evidence.groups
     rows = [(rule.name, rule.outcome, rule.explanation) for rule in result.verdict.rules]
-    print_table(("rule", "outcome", "measured"), rows, title=_title(version, result))
+    print_table(("rule", "outcome", "measured"), rows, title=_title(tested.version, result))
+    if groups:
+        click.echo(f"the five groups: accuracy {groups.accuracy:.4f}, macro F1 {groups.macro_f1:.4f}")
     if result.override:
         click.echo(f"overridden by {result.override.who}: {result.override.reason}")
 

@@ -37,6 +37,21 @@ class ClassScores:
 
 
 @dataclass(frozen=True)
+class GroupScores:
+    """Scores of the classification into the retailers' five groups, 0-1.
+
+    Attributes:
+        accuracy: over all images.
+        macro_f1: plain mean over the groups.
+        by_group: accuracy by name.
+    """
+
+    accuracy: float
+    macro_f1: float
+    by_group: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class ReliabilityBin:
     """The test images whose prediction has a probability in (``low``, ``high``].
 
@@ -115,6 +130,7 @@ class Evidence:
         policy: values of gate.yaml.
         named_right: which test images are classified correctly: a bit per image, the first the highest
             of its byte, as base64; empty if not kept.
+        groups: the five groups; None of an fmnist that did not score them.
     """
 
     rules: tuple[Rule, ...]
@@ -128,10 +144,14 @@ class Evidence:
     best: Comparison | None
     policy: Mapping[str, Any]
     named_right: str = ""
+    groups: GroupScores | None = None
 
     def document(self) -> dict[str, Any]:
         """The JSON document, for storage and for reports."""
-        return {"schema_version": _SCHEMA, **asdict(self)}
+        document = {"schema_version": _SCHEMA, **asdict(self)}
+        if self.groups is None:
+            del document["groups"]
+        return document
 
 
 def to_bytes(evidence: Evidence) -> bytes:

@@ -19,6 +19,7 @@ from fmnist.gate.evidence import (
     BINS,
     CorruptionEffect,
     Evidence,
+    GroupScores,
     Predictions,
     binned,
     class_table,
@@ -141,6 +142,7 @@ def measure(bundle: Bundle, data: Dataset, facts: DataFacts, policy: Policy) -> 
         best=None,
         policy=policy.model_dump(),
         named_right=packed(correct),
+        groups=GroupScores(scores.groups_accuracy, scores.groups_macro_f1, scores.group_accuracy),
     )
     return Measured(measurement, evidence, correct)
 

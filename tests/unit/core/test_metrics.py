@@ -41,13 +41,30 @@ def test_group_is_right_when_its_summed_probability_is_largest() -> None:
     probabilities[0, 3] = 0.4
     scores = score(probabilities, labels([6]))
     assert scores.accuracy == 0
-    assert scores.group_accuracy["upper part"] == 1
+    assert scores.group_accuracy["upper part"] == scores.groups_accuracy == 1
+
+
+def test_the_groups_are_scored_as_classes_of_their_own() -> None:
+    # Pullover for coat is right by group; a dress taken for a sandal and a bag for a dress are wrong.
+    scores = score(certain([2, 5, 3, 8, 1]), labels([4, 3, 8, 8, 1]))
+    assert scores.accuracy == pytest.approx(2 / 5)
+    assert scores.groups_accuracy == pytest.approx(3 / 5)
+    # upper part 1, bottom part 1, one piece 0, footwear 0, bags 2/3
+    assert scores.groups_macro_f1 == pytest.approx((1 + 1 + 0 + 0 + 2 / 3) / 5)
+    assert scores.group_accuracy == {
+        "upper part": 1,
+        "bottom part": 1,
+        "one piece": 0,
+        "footwear": 0,
+        "bags": 0.5,
+    }
 
 
 def test_scalars_name_every_group() -> None:
     names = set(score(certain([0]), labels([0])).scalars())
     assert {f"accuracy_{name.replace(' ', '_')}" for name in GROUPS} < names
     assert {"accuracy", "macro_precision", "macro_recall", "macro_f1"} < names
+    assert {"groups_accuracy", "groups_macro_f1"} < names
 
 
 @settings(deadline=None)  # a busy machine is no error
