@@ -158,7 +158,11 @@ def test_each_epoch_is_reported(trained: Trained) -> None:
     assert (first.epoch, last.epoch, first.epochs) == (1, 2, 2)
     assert last.steps == 2 * first.steps > 0
     assert set(last.training) == {"loss", "accuracy", "learning_rate", "images_per_second"}
-    groups = {f"accuracy_{name.replace(' ', '_')}" for name in GROUPS}
+    groups = {
+        "groups_accuracy",
+        "groups_macro_f1",
+        *(f"accuracy_{name.replace(' ', '_')}" for name in GROUPS),
+    }
     assert (
         set(last.validation) == {"loss", "accuracy", "macro_precision", "macro_recall", "macro_f1"} | groups
     )
