@@ -5,6 +5,7 @@
 
 import json
 import logging
+import re
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -33,6 +34,8 @@ _REQUEST_SECONDS = 10.0
 
 _MAX_LINE = 8190
 """Bytes of a request line, the most that gunicorn can be told: a picture's tensor as a query has 5,000."""
+
+_HEALTH = re.compile(rb"GET (/api/v1\.0)?/health/")
 
 
 def adapt(host: str | None) -> None:
@@ -104,11 +107,13 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         """Let a thread read and answer the request that has begun to come."""
         begin = b""
         try:
-            begin = conn.sock.recv(64, socket.MSG_PEEK)
+            begin = conn.sock.recv(4096, socket.MSG_PEEK)
         except OSError:
             logger.debug("the connection is gone")
         conn.init()
-        pool = self._health if b" /health/" in begin or b" /api/v1.0/health/" in begin else self.tpool
+        # Only one that is there whole: nobody shall hold this thread, either.
+        is_health = _HEALTH.match(begin) and b"\r\n\r\n" in begin
+        pool = self._health if is_health else self.tpool
         self._wrap_future(pool.submit(self.handle, conn), conn)
 
     def handle(self, conn: TConn) -> tuple[bool, TConn]:

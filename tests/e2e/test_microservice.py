@@ -415,12 +415,13 @@ def test_grpc_counts_no_reward_that_is_no_number(service: Microservice) -> None:
 def test_slow_clients_hold_up_no_health_check_and_are_told(service: Microservice) -> None:
     address = ("127.0.0.1", int(service.rest.rpartition(":")[2]))
     head = b"POST /api/v1.0/predictions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-    begins = [b"", head, head + b"Content-Length: 900\r\n\r\n{"]
+    health = b"GET /health/status HTTP/1.1\r\nHost: x\r\n"
+    begins = [b"", head, head + b"Content-Length: 900\r\n\r\n{", health]
     with ExitStack() as held:
         clients = [held.enter_context(socket.create_connection(address, 30)) for _ in range(201)]
         assert requests.post(service.predictions, json=TENSOR, timeout=5).status_code == 200
         for number, client in enumerate(clients):
-            client.sendall(begins[number % 3])
+            client.sendall(begins[number % 4])
         time.sleep(0.3)
         for path in ("/health/status", "/health/ping", "/api/v1.0/health/status"):
             assert requests.get(service.rest + path, timeout=5).status_code == 200

@@ -35,6 +35,7 @@ _IDLE = {"idle_timeout": "60s"}
 _REQUEST_SECONDS = 30
 """How long a client may take to send a request; the service has it whole, and only then."""
 _HEADER_SECONDS = 10
+_TOO_SLOW = f"expected the headers within {_HEADER_SECONDS} s and all within {_REQUEST_SECONDS} s"
 _MAX_BODY = 10 << 20
 """Bytes that are kept of a request: more than the service takes, so that it is the one to refuse."""
 # Requests; more are told at once that it is too much. The service answers hundreds of images a second.
@@ -230,7 +231,7 @@ def _error_mappers() -> list[Json]:
         _mapper(_flag("NR"), "NOT_FOUND", not_found),
         _mapper(_flag("UT"), "TIMED_OUT", "the service took too long"),
         _mapper(_flag("UO"), "OVERLOADED", "too many requests at once; try again in a second"),
-        _mapper(_status(408), "TIMED_OUT", f"expected the whole request within {_REQUEST_SECONDS} s"),
+        _mapper(_status(408), "TIMED_OUT", _TOO_SLOW),
         _mapper(_status(413), "TOO_LARGE", f"expected a body of at most {_MAX_BODY} bytes"),
         _mapper(_status(431), "TOO_LARGE", "expected shorter headers and a shorter query"),
         _mapper(_flag(), "GATEWAY", "%LOCAL_REPLY_BODY%"),
