@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from fmnist.catalogue.database import Database
-from fmnist.catalogue.history import (
+from fmnist.catalogue.promotions import (
     EventType,
     History,
     PromotionEvent,

@@ -28,7 +28,7 @@ def lineage(settings: "Settings", version: int | None, model: str, as_json: bool
       fmnist lineage 3
       fmnist lineage 3 --json
     """
-    from fmnist.catalogue.history import format_tenures
+    from fmnist.catalogue.promotions import format_tenures
     from fmnist.report.lineage import chain, lineage_of
 
     with working("Reading the registry"):

@@ -22,7 +22,7 @@ from fmnist.cli.versions import (
 from fmnist.core.fashion_mnist import MODEL_NAME
 
 if TYPE_CHECKING:
-    from fmnist.catalogue.history import History
+    from fmnist.catalogue.promotions import History
     from fmnist.clients.gitlab import GitlabProject
     from fmnist.core.bundle import Bundle
     from fmnist.gate.gitlab import Pipelines

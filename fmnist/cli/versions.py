@@ -10,7 +10,7 @@ from fmnist.cli.console import print_table
 from fmnist.errors import IntegrityError
 
 if TYPE_CHECKING:
-    from fmnist.catalogue.history import History
+    from fmnist.catalogue.promotions import History
     from fmnist.registry.base import ModelRegistry, ModelVersion, UnusableVersion
 
 Value = TypeVar("Value")
@@ -73,7 +73,7 @@ def print_versions(
 
 
 def _row(version: "ModelVersion | UnusableVersion", history: "History") -> tuple[object, ...]:
-    from fmnist.catalogue.history import status
+    from fmnist.catalogue.promotions import status
     from fmnist.gate.verdict import gate_result, gate_status
     from fmnist.registry.base import UnusableVersion
 
@@ -94,7 +94,7 @@ def _row(version: "ModelVersion | UnusableVersion", history: "History") -> tuple
 
 def version_description(version: "ModelVersion", history: "History") -> list[tuple[str, object]]:
     """Everything known of it, by name."""
-    from fmnist.catalogue.history import format_tenures
+    from fmnist.catalogue.promotions import format_tenures
     from fmnist.experiments import flat
     from fmnist.gate.gitlab import pipeline_of
     from fmnist.report.lineage import chain, lineage_of

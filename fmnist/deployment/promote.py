@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist.catalogue.history import (
+from fmnist.catalogue.promotion_log import PromotionLog, Writer
+from fmnist.catalogue.promotions import (
     EventType,
     History,
     PromotionEvent,
@@ -16,14 +17,13 @@ from fmnist.catalogue.history import (
     Tenure,
     TenureOutcome,
 )
-from fmnist.catalogue.promotion_log import PromotionLog, Writer
 from fmnist.core.bundle import Bundle, open_bundle
 from fmnist.deployment.base import Deployment, Platform
-from fmnist.deployment.choice import champion_or_newest, chosen
+from fmnist.deployment.eligibility import champion_or_newest
 from fmnist.deployment.execute import run
 from fmnist.deployment.rollout import RecordEvent, Rollout, interrupted, planned
 from fmnist.errors import FmnistError, NotFoundError
-from fmnist.gate.signing import Demands, Keys, Target, verify_signature
+from fmnist.gate.signing import Demands, Keys, Target, verify, verify_signature
 from fmnist.registry.base import ModelRegistry, ModelVersion, find
 from fmnist.serving.client import Client
 
@@ -157,8 +157,8 @@ class Promoter:
         """The version, once its verdict lets it serve; the champion serves by the verdict that it had."""
         version = self.registry.get(self.log.model, number)
         is_champion = history.champion and history.champion.bundle_sha256 == version.bundle_sha256
-        demands = None if is_champion else self.demands()
-        return chosen(self.registry, self.log.model, version.number, self.target, self.keys, demands)
+        verify(version, self.target, self.keys, None if is_champion else self.demands())
+        return version
 
     def _last_known_good(self, history: History) -> ModelVersion:
         champion, good = history.champion, history.known_good

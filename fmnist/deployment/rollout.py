@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from fmnist.catalogue.history import EventType, Takeover
+from fmnist.catalogue.promotions import EventType, Takeover
 from fmnist.deployment.base import Deployment
 from fmnist.errors import FmnistError, UnavailableError
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from fmnist.catalogue.history import History
+from fmnist.catalogue.promotions import History
 from fmnist.core.fashion_mnist import CLASSES
 from fmnist.core.provenance import DataReference
 from fmnist.data.base import DataStore

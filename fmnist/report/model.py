@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fmnist.catalogue.history import Tenure, status
+from fmnist.catalogue.promotions import Tenure, status
 from fmnist.gate.evidence import Evidence, SampleError
 from fmnist.gate.verdict import GateResult, Rule
 from fmnist.registry.base import ModelVersion, UnusableVersion
@@ -46,7 +46,7 @@ class VersionEntry:
 
     @property
     def serving(self) -> str:
-        """See ``fmnist.catalogue.history.status``."""
+        """See ``fmnist.catalogue.promotions.status``."""
         return status(self.tenures)
 
     @property

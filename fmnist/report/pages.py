@@ -14,7 +14,7 @@ from io import BytesIO
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from fmnist.catalogue.history import format_tenures
+from fmnist.catalogue.promotions import format_tenures
 from fmnist.core.bundle import Metadata
 from fmnist.core.fashion_mnist import IMAGE_SHAPE
 from fmnist.experiments import flat

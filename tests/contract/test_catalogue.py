@@ -20,7 +20,8 @@ from sqlalchemy import text
 from fmnist.catalogue import promotion_log
 from fmnist.catalogue import schema as catalogue_schema
 from fmnist.catalogue.database import Database
-from fmnist.catalogue.history import (
+from fmnist.catalogue.promotion_log import PromotionLog
+from fmnist.catalogue.promotions import (
     EventType,
     History,
     PromotionEvent,
@@ -28,7 +29,6 @@ from fmnist.catalogue.history import (
     TakeoverKind,
     TenureOutcome,
 )
-from fmnist.catalogue.promotion_log import PromotionLog
 from fmnist.errors import ConfigError, IntegrityError, TimedOut, UnavailableError
 from fmnist.settings import from_environment
 from fmnist.wiring import promotion_log as open_log

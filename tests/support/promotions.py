@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from fmnist.catalogue.database import Database
-from fmnist.catalogue.history import EventType, PromotionEvent, Takeover, TenureOutcome
 from fmnist.catalogue.promotion_log import PromotionLog
+from fmnist.catalogue.promotions import EventType, PromotionEvent, Takeover, TenureOutcome
 
 
 def make_log(home: Path, model: str = "m") -> PromotionLog:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from fmnist.catalogue.database import Database
-from fmnist.catalogue.history import EventType, History, PromotionEvent, Takeover, TenureOutcome
 from fmnist.catalogue.promotion_log import PromotionLog
+from fmnist.catalogue.promotions import EventType, History, PromotionEvent, Takeover, TenureOutcome
 from fmnist.errors import InputError, IntegrityError
 from tests.support.promotions import make_log, served
 

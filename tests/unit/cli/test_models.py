@@ -10,7 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from fmnist.catalogue.history import TenureOutcome
+from fmnist.catalogue.promotions import TenureOutcome
 from fmnist.cli.lineage import lineage
 from fmnist.cli.models import models
 from fmnist.clients.mlflow import open_client

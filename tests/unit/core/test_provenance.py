@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fmnist.catalogue.history import History
+from fmnist.catalogue.promotions import History
 from fmnist.cli.versions import version_document
 from fmnist.core.bundle import Bundle
 from fmnist.core.provenance import PROVENANCE_FIELDS

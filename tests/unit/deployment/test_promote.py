@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fmnist.catalogue.history import EventType, TakeoverKind, TenureOutcome
 from fmnist.catalogue.promotion_log import PromotionLog
+from fmnist.catalogue.promotions import EventType, TakeoverKind, TenureOutcome
 from fmnist.core.bundle import Bundle
 from fmnist.deployment.base import Deployment, Server
 from fmnist.deployment.promote import Actor, Promoter

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fmnist.catalogue.history import EventType, Takeover
+from fmnist.catalogue.promotions import EventType, Takeover
 from fmnist.core.bundle import Bundle
 from fmnist.deployment.base import Deployment, Server
 from fmnist.deployment.execute import run

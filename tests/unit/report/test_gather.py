@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from fmnist import wiring as engines
-from fmnist.catalogue.history import History
+from fmnist.catalogue.promotions import History
 from fmnist.cli.main import fmnist
 from fmnist.core.fashion_mnist import MODEL_NAME
 from fmnist.core.provenance import DataReference

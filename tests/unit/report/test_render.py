@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fmnist.catalogue.history import Tenure, TenureOutcome
+from fmnist.catalogue.promotions import Tenure, TenureOutcome
 from fmnist.gate.verdict import Outcome, Override
 from fmnist.registry.base import ModelVersion, UnusableVersion
 from fmnist.report.figures import names

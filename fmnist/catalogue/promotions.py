@@ -1,4 +1,4 @@
-"""History of a model's promotions: the champion, earlier tenures, the version to roll back to."""
+"""Promotions of a model as values: events, tenures, the champion, the version to roll back to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

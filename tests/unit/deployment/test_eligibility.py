@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from fmnist.catalogue.history import History
+from fmnist.catalogue.promotions import History
 from fmnist.core.bundle import Metadata
-from fmnist.deployment.choice import champion_or_newest, newest_passed
+from fmnist.deployment.eligibility import champion_or_newest, newest_passed
 from fmnist.errors import GateRefused, IntegrityError, NotFoundError
 from fmnist.gate.signing import Keys, Target, sign
 from fmnist.gate.verdict import ANNOTATION, Outcome

@@ -1,31 +1,11 @@
-"""Versions that may serve."""
+"""Versions that are eligible to serve."""
 
 from collections.abc import Callable
 
-from fmnist.catalogue.history import History
+from fmnist.catalogue.promotions import History
 from fmnist.errors import GateRefused, NotFoundError
 from fmnist.gate.signing import Demands, Keys, Target, verify, verify_signature
 from fmnist.registry.base import ModelRegistry, ModelVersion, find
-
-
-def chosen(
-    registry: ModelRegistry,
-    model: str,
-    number: int | None,
-    target: Target,
-    keys: Keys,
-    demands: Demands | None = None,
-) -> ModelVersion:
-    """The version of that number, the latest if None, once its verdict lets it go to ``target``.
-
-    Raises:
-        NotFoundError: there is no such version.
-        GateRefused: its verdict does not let it, or it was never tested.
-        IntegrityError: its verdict was altered.
-    """
-    version = registry.get(model, number)
-    verify(version, target, keys, demands)
-    return version
 
 
 def champion_or_newest(

@@ -3,7 +3,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fmnist.catalogue.history import (
+from fmnist.catalogue.promotions import (
     EventType,
     History,
     PromotionEvent,
