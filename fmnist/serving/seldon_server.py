@@ -16,6 +16,7 @@ from http import HTTPStatus
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]
+from flask import Flask
 from gunicorn import util  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
 from seldon_core import wrapper
@@ -25,7 +26,7 @@ from seldon_core.proto.prediction_pb2 import Feedback, SeldonMessage
 
 from fmnist.errors import FmnistError, PayloadError, UnavailableError
 from fmnist.serving.codecs.seldon_v1 import check_reward, read_feedback
-from fmnist.serving.seldon import MAX_BODY, error_document, read_message
+from fmnist.serving.seldon import MAX_BODY, error_document, read_message, respond_unexpected_error
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ def adapt(host: str | None) -> None:
     take, keep a thread for health checks, and listen on ``host`` only instead of on 0.0.0.0.
     """
     load_config, get_grpc_server = StandaloneApplication.load_config, wrapper.get_grpc_server
+    get_rest_app = wrapper.get_rest_microservice
 
     def load_own_config(application: StandaloneApplication) -> None:
         if host:
@@ -53,6 +55,11 @@ def adapt(host: str | None) -> None:
         if isinstance(application, UserModelApplication):
             application.options["worker_class"] = f"{__name__}.{PatientWorker.__name__}"
         load_config(application)
+
+    def get_own_rest_app(*args: Any) -> Flask:
+        app: Flask = get_rest_app(*args)
+        app.register_error_handler(Exception, respond_unexpected_error)
+        return app
 
     def get_own_grpc_server(*args: Any, annotations: Mapping[str, str] = {}, **kwargs: Any) -> Any:
         server = get_grpc_server(
@@ -65,6 +72,7 @@ def adapt(host: str | None) -> None:
 
     StandaloneApplication.load_config = load_own_config
     util.write_error = _write_error
+    wrapper.get_rest_microservice = get_own_rest_app
     wrapper.get_grpc_server = get_own_grpc_server
     wrapper.get_request = read_message
     wrapper.json_to_feedback = lambda message: Feedback(reward=read_feedback(message))
