@@ -212,8 +212,8 @@ def watch(
     environment.
     """
     from fmnist.catalogue.watch_cursors import version_cursor
-    from fmnist.gate.watch import begin, poll
-    from fmnist.gate.watch import watch as watch_registry
+    from fmnist.gate.gitlab import begin, poll
+    from fmnist.gate.gitlab import watch as watch_registry
 
     registry, pipelines = _registry(settings), _pipelines(settings, _gitlab_project())
     cursor = version_cursor(settings.home, model)
@@ -247,7 +247,7 @@ def copy(settings: "Settings", source: str, target: str, model: str, as_json: bo
       fmnist models copy --from determined --to mlflow
     """
     from fmnist.gate.verdict import attached_evidence, is_newer
-    from fmnist.registry.transfer import copy_versions
+    from fmnist.registry.migration import copy_versions
 
     old, new = (
         engines.model_registry(settings.model_copy(update={"registry": engine}))

@@ -1,6 +1,6 @@
-"""Pictures as a worse camera would take them: fixed, and the same for the same images.
+"""Image corruptions of the robustness rules: the same images always give the same result.
 
-All take and give uint8 images, 0-255, shape [n, 28, 28].
+Input and output are uint8 images, 0-255, shape [n, 28, 28].
 """
 
 from collections.abc import Callable, Mapping
@@ -24,25 +24,25 @@ def _noise(images: Images) -> Images:
 
 
 def _blur(images: Images) -> Images:
-    """The binomial kernel 1-2-1 in both directions."""
+    """Binomial blur, kernel 1-2-1, in both directions."""
     padded = np.pad(images.astype(np.float64), ((0, 0), (1, 1), (1, 1)), mode="edge")
     rows = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
     return _pixels((rows[:, :, :-2] + 2 * rows[:, :, 1:-1] + rows[:, :, 2:]) / 16)
 
 
 def _brightness(images: Images) -> Images:
-    """30 % less light."""
+    """30 % darker."""
     return _pixels(images * _BRIGHTNESS)
 
 
 def _shift(images: Images) -> Images:
-    """Up to two pixels away, in a direction of each image's own; black moves in."""
+    """A random shift of each image by up to two pixels, filled with black."""
     moves = np.random.default_rng(_SEED).integers(-_SHIFT, _SHIFT + 1, (len(images), 2))
     return _moved(images, moves)
 
 
 def _contrast(images: Images) -> Images:
-    """Grey levels drawn together by 25 % around the image's mean."""
+    """25 % less contrast around each image's mean."""
     mean = images.mean(axis=(1, 2), keepdims=True)
     return _pixels(mean + (images - mean) * _CONTRAST)
 
@@ -57,7 +57,7 @@ CORRUPTIONS: Mapping[str, Callable[[Images], Images]] = {
 
 
 def moved_by_one_pixel(images: Images) -> Images:
-    """Up, down, left and right in turn, from image to image; black moves in."""
+    """A shift of each image by one pixel, up, down, left and right in turn, filled with black."""
     steps = np.array([(-1, 0), (1, 0), (0, -1), (0, 1)])
     return _moved(images, steps[np.arange(len(images)) % len(steps)])
 

@@ -1,16 +1,30 @@
-"""GitLab pipelines: one for each model version, and the variables that a pipeline may set."""
+"""GitLab pipelines: one for each model version, a watch for new versions, and the variables that count."""
 
 import json
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fmnist.clients.gitlab import GitlabProject, Pipeline
-from fmnist.errors import ConfigError, FmnistError
+from fmnist.core.progress import Say
+from fmnist.errors import (
+    ConfigError,
+    FmnistError,
+    InputError,
+    IntegrityError,
+    NotFoundError,
+    TimedOut,
+    UnavailableError,
+)
 from fmnist.files.documents import parse_record
 from fmnist.files.lock import only_writer
 from fmnist.registry.base import ModelRegistry, ModelVersion
+
+if TYPE_CHECKING:
+    from fmnist.catalogue.watch_cursors import VersionCursor
 
 ANNOTATION = "fmnist.pipeline"
 _LOCK_SECONDS = 300.0
@@ -73,6 +87,74 @@ class Pipelines:
                 f"pipeline {pipeline.url} of version {version.number} of {version.model} is started, "
                 f"but could not be recorded: {error}"
             ) from error
+
+
+def begin(registry: ModelRegistry, model: str, cursor: "VersionCursor", first: int | None) -> int:
+    """Set the cursor for a watch and return it: before ``first``, else where the last watch stopped.
+
+    The first watch begins with the latest version.
+
+    Raises:
+        ConfigError: the cursor is ahead of the registry, so that it is about another one.
+    """
+    newest = _newest(registry, model)
+    seen = first - 1 if first else cursor.read()
+    if seen is None:
+        seen = max(newest - 1, 0)
+    if not first and seen > newest:
+        raise ConfigError(
+            f"{cursor}: has seen version {seen}, but the newest of {model} is {newest}: "
+            "another registry? Say where to begin: --from VERSION"
+        )
+    cursor.write(seen)
+    return seen
+
+
+def poll(
+    registry: ModelRegistry, pipelines: Pipelines, model: str, cursor: "VersionCursor", say: Say
+) -> Iterator[ModelVersion]:
+    """Start the pipelines of all versions after the cursor, oldest first; the cursor moves on with each.
+
+    Yields the versions with their new pipelines. Versions that have one, or that cannot be tested, are
+    skipped; ``say`` takes a line about the latter.
+
+    Raises:
+        ConfigError: GitLab does not take the request.
+        UnavailableError: GitLab or the registry could not be reached.
+    """
+    for number in range((cursor.read() or 0) + 1, _newest(registry, model) + 1):
+        started = None
+        try:
+            version = registry.get(model, number)
+            started = None if pipeline_of(version) else pipelines.ensure(version)
+        except (InputError, IntegrityError, NotFoundError) as error:
+            say(f"skipped: {error}")
+        cursor.write(number)
+        if started:
+            yield started
+
+
+def watch(
+    registry: ModelRegistry,
+    pipelines: Pipelines,
+    model: str,
+    cursor: "VersionCursor",
+    say: Say,
+    seconds: float,
+) -> Iterator[ModelVersion]:
+    """Poll every ``seconds``, without end; ``say`` takes a line when a server cannot be reached."""
+    while True:
+        try:
+            yield from poll(registry, pipelines, model, cursor, say)
+        except (UnavailableError, TimedOut) as error:
+            say(f"{error}; trying again in {seconds:.0f} s")
+        time.sleep(seconds)
+
+
+def _newest(registry: ModelRegistry, model: str) -> int:
+    """Number of the newest version, usable or not; 0 if there is none."""
+    numbers = [version.number for version in registry.versions(model)]
+    return max([0, *numbers, *(version.number for version in registry.unusable(model))])
 
 
 def is_merge_request(environ: Mapping[str, str] = os.environ) -> bool:

@@ -1,4 +1,4 @@
-"""What the gate has to know of the data before it trusts a figure measured on them."""
+"""Test data of the gate, and their relation to the training data and the policy."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from fmnist.errors import ConfigError, DataError, NotFoundError
 
 @dataclass(frozen=True)
 class DataFacts:
-    """How test and training data stand to each other and to the policy; see ``Measurement``."""
+    """Facts about test and training data that rules judge; see ``Measurement``."""
 
     commits_ahead: int | None
     shared_images: int
@@ -21,7 +21,7 @@ class DataFacts:
 
 
 def read_test_data(store: DataStore, commit: Commit) -> Dataset:
-    """The commit's images and labels.
+    """Read the commit's images and labels.
 
     Raises:
         DataError: they cannot be read, or a class has no image, so that it could not be judged.
@@ -36,9 +36,9 @@ def read_test_data(store: DataStore, commit: Commit) -> Dataset:
 def data_facts(
     store: DataStore, test: Commit, dataset: Dataset, trained_on: DataReference, named: str | None
 ) -> DataFacts:
-    """Look at the training data and at the history of the test data, of which ``named`` is a commit.
+    """Compare test data with training data and with ``named``, the commit that the policy names.
 
-    Images that are nearly the same are no matter of the gate: ``fmnist data audit`` looks for them.
+    Near duplicates are left to ``fmnist data audit``.
 
     Raises:
         NotFoundError: the training data's commit is not in this store.
@@ -48,8 +48,8 @@ def data_facts(
         train = store.get(trained_on.repo, trained_on.commit)
     except NotFoundError as error:
         raise NotFoundError(
-            f"the data that the version was trained on are not in this store, so nobody can say whether "
-            f"test images are among them: {error}"
+            f"the data that the version was trained on are not in this store, so test images among them "
+            f"cannot be found: {error}"
         ) from error
     return DataFacts(
         commits_ahead=None if named is None else _commits_ahead(store, test, named),

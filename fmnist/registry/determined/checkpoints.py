@@ -22,7 +22,7 @@ from fmnist.experiments.determined.checkpoint import (
     storage_config,
 )
 from fmnist.files.yaml_files import yaml_text
-from fmnist.registry.copies import copy_bundle, open_stored
+from fmnist.registry.bundle_files import copy_bundle, open_stored
 
 
 @contextmanager

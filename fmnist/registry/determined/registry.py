@@ -25,7 +25,7 @@ from fmnist.registry.base import (
     champions_of,
     of_bundle,
 )
-from fmnist.registry.copies import copy_bundle
+from fmnist.registry.bundle_files import copy_bundle
 from fmnist.registry.determined.checkpoints import Checkpoints, copied
 from fmnist.registry.determined.records import Record, check_name, is_name, notes, values_of
 from fmnist.settings import Settings

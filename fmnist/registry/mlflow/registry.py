@@ -29,7 +29,7 @@ from fmnist.registry.base import (
     champions_of,
     of_bundle,
 )
-from fmnist.registry.copies import copy_bundle, open_stored
+from fmnist.registry.bundle_files import copy_bundle, open_stored
 from fmnist.registry.mlflow.tables import RegistryTables, VersionRow
 from fmnist.settings import Settings
 

@@ -17,7 +17,7 @@ from fmnist.errors import FmnistError, InputError, IntegrityError, UnavailableEr
 from fmnist.experiments.determined.checkpoint import checkpoint_metadata
 from fmnist.gate.verdict import ANNOTATION, Outcome, is_newer
 from fmnist.registry.base import ModelRegistry, ModelVersion, find
-from fmnist.registry.transfer import copy_versions
+from fmnist.registry.migration import copy_versions
 from fmnist.settings import Settings
 from tests.support.bundles import make_bundle
 from tests.support.determined.records import Checkpoint, Model, Trial, Version

@@ -25,7 +25,7 @@ def _loaded(code: str) -> set[str]:
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("module", ["cli.main", "wiring", "data.watch", "gate.watch", "settings"])
+@pytest.mark.parametrize("module", ["cli.main", "wiring", "data.watch", "gate.gitlab", "settings"])
 def test_whoever_imports_needs_neither(module: str) -> None:
     assert _loaded(f"import fmnist.{module}") == set()
 

@@ -30,7 +30,7 @@ from fmnist.deployment.rollout import (
 )
 from fmnist.errors import FmnistError, IntegrityError, UnavailableError
 from fmnist.registry.base import ModelVersion
-from fmnist.registry.copies import copy_bundle
+from fmnist.registry.bundle_files import copy_bundle
 from tests.support.bundles import make_bundle
 
 TAKEOVER = Takeover(3, "c" * 64, "ada", None, None)

@@ -10,9 +10,8 @@ from fmnist.catalogue.watch_cursors import version_cursor
 from fmnist.clients import gitlab as gitlab_module
 from fmnist.clients.gitlab import GitlabProject
 from fmnist.errors import ConfigError, IntegrityError, UnavailableError
-from fmnist.gate import watch as watch_module
-from fmnist.gate.gitlab import Pipelines
-from fmnist.gate.watch import begin, poll, watch
+from fmnist.gate import gitlab as watch_module
+from fmnist.gate.gitlab import Pipelines, begin, poll, watch
 from fmnist.registry.base import ModelRegistry, ModelVersion
 from tests.support.bundles import make_bundle
 from tests.support.gitlab import Canned, Gitlab, serving
@@ -111,7 +110,7 @@ def test_a_version_that_cannot_be_read_holds_up_no_other(shop: Shop, monkeypatch
     monkeypatch.setattr(shop.registry, "get", damaged)
     shop.begin(first=1)
     assert shop.poll() == [2]
-    assert shop.said == ["passed over: version 1 of shoes: has no bundle"]
+    assert shop.said == ["skipped: version 1 of shoes: has no bundle"]
 
 
 def test_a_cursor_of_another_registry_is_not_followed(shop: Shop) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from fmnist.core.bundle import Bundle, open_bundle, write_metadata
 from fmnist.errors import InputError, IntegrityError
-from fmnist.registry.copies import copy_bundle, open_stored
+from fmnist.registry.bundle_files import copy_bundle, open_stored
 from tests.support.bundles import make_bundle
 
 
