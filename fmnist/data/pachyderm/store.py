@@ -5,9 +5,9 @@ open or ended with an error are never read; commits that others made by hand are
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 
 from fmnist.clients.pachyderm import Connection
@@ -15,7 +15,7 @@ from fmnist.core.names import check_files, check_repo
 from fmnist.data.base import BRANCH, MIN_ID_LENGTH, Commit, StoredFile, full_id
 from fmnist.data.commits import check_content, is_readable, stored_file, stored_files
 from fmnist.data.pachyderm import digests
-from fmnist.data.pachyderm.contents import ContentsReader
+from fmnist.data.pachyderm.commits import CommitReader
 from fmnist.data.pachyderm.files import Files
 from fmnist.data.pachyderm.revisions import Revision, Revisions
 from fmnist.errors import DataError, InputError, NotFoundError, UnavailableError
@@ -35,8 +35,7 @@ class PachydermStore:
         self._connection = connection
         self._revisions = Revisions(connection)
         self._files = Files(connection)
-        self._contents = ContentsReader(self._files, cache)
-        self._commits: dict[tuple[str, str], Commit] = {}
+        self._reader = CommitReader(self._files, cache)
 
     def put(self, repo: str, files: Mapping[str, Path], message: str) -> Commit:
         """Make these files the repo's whole new content; the repo is created when missing.
@@ -68,16 +67,15 @@ class PachydermStore:
         """
         check_repo(repo)
         revision = self._revisions.finished(self._resolve(repo, ref))
-        if (repo, revision.id) not in self._commits:
-            self._commits[repo, revision.id] = self._commit(revision, self._ancestors(revision))
-        return self._commits[repo, revision.id]
+        before = islice(self._revisions.upto(repo, revision.id), 1, None)
+        return self._reader.commit(revision, (ancestor for ancestor in before if ancestor.sound))
 
     def log(self, repo: str) -> list[Commit]:
         check_repo(repo)
         head = self._resolve(repo, BRANCH)
         history = [self._revisions.settled(revision) for revision in self._revisions.upto(repo, head.id)]
         sound = [revision for revision in history if revision.sound]
-        return [self._remembered(revision, sound[place + 1 :]) for place, revision in enumerate(sound)]
+        return [self._reader.commit(revision, sound[place + 1 :]) for place, revision in enumerate(sound)]
 
     def read(self, commit: Commit, name: str) -> bytes:
         stored = stored_file(commit, name)
@@ -132,29 +130,6 @@ class PachydermStore:
                 return commit
         raise UnavailableError(
             f"{repo}: somebody else put files at the same time, and no commit holds just these; put again"
-        )
-
-    def _ancestors(self, revision: Revision) -> Iterator[Revision]:
-        """The sound ones, newest first."""
-        before = islice(self._revisions.upto(revision.repo, revision.id), 1, None)
-        return (ancestor for ancestor in before if ancestor.sound)
-
-    def _remembered(self, revision: Revision, ancestors: list[Revision]) -> Commit:
-        key = revision.repo, revision.id
-        if key not in self._commits:
-            self._commits[key] = self._commit(revision, iter(ancestors))
-        return self._commits[key]
-
-    def _commit(self, revision: Revision, ancestors: Iterator[Revision]) -> Commit:
-        parent = next(ancestors, None)
-        contents = self._contents.of(revision, chain([parent] if parent else [], ancestors))
-        return Commit(
-            repo=revision.repo,
-            id=revision.id,
-            parent=parent.id if parent else None,
-            created=revision.started,
-            message=revision.description or contents.message or "",
-            files=contents.files,
         )
 
 

@@ -1,4 +1,4 @@
-"""Files of a Pachyderm commit with their SHA-256, also of commits made without fmnist.
+"""Commits of a Pachyderm repo with their files' SHA-256, also of commits made without fmnist.
 
 fmnist writes the digests into the commit. A commit made by hand has none, or those of an earlier commit:
 then the files are read once, and their digests are cached on this machine by pachd's own hashes.
@@ -7,10 +7,10 @@ then the files are read once, and their digests are cached on this machine by pa
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
-from fmnist.data.base import StoredFile
+from fmnist.data.base import Commit, StoredFile
 from fmnist.data.pachyderm import digests
 from fmnist.data.pachyderm.digests import Digests
 from fmnist.data.pachyderm.files import Entry, Files
@@ -19,35 +19,40 @@ from fmnist.files.atomic import write_atomically
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
-
-@dataclass(frozen=True)
-class Contents:
-    """The files of a commit, sorted by name, without SHA256SUMS; ``message`` if fmnist put them."""
-
-    message: str | None
-    files: tuple[StoredFile, ...]
+Entries = dict[str, Entry]
 
 
-class ContentsReader:
-    """Reads what commits hold; caches digests that it had to compute below ``cache``."""
+class CommitReader:
+    """Reads what revisions hold, each once; caches digests that it had to compute below ``cache``."""
 
     def __init__(self, files: Files, cache: Path) -> None:
         self._files = files
         self._cache = cache
-        self._entries: dict[tuple[str, str], dict[str, Entry]] = {}
+        self._entries: dict[Revision, Entries] = {}
+        self._commits: dict[Revision, Commit] = {}
 
-    def of(self, revision: Revision, ancestors: Iterable[Revision]) -> Contents:
-        """What a finished commit holds; ``ancestors``, newest first, are asked for if need be."""
-        entries = self._entries_of(revision)
-        claimed = self._claimed(revision, ancestors)
-        files = [
-            StoredFile(
-                entry.name, entry.size, claimed.by_name.get(entry.name) or self._digest_of(revision, entry)
-            )
-            for entry in entries.values()
-            if entry.name != digests.NAME
-        ]
-        return Contents(claimed.message, tuple(files))
+    def commit(self, revision: Revision, ancestors: Iterable[Revision]) -> Commit:
+        """A finished revision as a commit; its sound ancestors, newest first, are asked for if need be."""
+        if revision not in self._commits:
+            self._commits[revision] = self._read_commit(revision, ancestors)
+        return self._commits[revision]
+
+    def _read_commit(self, revision: Revision, ancestors: Iterable[Revision]) -> Commit:
+        before = iter(ancestors)
+        parent = next(before, None)
+        claimed = self._claimed(revision, chain([parent] if parent else [], before))
+        return Commit(
+            repo=revision.repo,
+            id=revision.id,
+            parent=parent.id if parent else None,
+            created=revision.started,
+            message=revision.description or claimed.message or "",
+            files=tuple(
+                StoredFile(name, entry.size, claimed.by_name.get(name) or self._digest_of(revision, entry))
+                for name, entry in self._entries_of(revision).items()
+                if name != digests.NAME
+            ),
+        )
 
     def _claimed(self, revision: Revision, ancestors: Iterable[Revision]) -> Digests:
         """What the commit's SHA256SUMS says, unless it was made for another commit's files."""
@@ -63,11 +68,10 @@ class ContentsReader:
             break
         return digests.read(self._read(revision, entries[digests.NAME]))
 
-    def _entries_of(self, revision: Revision) -> dict[str, Entry]:
-        key = revision.repo, revision.id
-        if key not in self._entries:
-            self._entries[key] = self._files.entries(*key)
-        return self._entries[key]
+    def _entries_of(self, revision: Revision) -> Entries:
+        if revision not in self._entries:
+            self._entries[revision] = self._files.entries(revision.repo, revision.id)
+        return self._entries[revision]
 
     def _digest_of(self, revision: Revision, entry: Entry) -> str:
         known = self._cache / f"{entry.hash}.sha256"
