@@ -6,7 +6,7 @@ more splits: each is set and verified before the next.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum, auto
+from enum import Enum
 
 from fmnist.catalogue.promotions import EventType, Takeover
 from fmnist.deployment.base import Deployment
@@ -16,22 +16,12 @@ Weights = Mapping[int, int]
 """Traffic in percent, 1-100, by version; sums to 100, or is empty where nothing serves."""
 
 
-class Phase(Enum):
-    """Action whose outcome a rollout waits for, or how it starts and ends."""
-
-    PLANNED = auto()
-    INTERRUPTED = auto()
-    BEGINNING = auto()
-    STARTING = auto()
-    SHIFTING = auto()
-    VERIFYING = auto()
-    RETIRING = auto()
-    RESTORING = auto()
-    SETTLING = auto()
-    EMPTYING = auto()
-    WITHDRAWING = auto()
-    RECORDING = auto()
-    DONE = auto()
+Phase = Enum(
+    "Phase",
+    "PLANNED INTERRUPTED BEGINNING STARTING SHIFTING VERIFYING RETIRING RESTORING SETTLING EMPTYING "
+    "WITHDRAWING RECORDING DONE",
+)
+"""Action whose outcome a rollout waits for, or how it starts and ends."""
 
 
 @dataclass(frozen=True)
