@@ -27,12 +27,8 @@ def complete_user(home: Path) -> None:
 
 
 def name_user() -> None:
-    """Give a user id without a passwd entry the name and home that libraries ask for, as Docker does."""
+    """Give a user id without a passwd entry the name that libraries ask for."""
     try:
         getpass.getuser()
     except (KeyError, OSError):
         os.environ["LOGNAME"] = f"uid-{os.getuid()}"
-    try:
-        Path.home()
-    except RuntimeError:
-        os.environ["HOME"] = "/"

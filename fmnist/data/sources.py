@@ -11,8 +11,8 @@ from fmnist.core.progress import Say
 from fmnist.data import synthetic
 from fmnist.data.archives import is_zip, unzip
 from fmnist.data.base import SYNTHETIC_MARKER
-from fmnist.data.download import NoMirrorError, download
 from fmnist.data.formats import read_dataset
+from fmnist.data.mirrors import NoMirrorError, download
 from fmnist.data.quality import inspect
 from fmnist.errors import NotFoundError
 from fmnist.files.atomic import sha256_of

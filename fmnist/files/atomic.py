@@ -15,7 +15,7 @@ from fmnist.errors import UnavailableError
 _CHUNK = 1 << 20
 
 _NO_SPACE = "free some space, then run the same command again"
-_NOT_ALLOWED = "make it writable for this user"
+_NOT_ALLOWED = "check its permissions"
 _DISK_ERRORS = {
     errno.ENOSPC: _NO_SPACE,
     errno.EDQUOT: _NO_SPACE,

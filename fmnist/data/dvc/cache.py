@@ -11,7 +11,6 @@ from typing import Any
 
 import yaml
 
-from fmnist.core.machine import name_user
 from fmnist.data.base import Commit, StoredFile
 from fmnist.errors import IntegrityError, UnavailableError
 from fmnist.files.atomic import disk_errors, sha256_of, sync, write_atomically
@@ -154,7 +153,6 @@ def _opened(folder: Path) -> Iterator[Any]:
         "core": {"site_cache_dir": str(folder / ".dvc/tmp/site"), "autostage": False, "no_scm": False},
         "cache": {"dir": str(folder / ".dvc/cache"), "type": "reflink,hardlink,copy"},
     }
-    name_user()
     with set_loggers_level(logging.CRITICAL), _without_state(), Repo(str(folder), config=config) as repo:
         yield repo
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fmnist.core.fashion_mnist import MIRRORS, TEST, TRAIN, OfficialFile, Split
-from fmnist.data import download, sources, synthetic
+from fmnist.data import mirrors, sources, synthetic
 from fmnist.data.base import SYNTHETIC_MARKER
 from fmnist.data.formats.idx import write_idx
 from fmnist.data.sources import Places, find, places
@@ -47,7 +47,7 @@ def _small_official_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "_ALL", (*train.files, *test.files))
     monkeypatch.setattr(synthetic, "TRAIN_IMAGES", 40)
     monkeypatch.setattr(synthetic, "TEST_IMAGES", 20)
-    monkeypatch.setattr(download, "PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(mirrors, "PAUSE_SECONDS", 0.001)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 

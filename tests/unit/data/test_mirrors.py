@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from fmnist.core.fashion_mnist import OfficialFile
-from fmnist.data import download as download_module
-from fmnist.data.download import download
+from fmnist.data import mirrors
+from fmnist.data.mirrors import download
 from fmnist.errors import UnavailableError
 from tests.support.mirror import Mirror, serving
 
@@ -22,7 +22,7 @@ IMAGES = len(CONTENT["images.gz"])
 
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download_module, "PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(mirrors, "PAUSE_SECONDS", 0.001)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
@@ -103,29 +103,29 @@ def test_when_all_fail_each_mirror_and_reason_is_named_and_nothing_is_kept(
 
 
 def test_progress_is_reported(tmp_path: Path, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download_module, "_PROGRESS_SECONDS", 0)
+    monkeypatch.setattr(mirrors, "_PROGRESS_SECONDS", 0)
     said: list[str] = []
     download(FILES, tmp_path, [mirror.address], said.append)
     assert "  images.gz: 0.1 of 0.1 MB" in said
 
 
 def test_a_slow_transfer_is_given_up(tmp_path: Path, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download_module, "ATTEMPT_SECONDS", 0)
+    monkeypatch.setattr(mirrors, "ATTEMPT_SECONDS", 0)
     with pytest.raises(UnavailableError, match=r"images.gz .*not complete after 0 s"):
         download(FILES, tmp_path, [mirror.address], quiet)
 
 
 def test_a_dead_network_is_given_up_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download_module, "READ_SECONDS", 0.5)
+    monkeypatch.setattr(mirrors, "READ_SECONDS", 0.5)
     with socket.socket() as silent, socket.socket() as closed:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         closed.bind(("127.0.0.1", 0))
-        mirrors = [f"http://127.0.0.1:{s.getsockname()[1]}" for s in (silent, closed)] + [
+        dead = [f"http://127.0.0.1:{s.getsockname()[1]}" for s in (silent, closed)] + [
             "http://nowhere.invalid"
         ]
         begun = time.monotonic()
         with pytest.raises(UnavailableError, match=r"images.gz could not be downloaded: .*nowhere\.invalid"):
-            download(FILES, tmp_path, mirrors, quiet)
+            download(FILES, tmp_path, dead, quiet)
         assert time.monotonic() - begun < 10
     assert list(tmp_path.iterdir()) == []
