@@ -247,13 +247,13 @@ def copy(settings: "Settings", source: str, target: str, model: str, as_json: bo
       fmnist models copy --from determined --to mlflow
     """
     from fmnist.gate.verdict import attached_evidence, is_newer
-    from fmnist.registry.migration import copy_versions
+    from fmnist.registry.migration import Migration
 
     old, new = (
         engines.model_registry(settings.model_copy(update={"registry": engine}))
         for engine in (source, target)
     )
-    copies = copy_versions(old, new, model, attached_evidence, is_newer, say)
+    copies = Migration(old, new, attached_evidence, is_newer, say).run(model)
     if as_json:
         print_json([asdict(copied) for copied in copies])
     else:

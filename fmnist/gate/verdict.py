@@ -1,6 +1,7 @@
 """The gate's verdict, rule by rule, and the signed result that is kept with a model version."""
 
 import json
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -213,11 +214,7 @@ def gate_status(version: ModelVersion) -> str:
 
 def newest_sequence(version: ModelVersion) -> int:
     """The largest number of the verdicts that the version carries; 0 if it carries none."""
-    numbers = [0]
-    for kind in kept_by(version):
-        with suppress(IntegrityError):
-            numbers.append(read_result(version, kind).sequence)
-    return max(numbers)
+    return max((result.sequence for result in _readable_results(version)), default=0)
 
 
 def is_newer(text: str, than: str) -> bool:
@@ -234,8 +231,14 @@ def _age(text: str) -> tuple[int, str]:
 
 
 def attached_evidence(version: ModelVersion) -> list[str]:
-    """SHA-256 of the attachments that the version's verdicts name; raises as ``gate_result``."""
-    return [read_result(version, kind).evidence_sha256 for kind in kept_by(version)]
+    """SHA-256 of the attachments that the version's verdicts name, as far as these can be read."""
+    return [result.evidence_sha256 for result in _readable_results(version)]
+
+
+def _readable_results(version: ModelVersion) -> Iterator[GateResult]:
+    for kind in kept_by(version):
+        with suppress(IntegrityError):
+            yield read_result(version, kind)
 
 
 def read_result(version: ModelVersion, kind: KeyKind) -> GateResult:

@@ -1,13 +1,14 @@
 """The port to the model registry."""
 
 import re
-from collections.abc import Iterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from fmnist.core.bundle import Bundle, Metadata
-from fmnist.errors import NotFoundError
+from fmnist.errors import InputError, IntegrityError, NotFoundError, UnavailableError
 
 ANNOTATION = re.compile(r"fmnist(\.[a-z0-9_-]+)+")
 """Keys of annotations."""
@@ -152,6 +153,53 @@ class ModelRegistry(Protocol):
             IntegrityError: what is stored is not what was registered.
         """
         ...
+
+
+class ReadVersions(ABC):
+    """The reading methods of an engine that can read each of its versions, or say why not."""
+
+    @abstractmethod
+    def _entries(self, model: str) -> list[ModelVersion | UnusableVersion]:
+        """All versions, newest first; empty if the model is unknown."""
+
+    def versions(self, model: str) -> list[ModelVersion]:
+        """See ``ModelRegistry``."""
+        return [version for version in self._entries(model) if isinstance(version, ModelVersion)]
+
+    def unusable(self, model: str) -> list[UnusableVersion]:
+        """See ``ModelRegistry``."""
+        return [version for version in self._entries(model) if isinstance(version, UnusableVersion)]
+
+    def _latest(self, model: str) -> ModelVersion | None:
+        """The newest version that can be used; None if there is no version.
+
+        Raises:
+            IntegrityError: none can be used.
+        """
+        entries = self._entries(model)
+        usable = next((version for version in entries if isinstance(version, ModelVersion)), None)
+        if usable is None and entries:
+            raise IntegrityError(next(one.reason for one in entries if isinstance(one, UnusableVersion)))
+        return usable
+
+
+def read_or_reason(
+    read: Callable[[], ModelVersion], model: str, number: int, created: str
+) -> ModelVersion | UnusableVersion:
+    """What ``read`` gives, or the error that it raises as the reason why the version cannot be used."""
+    try:
+        return read()
+    except (InputError, IntegrityError, NotFoundError, UnavailableError) as error:
+        name = f"version {number} of {model}: "
+        return UnusableVersion(model, number, created, f"{name}{str(error).removeprefix(name)}")
+
+
+def check_annotation(key: str, value: str, longest: int) -> None:
+    """Raises InputError unless the key is one, and the value at most ``longest`` characters."""
+    if not ANNOTATION.fullmatch(key):
+        raise InputError(f"annotation {key!r}: expected a key like fmnist.gate")
+    if len(value) > longest:
+        raise InputError(f"annotation {key}: {len(value)} characters, at most {longest} can be kept")
 
 
 def find(registry: ModelRegistry, model: str, bundle_sha256: str) -> ModelVersion:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +12,20 @@ from determined.common.api.errors import NotFoundException
 
 from fmnist.clients.determined import Session, errors_mapped, log_in
 from fmnist.core.bundle import Bundle
-from fmnist.errors import ConfigError, InputError, IntegrityError, NotFoundError, UnavailableError
+from fmnist.errors import ConfigError, IntegrityError, NotFoundError, UnavailableError
 from fmnist.experiments.determined.download import opened
 from fmnist.files.lock import only_writer
 from fmnist.registry.base import (
-    ANNOTATION,
     CHAMPION,
     PROMOTED,
     Champions,
     ModelVersion,
+    ReadVersions,
     UnusableVersion,
     champions_of,
+    check_annotation,
     of_bundle,
+    read_or_reason,
 )
 from fmnist.registry.bundle_files import copy_bundle
 from fmnist.registry.determined.checkpoints import Checkpoints, copied
@@ -35,7 +37,7 @@ _LOCK_SECONDS = 120.0
 _DESCRIPTION = "Fashion-MNIST classifier; each version holds a bundle of Keras model, ONNX model and metadata"
 
 
-class DeterminedRegistry:
+class DeterminedRegistry(ReadVersions):
     """Model versions at a master. Nothing is asked there before first use.
 
     Writers on one machine wait for each other; those on several see when another one was quicker.
@@ -68,20 +70,10 @@ class DeterminedRegistry:
                 return self._create(model, whole, checkpoint)
 
     def get(self, model: str, number: int | None = None) -> ModelVersion:
-        if number is not None:
-            return self._read(self._record(model, number))
-        usable, unusable = self._sorted(model)
-        if usable:
-            return usable[0]
-        if unusable:
-            raise IntegrityError(unusable[0].reason)
-        raise NotFoundError(self._what_exists(model, number))
-
-    def versions(self, model: str) -> list[ModelVersion]:
-        return self._sorted(model)[0]
-
-    def unusable(self, model: str) -> list[UnusableVersion]:
-        return self._sorted(model)[1]
+        version = self._latest(model) if number is None else self._read(self._record(model, number))
+        if version is None:
+            raise NotFoundError(self._what_exists(model, number))
+        return version
 
     def complete(self, model: str, number: int) -> ModelVersion:
         with only_writer(self._lock, _LOCK_SECONDS, f"model {model}"):
@@ -95,10 +87,7 @@ class DeterminedRegistry:
         return self.get(model, number)
 
     def annotate(self, version: ModelVersion, key: str, value: str) -> ModelVersion:
-        if not ANNOTATION.fullmatch(key):
-            raise InputError(f"annotation {key!r}: expected a key like fmnist.gate")
-        if len(value) > _LONGEST:
-            raise InputError(f"annotation {key}: {len(value)} characters, at most {_LONGEST} can be kept")
+        check_annotation(key, value, _LONGEST)
         return self._read(self._change(version, lambda record: {**record.values, key: value}))
 
     def attach(self, version: ModelVersion, content: bytes) -> str:
@@ -178,15 +167,11 @@ class DeterminedRegistry:
         with opened(self._session, record.checkpoint) as bundle:
             return record.with_bundle(bundle).version()
 
-    def _sorted(self, model: str) -> tuple[list[ModelVersion], list[UnusableVersion]]:
-        usable, unusable = [], []
-        for record in self._records(model):
-            try:
-                usable.append(self._read(record))
-            except (InputError, IntegrityError, NotFoundError, UnavailableError) as error:
-                reason = f"{record.name}: {str(error).removeprefix(f'{record.name}: ')}"
-                unusable.append(UnusableVersion(model, record.number, record.time, reason))
-        return usable, unusable
+    def _entries(self, model: str) -> list[ModelVersion | UnusableVersion]:
+        return [
+            read_or_reason(partial(self._read, record), model, record.number, record.time)
+            for record in self._records(model)
+        ]
 
     def _notes(self, record: Record) -> str:
         with self._errors():

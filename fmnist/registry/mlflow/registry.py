@@ -5,17 +5,17 @@ because MLflow does not copy a folder that is registered by its path.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fmnist.clients.mlflow import errors_mapped, open_client
 from fmnist.core.bundle import METADATA_FILE, Bundle, open_bundle, parse_metadata
 from fmnist.core.names import check_model_name, is_model_name
-from fmnist.errors import FmnistError, InputError, IntegrityError, NotFoundError, UnavailableError
+from fmnist.errors import InputError, IntegrityError, NotFoundError, UnavailableError
 from fmnist.files.atomic import write_atomically
 from fmnist.files.lock import only_writer
 from fmnist.registry.base import (
@@ -25,9 +25,12 @@ from fmnist.registry.base import (
     SHA256,
     Champions,
     ModelVersion,
+    ReadVersions,
     UnusableVersion,
     champions_of,
+    check_annotation,
     of_bundle,
+    read_or_reason,
 )
 from fmnist.registry.bundle_files import copy_bundle, open_stored
 from fmnist.registry.mlflow.tables import RegistryTables, VersionRow
@@ -40,7 +43,7 @@ _LONGEST_TAG = 100_000
 _LOCK_SECONDS = 120.0
 
 
-class MlflowRegistry:
+class MlflowRegistry(ReadVersions):
     """Model versions in MLflow's registry. MLflow is imported by the first write, and never to read."""
 
     def __init__(self, settings: Settings) -> None:
@@ -59,19 +62,13 @@ class MlflowRegistry:
             return of_bundle(self.versions(model), bundle.sha256) or self._create(model, bundle, folder)
 
     def get(self, model: str, number: int | None = None) -> ModelVersion:
-        rows = self._rows(model, number)
-        usable, unusable = self._sorted(rows)
-        if usable:
-            return usable[0]
-        if unusable:
-            raise IntegrityError(unusable[0].reason)
-        raise NotFoundError(self._what_exists(model, number))
-
-    def versions(self, model: str) -> list[ModelVersion]:
-        return self._sorted(self._rows(model))[0]
-
-    def unusable(self, model: str) -> list[UnusableVersion]:
-        return self._sorted(self._rows(model))[1]
+        if number is None:
+            version = self._latest(model)
+        else:
+            version = next(map(self._version, self._rows(model, number)), None)
+        if version is None:
+            raise NotFoundError(self._what_exists(model, number))
+        return version
 
     def complete(self, model: str, number: int) -> ModelVersion:
         if not (rows := self._rows(model, number)):
@@ -85,10 +82,7 @@ class MlflowRegistry:
         return self.get(model, number)
 
     def annotate(self, version: ModelVersion, key: str, value: str) -> ModelVersion:
-        if not ANNOTATION.fullmatch(key):
-            raise InputError(f"annotation {key!r}: expected a key like fmnist.gate")
-        if len(value) > _LONGEST_TAG:
-            raise InputError(f"annotation {key}: {len(value)} characters, at most {_LONGEST_TAG} can be kept")
+        check_annotation(key, value, _LONGEST_TAG)
         self.get(version.model, version.number)
         try:
             self._set_tag(version, key, value)
@@ -176,14 +170,11 @@ class MlflowRegistry:
     def _rows(self, model: str, number: int | None = None) -> list[VersionRow]:
         return self._tables.versions(model, number) if is_model_name(model) else []
 
-    def _sorted(self, rows: Sequence[VersionRow]) -> tuple[list[ModelVersion], list[UnusableVersion]]:
-        usable, unusable = [], []
-        for row in rows:
-            try:
-                usable.append(self._version(row))
-            except FmnistError as error:
-                unusable.append(UnusableVersion(row.model, row.number, _time(row), str(error)))
-        return usable, unusable
+    def _entries(self, model: str) -> list[ModelVersion | UnusableVersion]:
+        return [
+            read_or_reason(partial(self._version, row), model, row.number, _time(row))
+            for row in self._rows(model)
+        ]
 
     def _version(self, row: VersionRow) -> ModelVersion:
         sha256, text = row.tags.get("bundle_sha256"), row.tags.get("metadata")

@@ -15,9 +15,9 @@ from fmnist import wiring as engines
 from fmnist.core.bundle import open_bundle
 from fmnist.errors import FmnistError, InputError, IntegrityError, UnavailableError
 from fmnist.experiments.determined.checkpoint import checkpoint_metadata
-from fmnist.gate.verdict import ANNOTATION, Outcome, is_newer
+from fmnist.gate.verdict import ANNOTATION, Outcome, attached_evidence, is_newer
 from fmnist.registry.base import ModelRegistry, ModelVersion, find
-from fmnist.registry.migration import copy_versions
+from fmnist.registry.migration import Migration
 from fmnist.settings import Settings
 from tests.support.bundles import make_bundle
 from tests.support.determined.records import Checkpoint, Model, Trial, Version
@@ -260,12 +260,12 @@ def test_all_versions_move_to_mlflow_with_their_verdicts(
         return [evidence] if version.number == 1 else []
 
     target = engines.model_registry(own.model_copy(update={"registry": "mlflow"}))
-    done = copy_versions(registry, target, MODEL, attached, is_newer, said.append)
+    done = Migration(registry, target, attached, is_newer, said.append).run(MODEL)
     assert [(one.number, one.becomes, one.annotations) for one in done] == [
         (1, 1, ("fmnist.gate",)),
         (2, 2, ()),
     ]
-    assert copy_versions(registry, target, MODEL, attached, is_newer, said.append) == done
+    assert Migration(registry, target, attached, is_newer, said.append).run(MODEL) == done
     assert said == []
     for number in (1, 2):
         old, new = registry.get(MODEL, number), target.get(MODEL, number)
@@ -285,7 +285,7 @@ def test_a_version_that_gets_another_number_leaves_its_verdict_behind(
     target.register(MODEL, make_bundle(tmp_path / "other", seed=9))
     version = registry.register(MODEL, make_bundle(tmp_path / "a"))
     registry.annotate(version, "fmnist.gate", "{}")
-    (done,) = copy_versions(registry, target, MODEL, lambda _: [], is_newer, said.append)
+    (done,) = Migration(registry, target, lambda _: [], is_newer, said.append).run(MODEL)
     assert (done.number, done.becomes, done.annotations) == (1, 2, ())
     assert said == [f"{MODEL} 1 becomes 2: its verdict is not copied; test it"]
     assert target.get(MODEL, 2).annotations == {}
@@ -305,7 +305,7 @@ def test_a_newer_verdict_in_the_target_is_not_replaced_by_an_older_one(
         return text
 
     def copied() -> tuple[str, ...]:
-        (done,) = copy_versions(registry, target, MODEL, lambda _: [], is_newer, said.append)
+        (done,) = Migration(registry, target, lambda _: [], is_newer, said.append).run(MODEL)
         return done.annotations
 
     judged(registry, Outcome.PASS, 1)
@@ -317,3 +317,22 @@ def test_a_newer_verdict_in_the_target_is_not_replaced_by_an_older_one(
     newest = judged(registry, Outcome.PASS, 3)
     assert copied() == (ANNOTATION,)
     assert target.get(MODEL, 1).annotations[ANNOTATION] == newest
+
+
+def test_what_is_broken_in_the_source_is_told_and_the_rest_is_copied(
+    master: Master, own: Settings, registry: ModelRegistry, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    target = engines.model_registry(own.model_copy(update={"registry": "mlflow"}))
+    for seed in range(3):
+        registry.register(MODEL, make_bundle(tmp_path / str(seed), seed=seed))
+    registry.annotate(registry.get(MODEL, 1), ANNOTATION, "half a verdict")
+    result = make_result(registry.get(MODEL, 2), sequence=1)
+    registry.annotate(registry.get(MODEL, 2), ANNOTATION, json.dumps(result.document()))
+    master.records.models[MODEL].versions[3].metadata["metadata"] = "half edited"
+    done = Migration(registry, target, attached_evidence, is_newer, said.append).run(MODEL)
+    assert [(one.number, one.annotations) for one in done] == [(1, (ANNOTATION,)), (2, (ANNOTATION,))]
+    assert [said[0].startswith(f"not copied: version 3 of {MODEL}"), "nothing attached" in said[1]] == [
+        True
+    ] * 2
+    assert [version.number for version in target.versions(MODEL)] == [2, 1]
