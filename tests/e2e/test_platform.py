@@ -323,6 +323,20 @@ def test_the_traffic_is_split_as_asked(serving: Machine, bundles: list[Bundle]) 
         serving.platform.remove(2)
 
 
+def test_a_gateway_of_an_earlier_fmnist_is_replaced(serving: Machine, bundles: list[Bundle]) -> None:
+    before = load_state(serving.folder)
+    bootstrap = serving.folder / "gateway" / "bootstrap.json"
+    bootstrap.write_text(bootstrap.read_text().replace("request_timeout", "other"))
+    serving.platform.apply(1, bundles[1])
+    after = load_state(serving.folder)
+    assert before.gateway
+    assert after.gateway
+    assert (after.gateway.port, after.served) == (before.gateway.port, before.served)
+    assert after.gateway.session != before.gateway.session
+    assert serving.version_that_answers() == "1"
+    assert len(Sessions(serving.folder).running()) == 2
+
+
 def test_applying_again_changes_nothing(serving: Machine, bundles: list[Bundle]) -> None:
     before = load_state(serving.folder)
     assert serving.platform.apply(1, bundles[1]).weight == 100

@@ -38,7 +38,7 @@ def start(address: Address, backends: Sequence[Backend], port: int, sessions: Se
         UnavailableError: the port is taken, or Envoy does not start; the message ends with its log.
     """
     require_free(port)
-    envoys = Gateway(port, loopback.free_ports(1)[0], sessions.folder / "gateway")
+    envoys = Gateway(port, loopback.free_ports(1)[0], sessions.folder.resolve() / "gateway")
     generation = time.time_ns()
     write_atomically(envoys.bootstrap, envoy.bootstrap(envoys))
     write_atomically(envoys.clusters, envoy.clusters(backends, generation))
@@ -66,6 +66,12 @@ def start(address: Address, backends: Sequence[Backend], port: int, sessions: Se
 def is_running(gateway: RunningGateway, sessions: Sessions) -> bool:
     """Whether Envoy lives and answers."""
     return _generation(gateway) is not None and sessions.is_running(gateway.session)
+
+
+def is_current(gateway: RunningGateway, sessions: Sessions) -> bool:
+    """Whether it was started as this fmnist would: limits of a running Envoy cannot be changed."""
+    files = _files(gateway, sessions)
+    return files.bootstrap.exists() and files.bootstrap.read_text() == envoy.bootstrap(files)
 
 
 def route(
@@ -129,4 +135,4 @@ def _statistic(gateway: RunningGateway, name: str) -> str | None:
 
 
 def _files(gateway: RunningGateway, sessions: Sessions) -> Gateway:
-    return Gateway(gateway.port, gateway.admin_port, sessions.folder / "gateway")
+    return Gateway(gateway.port, gateway.admin_port, sessions.folder.resolve() / "gateway")

@@ -216,10 +216,10 @@ class LocalPlatform:
         microservice.stop(served, self._sessions)
 
     def _serves_here(self, running: RunningGateway | None) -> bool:
-        """Whether that gateway runs, on the port and address that are asked for."""
+        """Whether that gateway runs, as it would be started now."""
         if running is None or (running.port, running.path) != (self._port, self._address.path):
             return False
-        return gateway.is_running(running, self._sessions)
+        return gateway.is_current(running, self._sessions) and gateway.is_running(running, self._sessions)
 
     def _save(self, state: ServingState) -> None:
         """Save the state; without versions, stop the gateway and forget it."""

@@ -132,3 +132,13 @@ def test_a_second_gateway_on_the_port_is_refused(running: RunningGateway, tmp_pa
     with pytest.raises(UnavailableError, match=rf"port {running.port} is taken by envoy \(pid \d+\)"):
         gateway.start(ADDRESS, [], running.port, Sessions(tmp_path))
     assert gateway.is_running(running, Sessions(tmp_path))
+
+
+def test_an_envoy_with_other_limits_is_not_current(running: RunningGateway, tmp_path: Path) -> None:
+    sessions = Sessions(tmp_path)
+    assert gateway.is_current(running, sessions)
+    bootstrap = tmp_path / "gateway" / "bootstrap.json"
+    bootstrap.write_text(bootstrap.read_text().replace("request_timeout", "other"))
+    assert not gateway.is_current(running, sessions)
+    bootstrap.unlink()
+    assert not gateway.is_current(running, sessions)
