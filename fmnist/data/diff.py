@@ -38,8 +38,32 @@ def file_changes(old: Commit | None, new: Commit) -> list[FileChange]:
     return changes
 
 
-def inspected(store: DataStore, commit: Commit) -> Inspection | None:
-    """The counts of a commit's data set; None if it holds none that can be read."""
+@dataclass(frozen=True)
+class Diff:
+    """Differences of ``new`` from ``old``.
+
+    Attributes:
+        old: None if ``new`` is compared with nothing.
+        new: the newer commit.
+        files: that differ, by name.
+        was: counts of the old images; None if there are none that can be read.
+        now: counts of the new images; likewise.
+    """
+
+    old: Commit | None
+    new: Commit
+    files: list[FileChange]
+    was: Inspection | None
+    now: Inspection | None
+
+
+def diff(store: DataStore, old: Commit | None, new: Commit) -> Diff:
+    """Compare two commits by files and by images per class."""
+    was = _inspected(store, old) if old else None
+    return Diff(old, new, file_changes(old, new), was, _inspected(store, new))
+
+
+def _inspected(store: DataStore, commit: Commit) -> Inspection | None:
     try:
         return inspect(load(store, commit))
     except DataError:

@@ -12,7 +12,8 @@ from fmnist.cli.console import as_json, pass_settings, print_json, print_table, 
 from fmnist.core.fashion_mnist import SPLITS
 from fmnist.data.base import BRANCH, Commit, DataStore
 from fmnist.data.commits import check_out, newest_commit
-from fmnist.data.diff import FileChange, file_changes, inspected
+from fmnist.data.diff import Diff
+from fmnist.data.diff import diff as compare
 from fmnist.data.fetch import fetch as fetch_both
 from fmnist.data.incoming import gathered
 from fmnist.data.quality import Inspection, remarks
@@ -115,12 +116,8 @@ def diff(settings: "Settings", repo: str, a: str | None, b: str, as_json: bool) 
     new = store.get(repo, b)
     old_ref = a or new.parent
     old = store.get(repo, old_ref) if old_ref else None
-    changes, now = file_changes(old, new), inspected(store, new)
-    was = inspected(store, old) if old else None
-    if as_json:
-        print_json(_diff_document(repo, old, new, changes, was, now))
-    else:
-        _print_diff(repo, old, new, changes, was, now)
+    found = compare(store, old, new)
+    print_json(_diff_document(found)) if as_json else _print_diff(found)
 
 
 @click.command()
@@ -180,37 +177,23 @@ def _document(commit: Commit) -> dict[str, Any]:
     return asdict(commit) | {"created": commit.created.isoformat(), "origin": commit.origin}
 
 
-def _diff_document(
-    repo: str,
-    old: Commit | None,
-    new: Commit,
-    changes: list[FileChange],
-    was: Inspection | None,
-    now: Inspection | None,
-) -> dict[str, Any]:
+def _diff_document(diff: Diff) -> dict[str, Any]:
     return {
-        "repo": repo,
-        "from": old.id if old else None,
-        "to": new.id,
-        "files": [asdict(change) for change in changes],
-        "contents": {"from": asdict(was) if was else None, "to": asdict(now) if now else None},
+        "repo": diff.new.repo,
+        "from": diff.old.id if diff.old else None,
+        "to": diff.new.id,
+        "files": [asdict(change) for change in diff.files],
+        "contents": {"from": diff.was and asdict(diff.was), "to": diff.now and asdict(diff.now)},
     }
 
 
-def _print_diff(
-    repo: str,
-    old: Commit | None,
-    new: Commit,
-    changes: list[FileChange],
-    was: Inspection | None,
-    now: Inspection | None,
-) -> None:
-    title = f"{repo}: {old.id[:12] if old else 'nothing'} → {new.id[:12]}"
-    rows = [(item.change, item.name, _size(item.old_size), _size(item.new_size)) for item in changes]
+def _print_diff(diff: Diff) -> None:
+    title = f"{diff.new.repo}: {diff.old.id[:12] if diff.old else 'nothing'} → {diff.new.id[:12]}"
+    rows = [(item.change, item.name, _size(item.old_size), _size(item.new_size)) for item in diff.files]
     print_table(("change", "file", "old", "new"), rows or [("none", "", "", "")], title=title)
-    if was is None and now is None:
+    if diff.was is None and diff.now is None:
         return
-    before, after = was or Inspection(0, {}, 0), now or Inspection(0, {}, 0)
+    before, after = diff.was or Inspection(0, {}, 0), diff.now or Inspection(0, {}, 0)
     counts = [("all images", before.images, after.images)]
     for name in after.per_class or before.per_class:
         counts.append((name, before.per_class.get(name, 0), after.per_class.get(name, 0)))

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fmnist.data.base import Commit, StoredFile
-from fmnist.data.diff import FileChange, file_changes, inspected
+from fmnist.data.diff import FileChange, diff, file_changes
 from fmnist.data.dvc import DvcStore
 from tests.support.drawing import csv_of, some_data
 
@@ -30,7 +30,9 @@ def test_contents_count_the_images_by_class(tmp_path: Path) -> None:
     store = DvcStore(tmp_path / "data")
     (tmp_path / "x.csv").write_bytes(csv_of(some_data(11)))
     (tmp_path / "note").write_bytes(b"none")
-    found = inspected(store, store.put("garments", {"x.csv": tmp_path / "x.csv"}, "m"))
+    images = store.put("garments", {"x.csv": tmp_path / "x.csv"}, "m")
+    found = diff(store, None, images).now
     assert found
     assert (found.images, found.per_class["T-shirt/top"], found.per_class["Bag"]) == (11, 2, 1)
-    assert inspected(store, store.put("garments", {"note": tmp_path / "note"}, "m")) is None
+    changed = diff(store, images, store.put("garments", {"note": tmp_path / "note"}, "m"))
+    assert (changed.was, changed.now) == (found, None)
