@@ -12,7 +12,7 @@ from fmnist.data.formats import data_in, kind_of, read_dataset
 from fmnist.data.quality import inspect
 from fmnist.data.sources import split_files
 from fmnist.errors import InputError
-from fmnist.files.paths import files_below
+from fmnist.files.paths import check_names, files_below
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Incoming:
             raise InputError(f"{path} and {self.files[name]} would both be stored as {name}; rename one")
         self.files[name] = path
 
-    def leave_out(self, path: object, reason: str) -> None:
-        self.notes.append(f"left out: {path} ({reason})")
+    def leave_out(self, path: str, reason: str) -> None:
+        self.notes.append(f"left out: {path if path.isprintable() else repr(path)} ({reason})")
 
 
 @contextmanager
@@ -60,6 +60,7 @@ def gathered(repo: str, paths: Sequence[Path]) -> Iterator[Incoming]:
                     incoming.add(str(PurePosixPath(name).parent / inside), member)
         if not incoming.files:
             raise InputError("; ".join([f"{repo}: nothing to put", *incoming.notes]))
+        check_names(incoming.files, repo, InputError)
         _check(incoming, split)
         yield incoming
 
@@ -72,7 +73,7 @@ def _named(path: Path, incoming: Incoming) -> Iterator[tuple[str, Path]]:
         for file, kind in files_below(path):
             name = file.relative_to(path).as_posix()
             if reason := kind or reason_to_leave_out(name):
-                incoming.leave_out(file, reason)
+                incoming.leave_out(str(file), reason)
             else:
                 yield name, file
     else:

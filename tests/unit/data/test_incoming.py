@@ -91,6 +91,13 @@ def test_nothing_left_is_refused_with_what_was_left_out(tmp_path: Path) -> None:
         gather("shoes", tmp_path / "pipe")
 
 
+def test_names_that_a_terminal_would_obey_are_never_shown_as_they_are(tmp_path: Path) -> None:
+    folder = filled(tmp_path / "from", {**PAIR, ".a\x1b[2J": b"x"})
+    assert gather(TRAIN.repo, folder)[1] == [f"left out: '{folder}/.a\\x1b[2J' (hidden)"]
+    with pytest.raises(InputError, match=r"fmnist-train-raw: file name 'a\\nb': expected a relative path"):
+        gather(TRAIN.repo, filled(folder, {"a\nb": b"x"}))
+
+
 def test_other_files_beside_the_data_are_named(tmp_path: Path) -> None:
     files, notes = gather(
         TRAIN.repo, filled(tmp_path / "from", {**PAIR, "README": b"x", "boot.png": b"\x89PNG\r\n"})
