@@ -60,7 +60,7 @@ down: ## Stop all deployments and processes
 	@if [ -x $(BIN)/fmnist ]; then $(BIN)/fmnist down; fi
 
 gate: ## Test the latest model version (or MODEL_VERSION=n) against gate.yaml
-	@+scripts/gate
+	@scripts/gate
 
 gate-environment: $(ENGINES)
 
