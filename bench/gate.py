@@ -45,7 +45,7 @@ def good() -> Measurement:
     """A candidate that keeps every fixed bound."""
     best = Estimate(1.0, None)
     return Measurement(
-        altered_files=0,
+        golden_sample_differs=0,
         classes=CLASSES,
         unusable=0,
         images=IMAGES,
