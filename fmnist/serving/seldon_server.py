@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
+from selectors import EVENT_READ
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]
@@ -109,7 +110,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         conn.set_timeout()
         with self._lock:
             self._keep.append(conn)
-            self.poller.register(sock, 1, partial(self.reuse_connection, conn))
+            self.poller.register(sock, EVENT_READ, partial(self.reuse_connection, conn))
 
     def enqueue_req(self, conn: TConn) -> None:
         """Let a thread read and answer the request that has begun to come."""

@@ -1,6 +1,7 @@
 """Codec of raw pixels, one byte each, that tells pixels of another type and files from them."""
 
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ _FILES = {
 _TYPES = ("float64", "int64", "float32", "int32", "float16", "int16")
 _MIN_PIXELS = 32
 """How many that are not black make a type certain."""
+_SAMPLE = 16 * PIXELS
+"""Values that are looked at: as many as a body can hold would take hundreds of megabytes."""
 
 
 def images_from_raw(content: bytes) -> Images:
@@ -79,11 +82,10 @@ def _wide_type(content: bytes) -> str | None:
         if len(content) % (PIXELS * little.itemsize):
             continue
         for dtype in (little, little.newbyteorder(">")):
+            numbers = np.frombuffer(content[: _SAMPLE * dtype.itemsize], dtype)
             with np.errstate(all="ignore"):
-                values = np.frombuffer(content, dtype).astype(np.float64)
-                if _are_pixels(values) or (
-                    name in ("float32", "float64") and _are_fractions(values, content)
-                ):
+                is_fraction = name in ("float32", "float64") and _are_fractions(numbers)
+                if is_fraction or _are_pixels(numbers.astype(np.float64)):
                     return name
     return None
 
@@ -103,13 +105,14 @@ def _are_pixels(values: NDArray[np.float64]) -> bool:
     return False
 
 
-def _are_fractions(values: NDArray[np.float64], content: bytes) -> bool:
-    """Whether these are numbers of an ordinary size, such as standardised pixels.
+def _are_fractions(numbers: NDArray[Any]) -> bool:
+    """Whether these are of an ordinary size, such as standardised pixels.
 
     Grey pixels could be those as well, but then their bytes would not differ as a fraction's last ones do.
     """
-    sizes = np.abs(values[values != 0])
+    numbers = numbers[numbers != 0]
+    sizes = np.abs(numbers)
     if len(sizes) < _MIN_PIXELS or not ((sizes > 2.0**-20) & (sizes < 2.0**9)).all():
         return False
-    last = np.frombuffer(content, np.uint8).reshape(len(values), -1)[values != 0][:, (0, -1)]
-    return bool((np.ptp(last, axis=0) > 128).any())
+    ends = numbers.view(np.uint8).reshape(len(numbers), -1)[:, (0, -1)]
+    return bool((np.ptp(ends, axis=0) > 128).any())

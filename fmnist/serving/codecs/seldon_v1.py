@@ -69,6 +69,7 @@ def read_request(message: object) -> PredictionRequest:
         images, form = _read_data(content)
         return PredictionRequest(images, form, meta)
     files = content if isinstance(content, tuple) else (content,)
+    check_count(len(files))
     images = np.concatenate([images_from_bytes(_bytes(field, file)) for file in files])
     check_count(len(images))
     return PredictionRequest(images, "ndarray", meta)

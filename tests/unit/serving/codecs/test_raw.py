@@ -1,4 +1,5 @@
 import gzip
+import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
@@ -110,6 +111,17 @@ def test_a_file_of_any_length_is_no_pixels(content: bytes, name: str) -> None:
 @pytest.mark.parametrize("content", [b"\n", b"\0", b"abc", b"\xff"])
 def test_few_bytes_are_no_pixels(content: bytes) -> None:
     assert "begin with" in refused(content)
+
+
+def test_many_images_take_no_more_memory_than_they_have_bytes() -> None:
+    content = garments(8).tobytes() * 128
+    tracemalloc.start()
+    try:
+        assert len(images_from_raw(content)) == 1024
+        assert "int64" in refused(np.frombuffer(content, np.uint8)[: 1024 * 784].astype("<i8").tobytes())
+        assert tracemalloc.get_traced_memory()[1] < 20 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @given(st.binary(min_size=784, max_size=784))

@@ -198,6 +198,12 @@ def test_a_reward_can_be_added_up(reward: float) -> None:
         assert not abs(reward) <= 3.4028235e38
 
 
+def test_a_form_of_very_many_files_is_refused_before_they_are_read() -> None:
+    with pytest.raises(PayloadError, match="got 1025") as caught:
+        read_request({"binData": (b"no picture",) * 1025})
+    assert caught.value.http_status == 413
+
+
 def test_all_files_of_a_form_together_are_limited() -> None:
     with pytest.raises(PayloadError, match="1025") as caught:
         read_request({"binData": (bytes(784 * 1000), bytes(784 * 25))})
