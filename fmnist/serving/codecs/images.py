@@ -27,14 +27,14 @@ _DATA_URL = re.compile(rb"data:[^,]{0,100};base64,")
 _BROKEN = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error, zlib.error)
 """Errors of Pillow's decoders on files that are cut off or forged."""
 
-# What Pillow and libjpeg hold of each pixel; a JPEG is scaled down while it is decoded, unless it is
+# What Pillow, NumPy and libjpeg hold of each pixel; a JPEG is scaled down while it is decoded, unless it is
 # progressive, and its byte a pixel stands for the time that takes.
-_BYTES_A_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
+_BYTES_A_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 5, "I;16B": 5}
 _JPEG_BYTES_A_PIXEL = {False: 1, True: 6}
 _SIDE = 4 * max(IMAGE_SHAPE)
 """A larger picture is first averaged to about this side, which keeps its memory and its answer."""
 
-# One picture at a time: a decoded one may be there twice, while its transparency is dealt with.
+# One picture at a time.
 _decoding = threading.Lock()
 
 
@@ -107,19 +107,17 @@ def _check_size(picture: "Image") -> None:
 
 
 def _greyscale(picture: "Image") -> "Image":
-    """The picture in grey, averaged if it is large."""
-    from PIL import Image
+    """The picture in grey, averaged if it is large, with few copies of a byte a pixel."""
+    from PIL import Image, ImageChops
 
     if picture.mode.startswith("I"):
         # 16 bits a pixel; Pillow's own conversion would clip at 255.
         picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-    is_layered = "A" in picture.getbands() or "transparency" in picture.info
-    if is_layered:
+    if "transparency" in picture.info:
         picture = picture.convert("RGBA")
-    elif picture.mode in ("1", "P"):
-        picture = picture.convert("L")
-    if max(picture.size) >= 2 * _SIDE:
-        picture = picture.reduce(max(picture.size) // _SIDE)
-    if is_layered:
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, (0, 0, 0, 255)), picture)
-    return picture.convert("L")
+    grey = picture.convert("L")
+    if "A" in picture.getbands():
+        grey = ImageChops.multiply(grey, picture.getchannel("A"))
+    if max(grey.size) >= 2 * _SIDE:
+        grey = grey.reduce(max(grey.size) // _SIDE)
+    return grey
