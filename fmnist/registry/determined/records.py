@@ -70,9 +70,8 @@ class Record:
         sha256 = self.values.get("bundle_sha256")
         return sha256 if isinstance(sha256, str) and SHA256.fullmatch(sha256) else None
 
-    def with_bundle(self, bundle: Bundle) -> "Record":
-        """The record with what its bundle says; other values that people wrote stay."""
-        told = values_of(bundle, self.checkpoint)
+    def with_values(self, told: Mapping[str, Any]) -> "Record":
+        """The record with what its bundle says, by ``values_of``; other values that people wrote stay."""
         own = {key: told[key] for key in ("bundle_sha256", "metadata")}
         return replace(self, values={**told, **self.values, **own})
 

@@ -49,6 +49,8 @@ class DeterminedRegistry(ReadVersions):
         self._login = settings.determined
         self._storage = settings.checkpoint_storage
         self._lock = settings.home / "determined.lock"
+        self._told: dict[str, Mapping[str, Any]] = {}
+        """What bundles of versions that were registered by hand say, by checkpoint: none is read twice."""
 
     @cached_property
     def _session(self) -> Session:
@@ -79,7 +81,7 @@ class DeterminedRegistry(ReadVersions):
         with only_writer(self._lock, _LOCK_SECONDS, f"model {model}"):
             record = self._record(model, number)
             with opened(self._session, record.checkpoint, record.bundle_sha256) as bundle:
-                values = record.with_bundle(bundle).values
+                values = record.with_values(values_of(bundle, record.checkpoint)).values
                 body = bindings.v1PatchModelVersion(metadata=dict(values))
                 if not self._notes(record):
                     body.notes = notes(bundle)
@@ -164,8 +166,11 @@ class DeterminedRegistry(ReadVersions):
         """The version; of one that was registered by hand, its bundle says the rest."""
         if record.bundle_sha256:
             return record.version()
-        with opened(self._session, record.checkpoint) as bundle:
-            return record.with_bundle(bundle).version()
+        uuid = record.checkpoint.uuid
+        if uuid not in self._told:
+            with opened(self._session, record.checkpoint) as bundle:
+                self._told[uuid] = values_of(bundle, record.checkpoint)
+        return record.with_values(self._told[uuid]).version()
 
     def _entries(self, model: str) -> list[ModelVersion | UnusableVersion]:
         return [
