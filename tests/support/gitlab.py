@@ -1,11 +1,13 @@
 """A server that speaks GitLab's trigger API, as GitLab documents it, and can misbehave."""
 
 import json
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
+from unittest.mock import patch
 from urllib.parse import parse_qsl, unquote
 
 from tests.support.http import HttpServer, QuietHandler
@@ -71,7 +73,7 @@ def serving() -> Iterator[Gitlab]:
             self.end_headers()
             self.wfile.write(answer.body)
 
-    with HttpServer(Handler) as server:
+    with HttpServer(Handler) as server, patch.dict(os.environ, NO_PROXY="127.0.0.1"):
         gitlab.url = f"http://127.0.0.1:{server.port}"
         yield gitlab
 

@@ -33,7 +33,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 @pytest.fixture
 def gitlab(home: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gitlab]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with serving() as server:
         for name, value in server.environment().items():
             monkeypatch.setenv(name, value)

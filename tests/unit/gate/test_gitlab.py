@@ -16,8 +16,7 @@ from tests.support.homes import make_home
 
 
 @pytest.fixture
-def gitlab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gitlab]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+def gitlab() -> Iterator[Gitlab]:
     with serving() as server:
         yield server
 

@@ -46,7 +46,6 @@ class Shop:
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(gitlab_module, "BACKOFF_SECONDS", 0.001)
     with serving() as gitlab:
         yield Shop(tmp_path, gitlab)

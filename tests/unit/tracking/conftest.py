@@ -8,19 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.pages import commands
-from tests.support.processes import ended
+from tests.support.processes import background
 
 
 @pytest.fixture(scope="package")
 def tensorboard() -> Iterator["subprocess.Popen[str]"]:
     """The program as docs/training.md starts it, asked for its version: it loads all of TensorFlow first."""
     (asked,) = commands("docs/training.md", "tensorboard")
-    process = subprocess.Popen(
-        [Path(sys.executable).with_name("tensorboard"), *asked, "--version_tb"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    with ended(process):
+    with background([Path(sys.executable).with_name("tensorboard"), *asked, "--version_tb"]) as process:
         yield process

@@ -28,7 +28,7 @@ from fmnist.training.job import TrainingJob
 from fmnist.training.loop import train
 from fmnist.wiring import data_store
 from tests.support.networks import SMALL
-from tests.support.processes import ended
+from tests.support.processes import background
 from tests.support.runs import RecordingRun
 
 RATE = 0.004
@@ -102,15 +102,8 @@ def from_the_command_line(
         f"--threads={THREADS}",
         *values,
     ]
-    process = subprocess.Popen(
-        [*command, f"--config=reproducibility.experiment_seed={SEED}"],
-        env={**os.environ, **home},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    with ended(process):
+    command += [f"--config=reproducibility.experiment_seed={SEED}"]
+    with background(command, {**os.environ, **home}) as process:
         yield process
 
 
