@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fmnist.cli.console import as_json, pass_settings, print_json, say, working
+from fmnist.cli.console import as_json, pass_settings, working
 from fmnist.core.fashion_mnist import MODEL_NAME
 from fmnist.settings import PROJECT
 
@@ -75,12 +75,10 @@ def rollback(settings: "Settings", reason: str | None, model: str, as_json: bool
 
 
 def _show(done: "Promotion", as_json: bool) -> None:
-    for note in done.notes:
-        say(note)
-    if as_json:
-        print_json(asdict(done))
-        return
-    click.echo(f"{done.deployment.model} {done.champion.version}: champion since {done.champion.since}")
+    from fmnist.cli.serving import print_outcome
+
+    lines = [f"{done.deployment.model} {done.champion.version}: champion since {done.champion.since}"]
     if done.before:
-        click.echo(f"  version {done.before.version}, since {done.before.since}, was {done.before.ended}")
-    click.echo(f"  {done.deployment.url}/api/v1.0/predictions")
+        lines.append(f"  version {done.before.version}, since {done.before.since}, was {done.before.ended}")
+    lines.append(f"  {done.deployment.url}/api/v1.0/predictions")
+    print_outcome(done.notes, asdict(done) if as_json else lines)

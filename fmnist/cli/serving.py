@@ -1,5 +1,6 @@
 """Output of the commands that serve."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,14 +14,19 @@ from fmnist.deployment.promote import ServedVersion
 def show(served: ServedVersion, as_json: bool) -> None:
     """Print which version serves, and where."""
     deployment, provenance = served.deployment, served.version.metadata.provenance
-    for note in served.notes:
+    lines = [f"{deployment.model} {deployment.version}, dataset={provenance.train_data.origin}"]
+    lines += [f"  {name:12} {url}" for name, url in _urls(deployment).items()]
+    print_outcome(served.notes, document(deployment) if as_json else lines)
+
+
+def print_outcome(notes: Sequence[str], result: dict[str, Any] | list[str]) -> None:
+    """Say the notes, and print the result: a document for machines, or lines for people."""
+    for note in notes:
         say(note)
-    if as_json:
-        print_json(document(deployment))
-        return
-    click.echo(f"{deployment.model} {deployment.version}, dataset={provenance.train_data.origin}")
-    for name, url in _urls(deployment).items():
-        click.echo(f"  {name:12} {url}")
+    if isinstance(result, dict):
+        print_json(result)
+    else:
+        click.echo("\n".join(result))
 
 
 def document(deployment: Deployment) -> dict[str, Any]:

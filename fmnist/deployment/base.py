@@ -61,7 +61,7 @@ class Platform(Protocol):
 
     @property
     def place(self) -> str:
-        """What tells it from all other platforms, such as its machine and folder."""
+        """Identity of the platform, such as its machine and folder."""
         ...
 
     def apply(self, version: int, bundle: Bundle) -> Deployment:

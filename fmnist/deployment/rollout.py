@@ -52,7 +52,7 @@ class Rollout:
 
 @dataclass(frozen=True)
 class Observation:
-    """What is seen after an action.
+    """Observed state after an action.
 
     Attributes:
         answering: digest of the bundle that answered through the gateway; None if it was not asked.
@@ -247,7 +247,7 @@ _AFTER_FAILURE: Mapping[Phase, Callable[[Rollout, Observation], Step]] = {
     Phase.RETIRING: _settle,
     Phase.RECORDING: _done,
 }
-"""Where another way is taken if the action failed; verifying judges that itself, undoing goes on."""
+"""Steps after an action that failed; verifying judges that itself, undoing goes on."""
 
 
 def _problem(expected: Weights, seen: Observation) -> FmnistError | None:

@@ -11,7 +11,7 @@ from fmnist.serving.codecs.seldon_v1 import Message, read_request, write_respons
 
 
 def lineage_tags(bundle: Bundle, version: str) -> dict[str, str]:
-    """Where the model comes from, as every answer's ``meta.tags`` says it."""
+    """Origin of the model, as in the ``meta.tags`` of every prediction."""
     return {
         "model": bundle.metadata.model,
         "model_version": version,
