@@ -78,7 +78,7 @@ def data_head(settings: Settings, repo: str) -> Path:
 
 
 def data_feed(settings: Settings) -> CommitFeed:
-    """What tells of commits that come."""
+    """Feed of new data commits."""
     if settings.pachd:
         from fmnist.clients.pachyderm import Connection
         from fmnist.data.pachyderm.feed import PachydermFeed
@@ -88,7 +88,7 @@ def data_feed(settings: Settings) -> CommitFeed:
 
 
 def data_doctor(settings: Settings) -> "Doctor":
-    """What finds and removes the faults that only a server has.
+    """Diagnosis of the data server.
 
     Raises:
         ConfigError: data is not versioned by a server.

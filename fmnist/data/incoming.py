@@ -38,7 +38,7 @@ class Incoming:
 
 @contextmanager
 def gathered(repo: str, paths: Sequence[Path]) -> Iterator[Incoming]:
-    """Give what ``data put`` commits of ``paths``; what was unpacked is there for the block only.
+    """Yield the files of ``paths`` to commit; unpacked ones are removed after the block.
 
     Files get their own name, those in folders and zips the name below it. Links, FIFOs, and hidden, backup
     and other programs' files in there are left out. Of a zip that holds both splits, the repo's is taken.
@@ -66,7 +66,7 @@ def gathered(repo: str, paths: Sequence[Path]) -> Iterator[Incoming]:
 
 
 def _named(path: Path, incoming: Incoming) -> Iterator[tuple[str, Path]]:
-    """Files to take, with their names in the commit; what is named outright is always taken."""
+    """Names in the commit and files; a file that the user names is never left out."""
     if path.is_file():
         yield path.name, path
     elif path.is_dir():

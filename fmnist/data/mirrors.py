@@ -68,7 +68,7 @@ def download(files: Sequence[OfficialFile], folder: Path, mirrors: Sequence[str]
 
 
 def _from_any(file: OfficialFile, folder: Path, mirrors: Sequence[str], say: Say) -> None:
-    """Try all mirrors, and again those that answered: a server in trouble may recover, a dead network not."""
+    """Try all mirrors, then again those that responded: a failing server may recover, a dead network not."""
     import requests
 
     remaining, reasons = list(mirrors), dict.fromkeys(mirrors, "not tried")

@@ -1,4 +1,4 @@
-"""Places of the raw files: the first that has them all, else synthetic images."""
+"""Sources of the raw files: the first place that has all of them, else synthetic images."""
 
 import os
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""New data commits as they come, each once and in order, for whoever wants to act on them."""
+"""Watch of a data repo: each new commit once and in order."""
 
 import time
 from collections.abc import Generator, Iterator, Sequence
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from fmnist.catalogue.watch_cursors import CommitCursor
 
 _KEPT = 50
-"""So many of the last commits are remembered: the newest of them may have been dropped since."""
+"""Number of commits that a cursor remembers, as the newest of them may be dropped later."""
 
 
 class CommitFeed(Protocol):
-    """What a store can tell of commits that come."""
+    """Feed of a store's new commits."""
 
     def after(self, repo: str, seen: Sequence[str]) -> list[str]:
         """The ids of the commits after the newest of ``seen``, oldest first; all if ``seen`` is empty.
@@ -28,7 +28,7 @@ class CommitFeed(Protocol):
         ...
 
     def changes(self, repo: str) -> Iterator[None]:
-        """Gives one for each time that there may be something new, at first at once; may end.
+        """Yield whenever there may be new commits, the first time at once; may end.
 
         Raises:
             UnavailableError: the link broke off.
@@ -38,7 +38,7 @@ class CommitFeed(Protocol):
 
 
 class PolledFeed:
-    """The feed of a store that nobody can subscribe to: a look every few ``seconds``."""
+    """Feed of a store without subscriptions, which is polled every few ``seconds``."""
 
     def __init__(self, store: DataStore, seconds: float = 2.0) -> None:
         self._store = store
@@ -54,7 +54,7 @@ class PolledFeed:
 
 
 def newer(history: Sequence[str], seen: Sequence[str], repo: str) -> list[str]:
-    """Of ``history``, newest first, what comes after the newest of ``seen``, oldest first."""
+    """The commits of ``history`` (newest first) after the newest of ``seen``, oldest first."""
     known = set(seen)
     for place, commit in enumerate(history):
         if commit in known:
@@ -96,7 +96,7 @@ def poll(feed: CommitFeed, repo: str, cursor: "CommitCursor") -> Generator[str]:
 def watch(
     feed: CommitFeed, repo: str, cursor: "CommitCursor", say: Say, seconds: float = 2.0
 ) -> Iterator[str]:
-    """Poll for ever; when the server is away ``say`` is told, and it is tried again after ``seconds``."""
+    """Poll for ever; an unavailable server is reported to ``say`` and retried after ``seconds``."""
     while True:
         try:
             for _ in feed.changes(repo):

@@ -1,6 +1,7 @@
 """What every data remote promises: the same commits elsewhere, or nothing changed."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -224,6 +225,9 @@ def test_a_remote_is_a_folder_a_name_or_a_url_with_a_plugin(tmp_path: Path) -> N
         open_remote(None, dvc)
     with pytest.raises(ConfigError, match="dvc-gs"):
         open_remote("gs://bucket/folder", dvc)
+    for broken in ("://x", "1://x", "http://[::1", "~nobody-of-this-name/x"):
+        with pytest.raises(ConfigError, match=re.escape(f"remote {broken}: ")):
+            open_remote(broken, dvc)
     (dvc / "config").write_text("[core]\n remote = store\n['remote \"store\"']\n url = ../kept\n")
     assert Path(open_remote(None, dvc).address) == tmp_path / "kept"
     assert Path(open_remote("store", dvc).address) == tmp_path / "kept"

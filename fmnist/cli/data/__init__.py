@@ -1,4 +1,4 @@
-"""``fmnist data``: raw files into versioned repos, and a look at what is there."""
+"""``fmnist data``: versioned repos of raw data."""
 
 import click
 

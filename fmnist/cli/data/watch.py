@@ -1,4 +1,4 @@
-"""``fmnist data watch``: act on each new data commit."""
+"""``fmnist data watch``: run a command for each new data commit."""
 
 import json
 import os
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.argument("repo", default=TRAIN.repo)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.option("--from", "first", metavar="COMMIT", help="Begin with this commit.")
-@click.option("--once", is_flag=True, help="See to what is there and end.")
+@click.option("--once", is_flag=True, help="Process the commits that are there, then end.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each commit.")
 @pass_settings
 def watch(

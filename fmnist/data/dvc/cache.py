@@ -46,7 +46,7 @@ def object_name(oid: str) -> str:
 
 
 def is_object(content: bytes, oid: str) -> bool:
-    """Whether the bytes are what an object's id, an MD5, says."""
+    """Whether the bytes have the MD5 that is the object's id."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest() == oid.removesuffix(".dir")
 
 

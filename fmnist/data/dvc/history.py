@@ -23,7 +23,7 @@ from fmnist.files.paths import check_names
 
 if TYPE_CHECKING:
     from dulwich.objects import Commit as GitCommit
-    from dulwich.objects import ObjectID, ShaFile
+    from dulwich.objects import ObjectID
 
     from fmnist.data.dvc.packed_history import PackedHistory
 
@@ -40,6 +40,7 @@ SKELETON: Mapping[str, bytes] = {
 """In every commit: what DVC and git need in the folder."""
 
 _RECORD_SCHEMA = 1
+_SECONDS_OFF = 3
 MODE = 0o100644
 _AUTHOR = b"fmnist <fmnist@localhost>"
 # For people and DVC in the folder: the repository's own configuration shadows whatever the user's says.
@@ -84,7 +85,7 @@ class GitHistory:
         self._folder = folder
         self._git = Repo(str(folder))
         self._git.object_store.fsync_object_files = True
-        self._written: set[Path] = set()
+        self._opened = time.time()
 
     @staticmethod
     def exists(folder: Path) -> bool:
@@ -107,7 +108,7 @@ class GitHistory:
 
     @staticmethod
     def drop_stale_locks(folder: Path) -> None:
-        """Remove what a killed writer left; only the one writer may."""
+        """Remove locks of killed writers; the caller must be the only writer."""
         for lock in (folder / ".git").rglob("*.lock"):
             lock.unlink()
 
@@ -154,7 +155,7 @@ class GitHistory:
         entries = []
         for name, content in contents.items():
             blob = Blob.from_string(content)
-            self._write(blob)
+            self._git.object_store.add_object(blob)
             entries.append((name.encode(), blob.id, MODE))
         old = ObjectID(parent.encode()) if parent else None
         commit = Commit()
@@ -165,7 +166,7 @@ class GitHistory:
         commit.author_timezone = commit.commit_timezone = 0
         commit.encoding = b"UTF-8"
         commit.message = message.encode(errors="replace")
-        self._write(commit)
+        self._git.object_store.add_object(commit)
         self._move(old, commit.id)
 
     def head_file(self) -> Path:
@@ -190,7 +191,7 @@ class GitHistory:
     def adopt(self, packed: "PackedHistory") -> None:
         """Write a history's objects; no commit of it is on master yet."""
         for entry in packed.objects():
-            self._write(entry)
+            self._git.object_store.add_object(entry)
 
     def advance(self, old: str | None, new: str) -> None:
         """Move master from one commit to another; UnavailableError if it is not where it was."""
@@ -201,17 +202,15 @@ class GitHistory:
     def _move(self, old: "ObjectID | None", new: "ObjectID") -> None:
         from dulwich.refs import Ref
 
-        for folder in self._written:
-            sync(folder)
+        objects = self._folder / ".git/objects"
+        for folder in (objects, *objects.iterdir()):
+            # Those that objects were written to; file systems keep times of seconds.
+            if folder.stat().st_mtime > self._opened - _SECONDS_OFF:
+                sync(folder)
         if not self._git.refs.set_if_equals(Ref(REF), old, new):
             raise UnavailableError(f"{self._folder}: another program moved {BRANCH} meanwhile; try again")
         sync((self._folder / ".git" / REF.decode()).parent)
         self._git.get_worktree().reset_index()
-
-    def _write(self, entry: "ShaFile") -> None:
-        self._git.object_store.add_object(entry)
-        objects = self._folder / ".git/objects"
-        self._written |= {objects, objects / entry.id[:2].decode()}
 
     def _content(self, commit: "GitCommit", name: str) -> bytes:
         """The bytes of the commit's file ``name``."""

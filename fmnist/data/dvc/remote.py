@@ -56,7 +56,7 @@ class DvcRemote:
         return Transfer(repo, theirs.head if new else known[0], len(new), files)
 
     def _after(self, repo: str, ids: list[str], known: list[str]) -> list[str]:
-        """Those of ``ids`` that come after what is known, newest first."""
+        """The ``ids`` after the newest known one, newest first."""
         if not known:
             return ids
         if known[0] not in ids:
@@ -105,7 +105,7 @@ class DvcRemote:
             raise IntegrityError(f"{self._storage.describe(name)}: reads back differently than written")
 
     def _receive(self, commit: Commit) -> int:
-        """Put into the cache what is missing there of a commit; gives the number of files fetched."""
+        """Fetch the commit's objects that the cache lacks; returns the number of files."""
         cache, listing = self._store.cache(commit.repo), self._store.listing(commit)
         if not is_object(_content(cache.path(listing)), listing):
             cache.keep(listing, self._download(commit.repo, listing))

@@ -1,5 +1,6 @@
 """Storage behind a DVC remote: a folder, or what DVC's plugins add (S3, …)."""
 
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -73,7 +74,7 @@ def open_remote(remote: str | None, dvc_folder: Path) -> RemoteStorage:
     """A folder, a URL, or the name of a remote in DVC's configuration; None is the default one there.
 
     Raises:
-        ConfigError: there is no default remote, or DVC lacks the plugin for the URL.
+        ConfigError: there is no default remote, the URL is broken, or DVC lacks the plugin for it.
     """
     from dvc.config import Config
     from dvc.exceptions import DvcException
@@ -88,8 +89,10 @@ def open_remote(remote: str | None, dvc_folder: Path) -> RemoteStorage:
             )
         if name not in known["remote"]:
             url = name if "://" in name else str(Path(name).expanduser().absolute())
+            if "://" in name and not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", name):
+                raise ValueError("a URL begins with its kind, as in s3://bucket/folder")
             known, name = {"remote": {_NAME: {"url": url}}}, _NAME
         cls, config, base = get_cloud_fs(known, name=name)
         return RemoteStorage(cls(**config), base)
-    except (DvcException, ImportError) as error:
+    except (DvcException, ImportError, ValueError, RuntimeError) as error:
         raise ConfigError(f"remote {remote or 'of DVC'}: {error}") from error

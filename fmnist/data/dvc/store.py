@@ -128,7 +128,7 @@ class DvcStore:
         _fill(self.folder(commit.repo), {name: cache.path(oid) for name, oid in objects.items()})
 
     def _prepare(self, repo: str) -> None:
-        """Make the repo when missing; sweep up what a killed writer left."""
+        """Create a missing repo; remove leftovers of killed writers."""
         for stale in self._root.glob(f".{repo}.????????"):
             shutil.rmtree(stale, ignore_errors=True)
         folder = self._root / repo
@@ -157,7 +157,7 @@ class DvcStore:
 
 
 def _fill(folder: Path, files: Mapping[str, Path]) -> tuple[StoredFile, ...]:
-    """Make ``files/`` hold copies of these files and nothing else; say what was copied."""
+    """Replace the content of ``files/`` by copies of these files; returns their records."""
     work = folder / FILES
     if work.exists():
         shutil.rmtree(work)

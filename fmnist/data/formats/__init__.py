@@ -40,7 +40,7 @@ _OTHER_FORMATS = {
     b"<!doctype": "a web page",
     b"<html": "a web page",
 }
-"""Formats of data, or what comes instead of it, by first bytes."""
+"""Formats that training does not read, by first bytes."""
 
 _TAR = slice(257, 262)
 _SHOWN = 12
@@ -116,7 +116,7 @@ def _data_files(files: Mapping[str, bytes]) -> list[_File]:
 
 
 def _recognise(name: str, raw: bytes) -> _File | None:
-    """What a file is; None if it is none of ours.
+    """The file with its kind; None if it holds no images or labels.
 
     Raises:
         DataError: it is not readable as what its name or its first bytes promise.

@@ -45,7 +45,7 @@ class Checkup:
 
 
 class Doctor:
-    """Examines a server, and drops commits that nobody will finish."""
+    """Examines a server, and drops unfinished and failed commits."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -1,4 +1,4 @@
-"""Feed of new commits: a subscription wakes, and the branch's log tells what is new.
+"""Feed of new commits: a subscription wakes up, the branch's log lists the new commits.
 
 A subscription alone does not do: it replays the whole history, starting from a commit leaves out that
 commit only, and it also brings commits that ended with an error.
@@ -22,7 +22,7 @@ class PachydermFeed:
         self._revisions = Revisions(connection)
 
     def after(self, repo: str, seen: Sequence[str]) -> list[str]:
-        """Like ``CommitFeed.after``; what comes after a commit that is not finished waits for it."""
+        """Like ``CommitFeed.after``; commits after an unfinished one are held back."""
         known = set(seen)
         history: list[Revision] = []
         for revision in self._history(repo):

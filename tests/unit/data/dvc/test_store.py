@@ -306,6 +306,28 @@ def test_a_foreign_folder_in_the_way_is_left_alone(tmp_path: Path) -> None:
     assert (mine / "precious").read_bytes() == b"1"
 
 
+def test_what_a_commit_needs_is_synced_before_master_moves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a power cut master never names objects that are empty."""
+    from dulwich.refs import DiskRefsContainer
+
+    synced: set[Path] = set()
+    moved = DiskRefsContainer.set_if_equals
+
+    def move(*arguments: Any, **options: Any) -> bool:
+        folder = tmp_path / "data/garments"
+        needed = list((folder / ".dvc/cache").rglob("*"))
+        needed += [path for path in (folder / ".git/objects").iterdir() if len(path.name) == 2]
+        assert len(needed) > 8
+        assert set(needed) <= synced
+        return moved(*arguments, **options)
+
+    monkeypatch.setattr("os.fsync", lambda handle: synced.add(Path(f"/proc/self/fd/{handle}").readlink()))
+    monkeypatch.setattr(DiskRefsContainer, "set_if_equals", move)
+    DvcStore(tmp_path / "data").put("garments", {"a": write(tmp_path / "a", b"1")}, "first")
+
+
 def test_dvcs_memory_of_files_is_not_used(tmp_path: Path) -> None:
     """On a full disk it is written again and again, for ever."""
     DvcStore(tmp_path / "data").put("garments", {"a": write(tmp_path / "a", b"1")}, "first")
