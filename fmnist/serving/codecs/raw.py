@@ -87,7 +87,15 @@ def _wide_type(content: bytes) -> str | None:
                 is_fraction = name in ("float32", "float64") and _are_fractions(numbers)
                 if is_fraction or _are_pixels(numbers.astype(np.float64)):
                     return name
-    return None
+    return "grey in three channels" if _are_triples(content) else None
+
+
+def _are_triples(content: bytes) -> bool:
+    """Whether each pixel is there three times in a row, as in a grey picture's red, green and blue."""
+    if len(content) % (3 * PIXELS):
+        return False
+    triples = np.frombuffer(content[: 3 * _SAMPLE], np.uint8).reshape(-1, 3)
+    return bool((triples == triples[:, :1]).all()) and len(np.unique(triples)) > 8
 
 
 def _are_pixels(values: NDArray[np.float64]) -> bool:

@@ -60,7 +60,13 @@ def test_pixels_of_another_type_are_named(name: str, count: int) -> None:
     assert "uint8" in message
 
 
-@pytest.mark.parametrize("count", [1, 2, 4, 8, 16, 40])
+def test_a_picture_in_three_channels_is_named() -> None:
+    for count in (1, 2, 30):
+        content = garments(count)[..., None].repeat(3, axis=-1).tobytes()
+        assert "look like grey in three channels" in refused(content)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 6, 8, 16, 40])
 @pytest.mark.parametrize(
     "make",
     [
