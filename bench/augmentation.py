@@ -58,7 +58,7 @@ def main() -> None:
         print(f"{name:18} {1e6 * took / len(dataset):12.2f}")
 
     backend.prepare(usable_cores())
-    from fmnist.training.trainer import Trainer
+    from fmnist.training.epochs import Trainer
 
     plain = hyperparameters.model_copy(update={"augmentation": Augmentation()})
     trainer = Trainer(plain, seed=0, images=len(dataset), epochs=ROUNDS + 1)

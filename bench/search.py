@@ -38,7 +38,7 @@ from fmnist.search.trial import TrialState
 from fmnist.settings import PROJECT, Settings, from_environment
 from fmnist.tracking.base import Run
 from fmnist.tracking.null import NullRun
-from fmnist.training.worker import prepare
+from fmnist.training.workers import prepare
 from fmnist.wiring import data_store
 
 SEEDS = (1, 2, 3, 4, 5)

@@ -16,7 +16,7 @@ from fmnist.deployment.base import Platform
 from fmnist.errors import ConfigError, NotFoundError
 from fmnist.registry.base import Champions, ModelRegistry, ModelVersion, find
 from fmnist.settings import PROJECT, Settings
-from fmnist.settings.kinds import Registry, Tracker
+from fmnist.settings.types import Registry, Tracker
 from fmnist.tracking.base import Run, StudyLabel
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from fmnist.gate.signing import Demands
     from fmnist.retraining.pachyderm.server import PachydermPipelines
     from fmnist.retraining.training import Cluster
-    from fmnist.training.trial import ClusterTrial
+    from fmnist.training.job import ClusterTrial
 
 
 def data_store(settings: Settings) -> DataStore:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from fmnist.catalogue.schema import REVISION
 from fmnist.errors import ConfigError, IntegrityError, TimedOut, UnavailableError
 from fmnist.files.lock import only_writer
-from fmnist.settings.kinds import sqlite_address
+from fmnist.settings.types import sqlite_address
 
 FILE = "catalogue.db"
 """Name of the SQLite file in a home."""

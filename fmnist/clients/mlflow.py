@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from fmnist.errors import UnavailableError
 from fmnist.files.lock import only_writer
 from fmnist.settings import Settings
-from fmnist.settings.kinds import sqlite_file
+from fmnist.settings.types import sqlite_file
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -1,5 +1,6 @@
 """Names of repos, files, models and folders, checked before they become paths or parts of addresses."""
 
+import hashlib
 import re
 from collections.abc import Iterable
 
@@ -7,6 +8,9 @@ from fmnist.errors import InputError
 from fmnist.files.paths import check_names
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_LONGEST = 120
+"""Bytes of a folder's name; file systems take 255, of which temporary names need some."""
+_DIGITS = 12
 _REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 
 
@@ -46,5 +50,11 @@ def check_model_name(model: str) -> None:
 
 
 def folder_name(name: str) -> str:
-    """``name`` without what a folder's name should not hold; never empty, hidden or a path."""
-    return re.sub(r"[^\w.-]+", "-", name).strip(".-") or "unnamed"
+    """``name`` without what a folder's name should not hold; never empty, hidden, a path or too long."""
+    folder = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "unnamed"
+    content = folder.encode()
+    if len(content) <= _LONGEST:
+        return folder
+    # Its beginning for people, a digest because other names begin so as well.
+    digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGITS]
+    return f"{content[: _LONGEST - _DIGITS - 1].decode(errors='ignore')}-{digest}"

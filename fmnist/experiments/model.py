@@ -19,12 +19,12 @@ from fmnist.experiments.ranges import (
     warning,
 )
 from fmnist.experiments.searchers import TIME_METRIC, AdaptiveAsha, Grid, Searcher
-from fmnist.experiments.section import Section
+from fmnist.files.documents import DocumentWithNulls
 
 Free = Mapping[str, Any]
 
 
-class PachydermServer(Section):
+class PachydermServer(DocumentWithNulls):
     """Address of pachd, from which a trial reads its data."""
 
     host: str
@@ -37,7 +37,7 @@ class PachydermConsole(PachydermServer):
     scheme: str
 
 
-class PachydermDataset(Section):
+class PachydermDataset(DocumentWithNulls):
     """The data commit of the training; ``token`` may be empty."""
 
     project: str
@@ -47,7 +47,7 @@ class PachydermDataset(Section):
     token: str = Field(repr=False)
 
 
-class PachydermIntegration(Section):
+class PachydermIntegration(DocumentWithNulls):
     """Origin of the data, to which Determined's web UI links; the master requires all keys."""
 
     pachd: PachydermServer
@@ -55,20 +55,20 @@ class PachydermIntegration(Section):
     dataset: PachydermDataset
 
 
-class Integrations(Section):
+class Integrations(DocumentWithNulls):
     """Systems that Determined knows of."""
 
     pachyderm: PachydermIntegration | None = None
     webhooks: Free | None = None
 
 
-class Reproducibility(Section):
+class Reproducibility(DocumentWithNulls):
     """``experiment_seed`` determines the sampled hyperparameters and each trial's seed."""
 
     experiment_seed: StrictInt = Field(default=0, ge=0, lt=2**31)
 
 
-class Experiment(Section):
+class Experiment(DocumentWithNulls):
     """A validated experiment file.
 
     ``hyperparameters`` are flat: ``optimizer: {name: adamw}`` in the file is ``optimizer.name`` here.

@@ -6,8 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StrictFloat, StrictInt, model_validator
 
-from fmnist.experiments.section import Section
-from fmnist.files.documents import Document, chosen_by
+from fmnist.files.documents import Document, DocumentWithNulls, chosen_by
 
 
 class Const(Document):
@@ -17,7 +16,7 @@ class Const(Document):
     val: Any
 
 
-class Range(Section):
+class Range(DocumentWithNulls):
     """``count`` is how many values a grid search takes, both bounds among them."""
 
     minval: float
@@ -66,7 +65,7 @@ class Log(Range):
         return self
 
 
-class Categorical(Section):
+class Categorical(DocumentWithNulls):
     """One of the values, which may be anything, lists and mappings too."""
 
     type: Literal["categorical"]

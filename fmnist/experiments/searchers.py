@@ -5,8 +5,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StrictFloat, StrictInt
 
-from fmnist.experiments.section import Section
-from fmnist.files.documents import chosen_by
+from fmnist.files.documents import DocumentWithNulls, chosen_by
 
 Concurrent = Annotated[StrictInt, Field(ge=0)]
 """Maximum number of concurrent trials; 0 leaves it to the searcher."""
@@ -18,7 +17,7 @@ SINGLE: Mapping[str, Any] = {"name": "single", "metric": METRIC, "smaller_is_bet
 """The ``searcher`` of a file that describes one training."""
 
 
-class _Searcher(Section):
+class _Searcher(DocumentWithNulls):
     """``max_length`` is the former name of ``max_time``; like the master, we ignore it."""
 
     metric: Literal["accuracy"] = Field(description="write accuracy, the validation accuracy")

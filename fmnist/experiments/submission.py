@@ -14,7 +14,7 @@ from fmnist.errors import ConfigError
 from fmnist.experiments import load_experiment, read_configuration
 from fmnist.experiments.data_section import DataSelector, selected_commit
 from fmnist.files.git import code_version
-from fmnist.settings.kinds import DataEngine
+from fmnist.settings.types import DataEngine
 
 _SHOWN = 5
 

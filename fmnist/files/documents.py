@@ -78,6 +78,17 @@ class Document(BaseModel):
             raise ValidationError.from_exception_data(cls.__name__, problems) from None
 
 
+class DocumentWithNulls(Document):
+    """A section in which a key that is null counts as absent, as at Determined's master."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nulls(cls, content: Any) -> Any:
+        if not isinstance(content, Mapping):
+            return content
+        return {key: item for key, item in content.items() if item is not None or key not in cls.model_fields}
+
+
 def chosen_by(key: str, *forms: type[Document]) -> WrapValidator:
     """Read a section of several forms, of which ``key`` names one; it is a ``Literal`` in each.
 

@@ -53,7 +53,16 @@ def code_version(project: Path, file: str = "fmnist/__init__.py") -> CodeVersion
     try:
         return _committed(project, file)
     except _NoCommitError as error:
-        return CodeVersion(None, reason=str(error), digest=_digest(project))
+        return uncommitted(project, str(error))
+
+
+def uncommitted(project: Path, reason: str) -> CodeVersion:
+    """The version of code without a git commit, by a digest of its sources."""
+    digest = hashlib.sha256()
+    for path in sorted(project.glob(_SOURCES)):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{content}  {path.relative_to(project).as_posix()}\n".encode())
+    return CodeVersion(None, reason=reason, digest=digest.hexdigest()[:_SHOWN_DIGITS])
 
 
 def _committed(project: Path, file: str) -> CodeVersion:
@@ -70,14 +79,6 @@ def _committed(project: Path, file: str) -> CodeVersion:
         changed=tuple(sorted(entry[3:] for entry in entries)),
         dirty=any(not entry.startswith("??") for entry in entries),
     )
-
-
-def _digest(project: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(project.glob(_SOURCES)):
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        digest.update(f"{content}  {path.relative_to(project).as_posix()}\n".encode())
-    return digest.hexdigest()[:_SHOWN_DIGITS]
 
 
 def _git(project: Path, *arguments: str) -> str:

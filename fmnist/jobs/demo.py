@@ -33,7 +33,7 @@ from fmnist.serving.client import Client
 from fmnist.settings import PROJECT, Settings, user
 from fmnist.training import progress as training_progress
 from fmnist.training.job import TrainingJob
-from fmnist.training.worker import Workers, prepare
+from fmnist.training.workers import Workers, prepare
 from fmnist.wiring import promoter
 
 SEARCH = (

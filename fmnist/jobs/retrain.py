@@ -8,7 +8,7 @@ from fmnist import wiring
 from fmnist.core.fashion_mnist import MODEL_NAME, TRAIN
 from fmnist.core.logs import bind
 from fmnist.data.quality import validate
-from fmnist.jobs.program import experiment, out, run, say, seconds
+from fmnist.jobs.pipeline_program import experiment, out, run, say, seconds
 from fmnist.retraining.decide import decide
 from fmnist.retraining.training import NoTraining, train_on, write_result
 from fmnist.settings import from_environment

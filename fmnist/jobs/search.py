@@ -16,7 +16,7 @@ from fmnist.search.resources import share_machine
 from fmnist.search.runner import OpenRun, search
 from fmnist.search.trial import SearchResult
 from fmnist.settings import Settings
-from fmnist.training.worker import Workers, prepare
+from fmnist.training.workers import Workers, prepare
 from fmnist.wiring import data_store, open_run
 
 

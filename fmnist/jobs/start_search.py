@@ -10,7 +10,7 @@ from fmnist.core.logs import bind
 from fmnist.data.base import DataStore
 from fmnist.data.quality import Validation
 from fmnist.errors import IntegrityError, NotFoundError
-from fmnist.jobs.program import PFS, experiment, out, run, say, seconds
+from fmnist.jobs.pipeline_program import PFS, experiment, out, run, say, seconds
 from fmnist.jobs.validate_data import RESULT as VALIDATION
 from fmnist.retraining.training import train_on, write_result
 from fmnist.settings import from_environment

@@ -29,13 +29,13 @@ from fmnist.errors import FmnistError, InputError, IntegrityError, NotFoundError
 from fmnist.experiments import load_experiment
 from fmnist.experiments.data_section import announced_commit, head_at, selected_commit, selector_of
 from fmnist.experiments.hyperparameters import Hyperparameters
-from fmnist.files.git import UNKNOWN, code_version
+from fmnist.files.git import UNKNOWN, code_version, uncommitted
 from fmnist.settings import PROJECT, Settings, from_environment
 from fmnist.training.fingerprint import fingerprint
 from fmnist.training.job import TrainingJob
 from fmnist.training.progress import CurvesFile, SilentTraining, shown
 from fmnist.training.resume import unfinished
-from fmnist.training.worker import Workers, prepare, share
+from fmnist.training.workers import Workers, prepare, share
 from fmnist.wiring import data_store, for_each_slot, model_registry, open_run, open_trial
 
 logger = logging.getLogger("fmnist.jobs.train")
@@ -211,7 +211,7 @@ def train_trial(settings: Settings, threads: int | None = None) -> None:
             folder=Path(folder) / "bundle",
             seed=trial.seed,
             threads=threads or trial.threads or max(1, usable_cores() // trial.local_size),
-            git_commit=trial.code(PROJECT / "fmnist"),
+            git_commit=trial.data.get("git_commit") or str(uncommitted(PROJECT, "submitted without it")),
             state=trial.state,
             group=trial.group,
         )

@@ -9,7 +9,7 @@ from fmnist.core.fashion_mnist import TRAIN
 from fmnist.core.logs import bind
 from fmnist.data.quality import validate
 from fmnist.files.atomic import write_atomically
-from fmnist.jobs.program import out, run, say
+from fmnist.jobs.pipeline_program import out, run, say
 from fmnist.settings import from_environment
 
 RESULT = "validation.json"

@@ -1,6 +1,6 @@
 """Entry point of pipelines made before ``fmnist.jobs.retrain``."""
 
-from fmnist.jobs.program import run
+from fmnist.jobs.pipeline_program import run
 from fmnist.jobs.retrain import retrain
 
 if __name__ == "__main__":

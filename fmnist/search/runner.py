@@ -22,7 +22,7 @@ from fmnist.tracking.base import Decision, EpochReport, Run, StudyLabel
 from fmnist.training.fingerprint import fingerprint
 from fmnist.training.job import TrainingJob
 from fmnist.training.resume import StateFolder
-from fmnist.training.worker import Worker, Workers
+from fmnist.training.workers import Worker, Workers
 
 OpenRun = Callable[[str, str, StudyLabel], AbstractContextManager[Run]]
 """Opens a run in the tracker by name, job id and study; an error inside the block marks it as failed."""

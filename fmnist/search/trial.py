@@ -43,6 +43,19 @@ class Trial:
     error: str | None = None
     curve: tuple[float, ...] = ()
 
+    def document(self) -> dict[str, Any]:
+        """The trial for machines; a metric that is not finite is null."""
+        metric = self.metric if self.metric is not None and math.isfinite(self.metric) else None
+        return {
+            "id": self.id,
+            "state": self.state,
+            "epochs": self.epochs,
+            "hyperparameters": self.hyperparameters,
+            "metric": metric,
+            "error": self.error,
+            "checkpoint": str(self.checkpoint) if self.checkpoint else None,
+        }
+
 
 @dataclass(frozen=True)
 class SearchResult:

@@ -1,10 +1,14 @@
-"""Everything one training needs to know; the same for a single training and for a trial of a search."""
+"""Description of one training, alone or as a trial of a search, here or on a cluster."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from fmnist.core.provenance import DataReference
 from fmnist.experiments.hyperparameters import Hyperparameters
+from fmnist.tracking.base import Run
 
 
 @dataclass(frozen=True)
@@ -57,3 +61,32 @@ class TrainingJob:
     parent: Path | None = None
     state: Path | None = None
     group: WorkerGroup = SINGLE_WORKER
+
+
+@dataclass(frozen=True)
+class ClusterTrial:
+    """One training of an experiment on a cluster.
+
+    Attributes:
+        experiment: its name.
+        hyperparameters: nested as in the experiment file.
+        data: section ``data`` of the experiment file.
+        seed: of this trial.
+        began: when the experiment started.
+        state: folder for the training's states; holds those of an earlier process of this trial.
+        threads: thread count of that earlier process, None if there was none.
+        run: reports to the cluster.
+        group: the processes of this trial.
+        local_size: how many of them run on this machine, this one included.
+    """
+
+    experiment: str
+    hyperparameters: Mapping[str, Any]
+    data: Mapping[str, Any]
+    seed: int
+    began: datetime
+    state: Path
+    threads: int | None
+    run: Run
+    group: WorkerGroup = SINGLE_WORKER
+    local_size: int = 1

@@ -49,7 +49,7 @@ def train(job: TrainingJob, dataset: Dataset, run: Run, progress: TrainingProgre
     from fmnist.training import backend
     from fmnist.training.checkpoint import provenance_of, write_bundle
     from fmnist.training.distributed import Collective
-    from fmnist.training.trainer import Trainer
+    from fmnist.training.epochs import Trainer
 
     backend.prepare(job.threads)
     collective = Collective(job.group)

@@ -11,7 +11,7 @@ from fmnist.tracking.base import EpochReport
 from fmnist.tracking.figures import confusion_matrix, samples, worst_errors
 
 if TYPE_CHECKING:
-    from fmnist.training.trainer import EpochResult
+    from fmnist.training.epochs import EpochResult
 
 _SMALLEST_SHARE = 1e-7
 

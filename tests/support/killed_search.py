@@ -24,7 +24,7 @@ from fmnist.training.fingerprint import fingerprint
 from fmnist.training.job import TrainingJob
 from fmnist.training.progress import SilentTraining, TrainingProgress
 from fmnist.training.resume import StateFolder, TrainingState
-from fmnist.training.worker import Workers, prepare, share
+from fmnist.training.workers import Workers, prepare, share
 from tests.support.experiments import ASHA, RANDOM, experiment
 
 EPOCHS = 4

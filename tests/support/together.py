@@ -13,7 +13,7 @@ import numpy as np
 from fmnist.data.synthetic import draw
 from fmnist.experiments.hyperparameters import Hyperparameters
 from fmnist.tracking.base import Decision
-from fmnist.training import backend, trainer
+from fmnist.training import backend, epochs
 from fmnist.training.distributed import Collective
 from fmnist.training.job import WorkerGroup
 from fmnist.training.resume import Arrays
@@ -36,11 +36,11 @@ VALUES = {
 }
 
 
-def learn(collective: Collective) -> tuple[Arrays, trainer.EpochResult]:
+def learn(collective: Collective) -> tuple[Arrays, epochs.EpochResult]:
     """The weights and the last epoch's figures."""
     garments = draw(200, seed=1)
-    with patch.object(trainer, "build", _network):
-        training = trainer.Trainer(Hyperparameters.read(VALUES), SEED, len(garments), EPOCHS, collective)
+    with patch.object(epochs, "build", _network):
+        training = epochs.Trainer(Hyperparameters.read(VALUES), SEED, len(garments), EPOCHS, collective)
     for number in range(1, EPOCHS + 1):
         result = training.run_epoch(number, garments, lambda *_: None)
     weights, _ = training.variables()

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fmnist.cli.console import pass_settings, say
-from fmnist.cli.search.document import trial_rows
 from fmnist.core.signals import raise_on_sigterm
 from fmnist.search.trial import SearchResult
 
@@ -89,5 +88,5 @@ def _document(result: SearchResult) -> dict[str, Any]:
         "experiment": result.experiment,
         "best": result.best.id,
         "checkpoint": str(result.best.checkpoint),
-        "trials": trial_rows(result.trials),
+        "trials": [trial.document() for trial in result.trials],
     }

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from fmnist.cli.console import as_json, pass_settings, print_json
-from fmnist.cli.search.document import trial_rows
 
 if TYPE_CHECKING:
     from fmnist.search.study_folder import StudyRecord
@@ -111,7 +110,7 @@ def _document(record: "StudyRecord", trials: "tuple[Trial, ...]", pictures: list
         "study": record.name,
         "data_commit": record.data,
         "best": best.id if best else None,
-        "trials": trial_rows(trials),
+        "trials": [trial.document() for trial in trials],
         "pictures": [str(path) for path in pictures],
         "journal": str(record.journal),
         "dashboard": dashboard(record.journal),

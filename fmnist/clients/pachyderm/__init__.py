@@ -17,7 +17,7 @@ from typing import Any
 import grpc  # type: ignore[import-untyped, unused-ignore]
 
 from fmnist.errors import ConfigError, FmnistError, InputError, NotFoundError, TimedOut, UnavailableError
-from fmnist.settings.pachd import DEFAULT_PORT, Pachd
+from fmnist.settings.pachd_address import DEFAULT_PORT, Pachd
 
 _PFS = "pfs_v2.API"
 _building = threading.Lock()

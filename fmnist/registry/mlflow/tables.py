@@ -15,7 +15,7 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, NullPool, column, create_engine, inspect, select, table
 
 from fmnist.clients.mlflow import errors_mapped
-from fmnist.settings.kinds import sqlite_file
+from fmnist.settings.types import sqlite_file
 
 _SECONDS = 30
 _CONNECT_SECONDS = 10

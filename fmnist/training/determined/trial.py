@@ -23,8 +23,8 @@ from fmnist.tracking.base import Run
 from fmnist.tracking.determined.run import DeterminedRun
 from fmnist.tracking.null import NullRun
 from fmnist.training.determined import slots
+from fmnist.training.job import ClusterTrial
 from fmnist.training.resume import recorded_threads
-from fmnist.training.trial import ClusterTrial
 
 _EPOCH = re.compile(r"epoch-(\d+)\.state")
 

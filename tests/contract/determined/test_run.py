@@ -13,7 +13,7 @@ from fmnist.clients import determined as client
 from fmnist.errors import FmnistError, TimedOut
 from fmnist.tracking.base import Decision
 from fmnist.tracking.determined.run import DeterminedRun
-from fmnist.training.trial import ClusterTrial
+from fmnist.training.job import ClusterTrial
 from tests.support.determined.records import Trial as Record
 from tests.support.determined.server import Fault, Master
 from tests.support.determined.trials import ASHA, SINGLE, STEPS, keep, report, running, schedule, train
@@ -61,21 +61,7 @@ def test_a_trial_knows_what_the_cluster_says(master: Master, container: Containe
         assert (trial.seed, trial.threads, trial.run.id) == (7, None, str(record.id))
         assert trial.data["train"] == {"repo": "r", "commit": "c"}
         assert trial.began.isoformat() == record.experiment.started
-        assert trial.code(Path(__file__).parent) == "beef"
-
-
-def test_code_without_a_git_commit_is_named_by_its_sum(
-    master: Master, tmp_path: Path, container: Container
-) -> None:
-    code = tmp_path / "code"
-    code.mkdir()
-    (code / "a.py").write_text("1")
-    with container(schedule(master, SINGLE)) as trial:
-        first = trial.code(code)
-        (code / "a.py").write_text("2")
-        second = trial.code(code)
-    assert first.startswith("unknown, sha256:")
-    assert first != second
+        assert trial.data["git_commit"] == "beef"
 
 
 def test_event_files_arrive_in_the_checkpoint_storage(

@@ -23,7 +23,7 @@ from fmnist.errors import UnavailableError
 from fmnist.jobs import search as search_job
 from fmnist.jobs import train as train_job
 from fmnist.settings import PROJECT, Settings
-from fmnist.training.worker import Workers, prepare
+from fmnist.training.workers import Workers, prepare
 from tests.support import fake_training as fake
 from tests.support.determined.server import Fault, serving
 from tests.support.determined.versions import MASTER, reachable_master

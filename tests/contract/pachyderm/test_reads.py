@@ -7,7 +7,7 @@ import pytest
 from fmnist.clients.pachyderm import Deadlines
 from fmnist.data.pachyderm.store import PachydermStore
 from fmnist.errors import DataError, IntegrityError, NotFoundError, TimedOut, UnavailableError
-from fmnist.settings.pachd import Pachd
+from fmnist.settings.pachd_address import Pachd
 from tests.support.files import Files
 from tests.support.pachd.link import linked
 from tests.support.pachd.target import Target

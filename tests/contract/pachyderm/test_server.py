@@ -16,7 +16,7 @@ from fmnist.clients.pachyderm import Connection, Deadlines
 from fmnist.data.pachyderm.doctor import Doctor
 from fmnist.data.pachyderm.store import PachydermStore
 from fmnist.errors import ConfigError, FmnistError, InputError, NotFoundError, TimedOut, UnavailableError
-from fmnist.settings.pachd import Pachd
+from fmnist.settings.pachd_address import Pachd
 from tests.support.files import Files
 from tests.support.pachd.server import PachdServer, serving
 from tests.support.pachd.state import Refusal

@@ -11,7 +11,7 @@ from determined.common.api import bindings
 
 from fmnist.tracking.base import Decision, EpochReport, Run
 from fmnist.training.determined.trial import open_trial
-from fmnist.training.trial import ClusterTrial
+from fmnist.training.job import ClusterTrial
 from tests.support.bundles import make_bundle
 from tests.support.determined import task
 from tests.support.determined.records import Experiment

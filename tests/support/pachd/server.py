@@ -21,7 +21,7 @@ from python_pachyderm.proto.v2.version.versionpb import (  # type: ignore[import
     version_pb2_grpc,
 )
 
-from fmnist.settings.pachd import Pachd
+from fmnist.settings.pachd_address import Pachd
 from tests.support.pachd.gate import Doors, Faults, Gate
 from tests.support.pachd.pfs import PfsServicer
 from tests.support.pachd.pps import PpsServicer

@@ -12,7 +12,7 @@ import pytest
 from fmnist.clients.pachyderm import Connection, Deadlines
 from fmnist.data.pachyderm.store import PachydermStore
 from fmnist.settings import from_environment
-from fmnist.settings.pachd import Pachd
+from fmnist.settings.pachd_address import Pachd
 from tests.support.pachd.server import MESSAGE_BYTES, PachdServer, serving
 from tests.support.real import SERVERS
 

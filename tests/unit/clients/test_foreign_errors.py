@@ -22,7 +22,7 @@ from fmnist.clients.mlflow import errors_mapped as mlflow_errors_mapped
 from fmnist.clients.pachyderm import Connection
 from fmnist.errors import ConfigError, FmnistError, TimedOut, UnavailableError
 from fmnist.settings import DeterminedLogin
-from fmnist.settings.pachd import server
+from fmnist.settings.pachd_address import server
 from tests.support.http import HttpServer, QuietHandler
 
 _MASTER = "https://determined.example.com:8080"

@@ -13,7 +13,7 @@ from fmnist.errors import ConfigError, NotFoundError
 from fmnist.experiments.data_section import DataSelector, head_at, selector_of
 from fmnist.experiments.submission import prepare
 from fmnist.settings import PROJECT
-from fmnist.settings.kinds import DataEngine
+from fmnist.settings.types import DataEngine
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -1,10 +1,11 @@
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from fmnist.files.git import code_version
+from fmnist.files.git import code_version, uncommitted
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -130,3 +131,14 @@ def test_outside_git_the_sources_tell_versions_apart(tmp_path: Path) -> None:
 def test_without_git(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert "git is not installed" in str(code_version(checkout))
+
+
+def test_code_that_was_submitted_without_its_commit_is_named_by_its_digest(tmp_path: Path) -> None:
+    (tmp_path / "fmnist").mkdir()
+    file = tmp_path / "fmnist" / "a.py"
+    file.write_text("1")
+    first = str(uncommitted(tmp_path, "submitted without it"))
+    file.write_text("2")
+    second = str(uncommitted(tmp_path, "submitted without it"))
+    assert re.fullmatch(r"unknown \(sources [0-9a-f]{16}: submitted without it\)", first)
+    assert first != second

@@ -10,7 +10,7 @@ from fmnist.core.fashion_mnist import TEST, TRAIN, Split
 from fmnist.data.base import Commit, DataStore
 from fmnist.data.formats.idx import write_idx
 from fmnist.data.pachyderm.store import PachydermStore
-from fmnist.settings import pachd as address
+from fmnist.settings import pachd_address as address
 from tests.support.drawing import some_data
 from tests.support.pachd.server import PachdServer
 

@@ -1,8 +1,8 @@
 import pytest
 
-from fmnist.training import worker
+from fmnist.training import workers
 
 
 @pytest.fixture(scope="session", autouse=True)
 def server_without_tensorflow() -> None:
-    worker.prepare(("tests.support.fake_training",))
+    workers.prepare(("tests.support.fake_training",))

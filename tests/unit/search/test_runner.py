@@ -15,8 +15,8 @@ from fmnist.search.runner import search
 from fmnist.search.study_folder import find_study, study_folder
 from fmnist.search.trial import SearchResult, Trial, TrialState
 from fmnist.settings import Settings, from_environment
-from fmnist.training.worker import Workers, share
 from fmnist.training.worker_process import Train
+from fmnist.training.workers import Workers, share
 from tests.support import experiments
 from tests.support import fake_training as fake
 from tests.support.experiments import RANDOM as ALL

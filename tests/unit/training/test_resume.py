@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from fmnist.core.dataset import Dataset
 from fmnist.files import atomic as files
 from fmnist.tracking.base import Decision, EpochReport
-from fmnist.training import backend, checkpoint, trainer
+from fmnist.training import backend, checkpoint, epochs
 from fmnist.training import reports as reporting
 from fmnist.training import resume as state
+from fmnist.training.epochs import EpochResult
 from fmnist.training.job import TrainingJob
 from fmnist.training.loop import train
 from fmnist.training.progress import SilentTraining
-from fmnist.training.trainer import EpochResult
 from tests.unit.training.test_train import job_in
 
 EPOCHS = 4
@@ -129,7 +129,7 @@ def fuse(monkeypatch: pytest.MonkeyPatch) -> Fuse:
         return SimpleNamespace(folder=job.folder)
 
     monkeypatch.setattr(backend, "prepare", lambda threads: None)
-    monkeypatch.setattr(trainer, "Trainer", Arithmetic)
+    monkeypatch.setattr(epochs, "Trainer", Arithmetic)
     monkeypatch.setattr(checkpoint, "write_bundle", bundled)
     monkeypatch.setattr(state, "write_atomically", written)
     monkeypatch.setattr(reporting, "confusion_matrix", lambda matrix, title: title.encode())

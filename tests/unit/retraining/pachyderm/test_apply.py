@@ -16,7 +16,7 @@ from fmnist.retraining.pachyderm.apply import Applied, carry_out, plan
 from fmnist.retraining.pachyderm.files import read_specs, render
 from fmnist.retraining.pachyderm.server import Change, PachydermPipelines
 from fmnist.settings import PROJECT
-from fmnist.settings import pachd as address
+from fmnist.settings import pachd_address as address
 from tests.support.pachd.server import PachdServer, serving
 from tests.support.pachd.state import Refusal
 from tests.unit.retraining.pachyderm.specs import IMAGE, changed, write

@@ -99,7 +99,7 @@ def test_nothing_in_our_specs_hides_a_failure_or_tries_twice(ours: dict[str, Spe
 
 
 def test_our_specs_leave_their_programs_time_to_give_up_first(ours: dict[str, SpecFile]) -> None:
-    from fmnist.jobs.program import SEARCH_SECONDS
+    from fmnist.jobs.pipeline_program import SEARCH_SECONDS
 
     for name in ("fmnist-train", "fmnist-nightly"):
         request = ours[name].request

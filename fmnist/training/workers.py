@@ -32,7 +32,7 @@ from fmnist.training.worker_process import (
     work,
 )
 
-TENSORFLOW = ("fmnist.training.trainer", "fmnist.training.checkpoint")
+TENSORFLOW = ("fmnist.training.epochs", "fmnist.training.checkpoint")
 """Modules that a training imports; that takes about ten seconds, once for all trainings."""
 
 _SILENCE = 900.0

@@ -4,7 +4,7 @@ import pytest
 
 from fmnist import settings
 from fmnist.errors import ConfigError
-from fmnist.settings.pachd import Pachd
+from fmnist.settings.pachd_address import Pachd
 
 
 def from_environment(environ: dict[str, str]) -> Pachd:

@@ -13,7 +13,7 @@ from fmnist.errors import Diverged, FmnistError
 from fmnist.experiments.hyperparameters import Hyperparameters, Loss, Optimizer, Schedule
 from fmnist.settings import PROJECT
 from fmnist.training.job import TrainingJob
-from fmnist.training.worker import Workers, prepare, share
+from fmnist.training.workers import Workers, prepare, share
 from tests.support import fake_training as fake
 from tests.support.recorded_runs import RememberedRun
 
@@ -122,7 +122,7 @@ def test_a_data_set_is_written_once(tmp_path: Path) -> None:
 def test_trainings_end_with_their_parent(tmp_path: Path, data: Path, number: int) -> None:
     script = (
         "from pathlib import Path\n"
-        "from fmnist.training.worker import Workers, prepare\n"
+        "from fmnist.training.workers import Workers, prepare\n"
         "from tests.support import fake_training as fake, recorded_runs as runs\n"
         "from tests.unit.training import test_worker\n"
         f"folder = Path({str(tmp_path)!r})\n"
