@@ -1,6 +1,7 @@
 """``fmnist``: the command line. A command's module loads when it is used, so that ``--help`` is quick."""
 
 import importlib
+import io
 import os
 import sys
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 
 import click
 
-from fmnist.errors import ConfigError, FmnistError
+from fmnist.core.logs import mask_tracebacks
+from fmnist.errors import ConfigError, FmnistError, mask_passwords
 from fmnist.files.atomic import disk_errors
 
 _EXTRAS = {"determined", "dvc_s3", "psycopg2", "python_pachyderm", "wandb"}
@@ -72,13 +74,16 @@ def fmnist() -> None:
 
 def main(**options: Any) -> None:
     """Run the command line; an error of the project becomes one line and its exit code."""
+    mask_tracebacks()
     try:
         _check_folder()
         with disk_errors():
             fmnist(standalone_mode=False, **options)
             sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        click.echo(mask_passwords(shown.getvalue()), err=True, nl=False)
         sys.exit(error.exit_code)
     except click.Abort:
         click.echo("fmnist: interrupted", err=True)

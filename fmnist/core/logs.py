@@ -7,10 +7,13 @@ python-json-logger: the serving environment's lock does not have it.
 import json
 import logging
 import os
+import sys
+import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import TracebackType
 
-from fmnist.errors import ConfigError
+from fmnist.errors import ConfigError, mask_passwords
 
 VARIABLE = "FMNIST_LOG_FORMAT"
 
@@ -29,7 +32,7 @@ def configure(environ: Mapping[str, str] = os.environ) -> None:
     if form not in ("text", "json"):
         raise ConfigError(f"{VARIABLE}: expected text or json, got {form!r}")
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonFormatter() if form == "json" else logging.Formatter("%(message)s"))
+    handler.setFormatter(JsonFormatter() if form == "json" else _TextFormatter("%(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("fmnist").setLevel(logging.INFO)
 
@@ -37,6 +40,20 @@ def configure(environ: Mapping[str, str] = os.environ) -> None:
 def bind(**ids: str | int) -> None:
     """Add ids, such as ``data_commit``, ``run`` or ``version``, to all further JSON lines of this process."""
     _ids.update({name: str(value) for name, value in ids.items()})
+
+
+def mask_tracebacks() -> None:
+    """Let an unexpected error's traceback show no password of a URL."""
+    sys.excepthook = _print_masked
+
+
+def _print_masked(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    sys.stderr.write(mask_passwords("".join(traceback.format_exception(kind, error, trace))))
+
+
+class _TextFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return mask_passwords(super().format(record))
 
 
 class JsonFormatter(logging.Formatter):
@@ -53,4 +70,4 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return mask_passwords(json.dumps(line, ensure_ascii=False))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from fmnist.core.logs import configure
+from fmnist.core.logs import configure, mask_tracebacks
 from fmnist.core.signals import raise_on_sigterm
 from fmnist.errors import FmnistError
 from fmnist.files.atomic import disk_errors
@@ -48,6 +48,7 @@ experiment = click.option(
 def run(command: click.Command) -> None:
     """Run a program's command line; the project's errors become their exit codes."""
     raise_on_sigterm()
+    mask_tracebacks()
     try:
         configure()
         with disk_errors():

@@ -19,7 +19,7 @@ import click
 from fmnist.core.bundle import METADATA_FILE, Bundle, open_bundle
 from fmnist.core.dataset import Dataset
 from fmnist.core.fashion_mnist import TRAIN
-from fmnist.core.logs import bind, configure
+from fmnist.core.logs import bind, configure, mask_tracebacks
 from fmnist.core.machine import usable_cores
 from fmnist.core.names import folder_name
 from fmnist.core.signals import raise_on_sigterm
@@ -234,6 +234,7 @@ def _command(file: Path, overrides: tuple[str, ...], threads: int | None) -> Non
 def main() -> None:
     """Run the command line; the project's errors become one line and their exit code."""
     raise_on_sigterm()
+    mask_tracebacks()
     try:
         _command()
     except FmnistError as error:
