@@ -1,7 +1,7 @@
-"""What a trial may vary, typed. Their values stand in const.yaml and adaptive.yaml only.
+"""Hyperparameters of a training, typed; their values are in const.yaml and adaptive.yaml only.
 
-A section's ``name`` chooses; fields that belong to another choice may be given and are not used, so
-that a search can vary the name. Fields that may be left out are off unless they say otherwise.
+A section's ``name`` selects; fields of another selection are accepted and ignored, so that a search can
+vary the name. Optional fields are off by default unless they say otherwise.
 """
 
 from collections.abc import Mapping
@@ -16,11 +16,13 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class Optimizer(Document):
-    """What turns gradients into steps.
+    """The optimizer.
 
-    ``learning_rate`` is the schedule's highest. ``weight_decay`` is decoupled, for weights only, and
-    not Adam's: with it, Adam is AdamW (Loshchilov and Hutter, arXiv 1711.05101). ``momentum`` is
-    SGD's, Nesterov's kind.
+    Attributes:
+        learning_rate: highest of the schedule.
+        weight_decay: decoupled, of weights only (AdamW: Loshchilov and Hutter, arXiv 1711.05101); ignored by
+            adam.
+        momentum: Nesterov's, of sgd only.
     """
 
     name: Literal["sgd", "adam", "adamw"]
@@ -30,11 +32,12 @@ class Optimizer(Document):
 
 
 class Schedule(Document):
-    """The learning rate over a training's steps.
+    """The learning rate over the steps of a training.
 
-    ``cosine`` rises from a tenth for the share ``warm_up`` of the steps, then falls along a cosine
-    to the share ``final`` of the highest. ``multi_step`` is multiplied by ``gamma`` at each of
-    ``milestones``, ascending shares of the steps.
+    Attributes:
+        warm_up: share of the steps in which ``cosine`` rises from a tenth.
+        final: share of the highest rate at the end of ``cosine``.
+        milestones: ascending shares of the steps at which ``multi_step`` is multiplied by ``gamma``.
     """
 
     name: Literal["cosine", "multi_step"]
@@ -54,7 +57,7 @@ class Schedule(Document):
 
 
 class Loss(Document):
-    """What is minimised; ``gamma`` is the focal loss's (Lin et al., arXiv 1708.02002): 0 is cross-entropy."""
+    """The loss; ``gamma`` is that of the focal loss (Lin et al., arXiv 1708.02002), 0 is cross-entropy."""
 
     name: Literal["cross_entropy", "focal"]
     label_smoothing: float = Field(default=0, ge=0, lt=1)
@@ -79,10 +82,11 @@ class Augmentation(Document):
 class Hyperparameters(Document):
     """One point of the search space.
 
-    ``width`` and ``dropout`` are the network's own, which the baseline does not have. ``val_size``
-    is the share of the training images held out for validation: at 0, for a final model, the network
-    learns them all and there are no validation figures. ``class_weights: balanced`` weighs
-    each image's loss by the inverse of its class's share.
+    Attributes:
+        width: channels of the first convolution; ignored by the baseline, as is ``dropout``.
+        val_size: share of the training images held out for validation; 0 trains a final model on all of them,
+            without validation metrics.
+        class_weights: ``balanced`` weighs each image's loss by the inverse of its class's share.
     """
 
     network: Literal["baseline", "modern", "residual"]

@@ -21,10 +21,13 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Submission:
-    """What a cluster gets: the configuration, and the folder whose code the trials run.
+    """An experiment file as it is sent to a cluster.
 
-    ``train`` is the commit that they learn from; ``key`` is the same for equal data, code and
-    configuration.
+    Attributes:
+        document: the configuration, with commit ids.
+        folder: the code that the trials run.
+        train: the commit that they train on.
+        key: equal for equal data, code and configuration.
     """
 
     name: str

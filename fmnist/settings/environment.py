@@ -124,7 +124,7 @@ class Settings(BaseSettings):
     checkpoint_storage: Storage = Field(
         default_factory=lambda given: str(given["home"] / "artifacts/determined")
     )
-    """Where Determined keeps what is trained or registered from here: a folder, s3:// or gs://."""
+    """Storage of checkpoints that this machine trains or registers at Determined: a folder, s3:// or gs://."""
 
     pachd_address: str | None = Field(
         default_factory=lambda given: _of_experiment(given["det_experiment_config"]),
@@ -292,6 +292,6 @@ def _mistake(error: ErrorDetails) -> str:
 
 
 def user(environ: Mapping[str, str] = os.environ) -> str:
-    """Who acts: the user who started GitLab's pipeline, else this machine's user."""
+    """The user who started GitLab's pipeline, else this machine's user."""
     name_user()
     return environ.get("GITLAB_USER_LOGIN") or getpass.getuser()

@@ -1,4 +1,4 @@
-"""The port to whatever runs and tracks a training: Determined, MLflow, or a parent process."""
+"""Port to a tracker of trainings: Determined, MLflow, W&B, or a parent process."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from fmnist.errors import Diverged
 
 
 class Decision(Enum):
-    """What the training does next. Stop stands for searcher stop, pause and cancel alike."""
+    """Next step of a training; STOP is a searcher's stop, a pause or a cancellation."""
 
     CONTINUE = "continue"
     STOP = "stop"
@@ -19,11 +19,14 @@ class Decision(Enum):
 
 @dataclass(frozen=True)
 class EpochReport:
-    """What one epoch gave. ``epoch`` counts from 1; ``steps`` are optimizer steps since the start.
+    """Metrics and figures of one epoch.
 
-    ``training`` and ``validation`` hold finite numbers by metric name (loss, accuracy, macro_f1, …);
-    ``validation`` is empty where no images are held out. ``pictures`` are PNG bytes by name
-    (confusion_matrix).
+    Attributes:
+        epoch: from 1, of ``epochs``.
+        steps: optimizer steps since the start of the training.
+        training: finite metrics of the training images by name, such as loss and accuracy.
+        validation: likewise of the validation images; empty if none are held out.
+        pictures: PNG files by name, such as confusion_matrix.
 
     Raises:
         Diverged: a number is not finite, so that no tracker and no search ever takes it for the best.
@@ -43,7 +46,7 @@ class EpochReport:
                     raise Diverged(self.epoch, self.steps, f"{kind} {name}", value)
 
     def scalars(self) -> dict[str, float]:
-        """All numbers, named as trackers show them: training/loss, validation/accuracy, …"""
+        """All metrics by the names that trackers show: training/loss, validation/accuracy, …"""
         return {
             f"{kind}/{name}": value
             for kind in ("training", "validation")
@@ -53,9 +56,11 @@ class EpochReport:
 
 @dataclass(frozen=True)
 class StudyLabel:
-    """What the runs of one search have in common: ``id``, no other search's, and its ``searcher``.
+    """Search that a run belongs to.
 
-    ``searcher`` is as in the experiment file, without what is left at its default.
+    Attributes:
+        id: unique.
+        searcher: as in the experiment file, without keys at their defaults.
     """
 
     id: str
@@ -63,13 +68,13 @@ class StudyLabel:
 
 
 class Run(Protocol):
-    """One training, as its tracker sees it.
+    """One training in a tracker.
 
-    ``report`` comes for each epoch, in order. ``finish`` comes at the end of a training that was
-    not interrupted by an error; without it the tracker shows the run as failed.
+    ``report`` is called for each epoch in order, ``finish`` at the end of a training without an error; a run
+    that was not finished is shown as failed.
 
-    A training that goes on after its process was killed calls ``start`` again and reports the
-    epochs so far again; a run keeps each epoch once and gives the answer that it gave before.
+    A training that resumes after its process was killed calls ``start`` again and reports the epochs so far
+    again; a run records each epoch once and returns the same decision as before.
     """
 
     @property
@@ -82,7 +87,7 @@ class Run(Protocol):
         ...
 
     def report(self, report: EpochReport) -> Decision:
-        """Record an epoch; the answer says whether to go on."""
+        """Record an epoch; returns whether to continue."""
         ...
 
     def finish(self, bundle: Path) -> None:

@@ -15,10 +15,10 @@ _RGBA = 4
 
 
 class EventFile:
-    """One run's scalars and pictures in ``folder``, readable while the run goes on.
+    """Scalars and pictures of one run in ``folder``, readable while it is written.
 
-    A run that is gone on with gets another file beside. ``purged_from`` makes readers forget what
-    earlier files say from that step on: their writer was killed.
+    A resumed run gets another file in the folder; ``purged_from`` lets readers discard what earlier files,
+    whose writer was killed, hold from that step on.
     """
 
     def __init__(self, folder: Path, purged_from: int | None = None) -> None:

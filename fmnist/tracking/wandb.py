@@ -26,7 +26,7 @@ class WandbRun:
     def __init__(self, run: Any) -> None:
         """``run`` is a ``wandb.Run``."""
         self._run = run
-        # One that is gone on with continues its steps.
+        # A resumed run continues its steps.
         self._epochs: int = run.step - 1
         self._finished = False
 
@@ -34,12 +34,12 @@ class WandbRun:
     def open(
         cls, settings: Settings, experiment: str, name: str | None = None, job: str | None = None
     ) -> Self:
-        """The run of ``job`` if W&B knows it, else a new one; W&B thinks of a name if not given.
+        """Open the run of ``job`` if W&B knows it, else a new one; W&B generates a name if none is given.
 
         Raises:
             UnavailableError: W&B cannot be reached or refuses the key.
         """
-        # Read when wandb is imported: it would send its own errors out.
+        # Read when wandb is imported, which would otherwise send its own errors to its makers.
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
         import wandb
 

@@ -56,7 +56,7 @@ def opened(
 
 
 def holds_a_bundle(checkpoint: bindings.v1Checkpoint) -> bool:
-    """Whether it is the last checkpoint of a training; those before hold what a training goes on from."""
+    """Whether it is the last checkpoint of a training; earlier ones hold states to resume from."""
     return not _missing(checkpoint)
 
 
@@ -132,6 +132,6 @@ def _check_holds_a_bundle(checkpoint: bindings.v1Checkpoint) -> None:
 
 
 def _missing(checkpoint: bindings.v1Checkpoint) -> list[str]:
-    """What a bundle needs and the checkpoint does not hold."""
+    """Files of a bundle that the checkpoint lacks."""
     needed = (f"{FOLDER}/{file}" for file in (METADATA_FILE, ONNX_FILE))
     return [file for file in needed if file not in checkpoint.resources]

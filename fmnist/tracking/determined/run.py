@@ -26,15 +26,17 @@ Record = Callable[[dict[str, Any]], object]
 
 
 class DeterminedRun:
-    """One trial. Its checkpoints have the steps of its validations, which is how the master pairs them.
-
-    With ``state``, the folder where the training keeps each epoch's end, every epoch leaves a
-    checkpoint that a new container goes on from; the last one holds the bundle, too.
-    """
+    """A ``Run`` in a trial. Checkpoints have the steps of their validations: so the master pairs them."""
 
     def __init__(self, context: Context, state: Path | None, record: Record, *, restored: int = 0) -> None:
-        """``record`` takes the parameters, nested; ``restored`` is the epoch after which the training goes
-        on, 0 at its beginning.
+        """Attach to the trial of ``context``.
+
+        Args:
+            context: of Determined's Core API.
+            state: folder where the training stores the end of each epoch; every epoch then leaves a
+                checkpoint from which a new container resumes. The last one also holds the bundle.
+            record: keeps the nested parameters.
+            restored: epoch after which the training resumes, 0 at its beginning.
         """
         assert context.info
         assert context._session
@@ -72,7 +74,7 @@ class DeterminedRun:
         return decision
 
     def finish(self, bundle: Path) -> None:
-        """The last checkpoint: what the next stages take, and, if paused, where the training goes on."""
+        """Store the last checkpoint: for the next stages and, if paused, for resuming."""
         assert self._last
         metadata = checkpoint_metadata(open_bundle(bundle), self._last.steps)
         with self._errors(), self._context.checkpoint.store_path(metadata) as (folder, _):
@@ -103,8 +105,8 @@ class DeterminedRun:
     def _state_after(self, steps: int) -> _State:
         """The trial's state once the master has stored the validation after ``steps`` steps.
 
-        ``should_preempt`` never tells of a searcher's stop (determined 0.38.1), and reports are sent by
-        a thread of their own; but the master decides before it stores, so that the state is final then.
+        ``should_preempt`` does not report a searcher's stop (determined 0.38.1), and a thread sends the
+        reports; but the master decides before it stores, so the state is final then.
 
         Raises:
             TimedOut: the master does not store it.
@@ -115,7 +117,7 @@ class DeterminedRun:
             stored = trial.latestValidation
             if trial.state is _State.STOPPING_COMPLETED or (stored and stored.totalBatches >= steps):
                 return trial.state
-            # What went wrong in the thread is raised here.
+            # Raises the thread's error, if any.
             self._context._metrics._maybe_raise_exception()
             if time.monotonic() > deadline:
                 raise TimedOut(
@@ -138,7 +140,7 @@ class DeterminedRun:
             self._copy_state(folder)
 
     def _copy_state(self, folder: Path) -> None:
-        """The newest state, and whose it is."""
+        """Copy the newest state and its owner's record."""
         if self._state is None:
             return
         (folder / STATE).mkdir()

@@ -31,20 +31,20 @@ def open_unmanaged(
     job: str | None,
     study: StudyLabel | None,
 ) -> Iterator[DeterminedRun]:
-    """The trial of ``job`` if the master knows it, else a new one; it raises as failed.
+    """Open the trial of ``job`` if the master knows it, else a new one; it fails if the block raises.
 
-    It is one of the trials of its search's experiment, else its experiment's only one.
+    It is one of the trials of its search's experiment, else the only one of its experiment.
 
     Args:
         login: at the master.
         storage: where the checkpoint goes, a folder or an s3:// or gs:// address.
         experiment: the experiment's name.
-        name: what the training is called, such as trial-3.
-        job: names the training, so that one which goes on reports to the same trial.
+        name: of the training, such as trial-3.
+        job: id of the training; a resumed one reports to the same trial.
         study: the search that the training belongs to.
 
     Raises:
-        ConfigError: the master does not know user and password, or ``storage`` cannot be written.
+        ConfigError: the master rejects the credentials, or ``storage`` cannot be written.
         UnavailableError: it cannot be reached.
     """
     session = log_in(login)
@@ -74,7 +74,7 @@ def open_unmanaged(
         context._tensorboard_manager.base_path = Path(events)
 
         def record(parameters: dict[str, Any]) -> None:
-            # Not as metadata: a trial of our own that has some cannot be gone on with (master 0.38.1).
+            # Not as metadata: an unmanaged trial that has some cannot be resumed (master 0.38.1).
             _put_trial(context, trial_id, parameters)
 
         with _entered(context, session.master):
@@ -83,11 +83,11 @@ def open_unmanaged(
 
 @contextmanager
 def _entered(context: Context, master: str) -> Iterator[None]:
-    """The master hears how the block ends; if it cannot, what the block raised counts."""
+    """Report the end of the block to the master; an error of the block wins over one of the report."""
     before = sys.exit, sys.excepthook
     with errors_mapped(master):
         context.start()
-    # It would watch over this process, which may have many trials.
+    # It would hook into this process, which may have many trials.
     sys.exit, sys.excepthook = before
     try:
         yield

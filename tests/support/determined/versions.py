@@ -55,8 +55,14 @@ def removed_afterwards(environment: dict[str, str]) -> Iterator[None]:
                 made.add(f"experiments/{answer['experiment']['id']}")
         return response
 
-    with patch.object(BaseSession, "_do_request", recorded):
-        yield
+    try:
+        with patch.object(BaseSession, "_do_request", recorded):
+            yield
+    finally:
+        _remove(made, environment)
+
+
+def _remove(made: set[str], environment: dict[str, str]) -> None:
     session = _session(from_environment(environment))
     # Models first: a version keeps its checkpoint, and so its experiment.
     for path in sorted(made, reverse=True):
