@@ -62,10 +62,10 @@ def train(
     --from continues from a checkpoint's weights: hyperparameters.epochs includes the epochs that
     the checkpoint was trained for.
     """
-    from fmnist.jobs.train import train_file
+    from fmnist.jobs.train import TrainOptions, train_file
 
     raise_on_sigterm()
-    _print(train_file(settings, file, overrides, **options), as_json)
+    _print(train_file(settings, file, overrides, TrainOptions(**options)), as_json)
 
 
 @click.command()
@@ -87,10 +87,10 @@ def retrain(settings: Settings, /, version: int, model: str, as_json: bool, **op
     A version that was continued from a checkpoint is continued from there again; --from names that
     checkpoint's folder where it is no longer in FMNIST_HOME.
     """
-    from fmnist.jobs.train import train_version_again
+    from fmnist.jobs.train import TrainOptions, train_version_again
 
     raise_on_sigterm()
-    _print(train_version_again(settings, model, version, **options), as_json)
+    _print(train_version_again(settings, model, version, TrainOptions(**options)), as_json)
 
 
 def _print(bundle: "Bundle", as_json: bool) -> None:

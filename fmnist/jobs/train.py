@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -43,16 +43,39 @@ logger = logging.getLogger("fmnist.jobs.train")
 CONST = PROJECT / "const.yaml"
 
 
+@dataclass(frozen=True)
+class TrainOptions:
+    """Options of one training.
+
+    Attributes:
+        parent: folder of a checkpoint bundle to continue from.
+        out: new folder for the checkpoint; one named after the run if None.
+        fresh: start over even if an unfinished training could be resumed.
+        threads: of TensorFlow, at least 1; all cores, or those of the version to train again, if None.
+        curves: CSV file for the metrics of each epoch.
+    """
+
+    parent: Path | None = None
+    out: Path | None = None
+    fresh: bool = False
+    threads: int | None = None
+    curves: Path | None = None
+
+    def folder(self, settings: Settings, experiment: str) -> Path:
+        """``out``, which must not exist (InputError), or the folder of the experiment's checkpoints."""
+        if self.out and self.out.exists():
+            raise InputError(f"--out {self.out}: already exists; name a new folder")
+        return self.out or settings.checkpoints / folder_name(experiment)
+
+
+DEFAULTS = TrainOptions()
+
+
 def train_file(
     settings: Settings,
     file: Path = CONST,
     overrides: Sequence[str] = (),
-    *,
-    parent: Path | None = None,
-    out: Path | None = None,
-    fresh: bool = False,
-    threads: int | None = None,
-    curves: Path | None = None,
+    options: TrainOptions = DEFAULTS,
 ) -> Bundle:
     """Train the model of an experiment file on the data commit that it selects, in a worker process.
 
@@ -63,44 +86,36 @@ def train_file(
         settings: engines and folders.
         file: a Determined experiment file without ranges.
         overrides: KEY=VALUE, for keys of the file.
-        parent: folder of a checkpoint bundle to continue from.
-        out: new folder for the checkpoint; one named after the run if None.
-        fresh: start over even if an unfinished training could be resumed.
-        threads: of TensorFlow, at least 1; all cores if None.
-        curves: CSV file for the metrics of each epoch.
+        options: of this training.
 
     Raises:
-        InputError: ``out`` exists.
+        InputError: ``options.out`` exists.
         NotFoundError: there is no such data commit.
         FmnistError: the training's own error.
     """
     experiment = load_experiment(file, overrides)
     hyperparameters = Hyperparameters.read(experiment.constants())
+    folder = options.folder(settings, experiment.name)
     store = data_store(settings)
     commit = selected_commit(store, experiment.data, TRAIN, announced_commit(settings))
     job = TrainingJob(
         experiment=experiment.name,
         hyperparameters=hyperparameters,
         train_data=commit.reference(),
-        folder=out or settings.checkpoints / folder_name(experiment.name),
+        folder=folder,
         seed=experiment.reproducibility.experiment_seed,
-        threads=threads or usable_cores(),
+        threads=options.threads or usable_cores(),
         git_commit=str(code_version(PROJECT)),
-        parent=parent,
+        parent=options.parent,
     )
-    return _train(settings, store, commit, job, out=out, fresh=fresh, curves=curves)
+    return _train(settings, store, commit, job, options)
 
 
 def train_version_again(
     settings: Settings,
     model: str,
     number: int,
-    *,
-    parent: Path | None = None,
-    out: Path | None = None,
-    fresh: bool = False,
-    threads: int | None = None,
-    curves: Path | None = None,
+    options: TrainOptions = DEFAULTS,
 ) -> Bundle:
     """Train on the data commit, and with the configuration, that a version's lineage names.
 
@@ -110,12 +125,8 @@ def train_version_again(
         settings: engines and folders.
         model: the version's model.
         number: the version.
-        parent: folder of the checkpoint that the version was continued from, if it was; searched among
-            the checkpoints of this machine if None.
-        out: as of ``train_file``, with ``fresh`` and ``curves``.
-        fresh: see ``out``.
-        threads: of TensorFlow, at least 1; those of the version if None.
-        curves: see ``out``.
+        options: of this training. A version that was continued from a checkpoint is continued from
+            ``parent``, or if None from the checkpoint of that run on this machine.
 
     Raises:
         NotFoundError: there is no such version, its data commit or the checkpoint before is not here.
@@ -135,13 +146,13 @@ def train_version_again(
         experiment=origin.experiment,
         hyperparameters=Hyperparameters.read(metadata.hyperparameters),
         train_data=commit.reference(),
-        folder=out or settings.checkpoints / folder_name(origin.experiment),
+        folder=options.folder(settings, origin.experiment),
         seed=origin.seed,
-        threads=threads or origin.threads,
+        threads=options.threads or origin.threads,
         git_commit=str(code_version(PROJECT)),
-        parent=parent or (_checkpoint_of(settings, origin.parent_run) if origin.parent_run else None),
+        parent=options.parent or (_checkpoint_of(settings, origin.parent_run) if origin.parent_run else None),
     )
-    return _train(settings, store, commit, job, out=out, fresh=fresh, curves=curves)
+    return _train(settings, store, commit, job, options)
 
 
 def _checkpoint_of(settings: Settings, run: str) -> Path:
@@ -156,30 +167,21 @@ def _checkpoint_of(settings: Settings, run: str) -> Path:
 
 
 def _train(
-    settings: Settings,
-    store: DataStore,
-    commit: Commit,
-    job: TrainingJob,
-    *,
-    out: Path | None,
-    fresh: bool,
-    curves: Path | None,
+    settings: Settings, store: DataStore, commit: Commit, job: TrainingJob, options: TrainOptions
 ) -> Bundle:
-    if out and out.exists():
-        raise InputError(f"--out {out}: already exists; name a new folder")
     prepare()
     states = settings.states / folder_name(job.experiment)
     with (
         open_workers(settings, commit, load(store, commit)) as workers,
-        unfinished(states, fingerprint(job), fresh=fresh) as state,
+        unfinished(states, fingerprint(job), fresh=options.fresh) as state,
         open_run(settings, job.experiment, job=state.id) as run,
         shown() as progress,
     ):
         progress.noted(f"training on {commit.repo}@{commit.id}")
         if job.git_commit.startswith(UNKNOWN):
             progress.noted(f"git commit {job.git_commit}")
-        job = replace(job, folder=out or job.folder / run.id, state=state.folder)
-        bundle = workers.run(job, run, CurvesFile(curves, progress) if curves else progress)
+        job = replace(job, folder=options.out or job.folder / run.id, state=state.folder)
+        bundle = workers.run(job, run, CurvesFile(options.curves, progress) if options.curves else progress)
         state.remove()
     return bundle
 
@@ -228,7 +230,7 @@ def _command(file: Path, overrides: tuple[str, ...], threads: int | None) -> Non
     if settings.in_trial:
         train_trial(settings, threads)
     else:
-        click.echo(train_file(settings, file, overrides, threads=threads).folder)
+        click.echo(train_file(settings, file, overrides, TrainOptions(threads=threads)).folder)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""From Keras to ONNX, and the proof that both give the same answers."""
+"""Export from Keras to ONNX, verified to give the same probabilities."""
 
 import logging
 import os
@@ -19,24 +19,24 @@ from fmnist.training.network import INPUT, OUTPUT
 
 OPSET = 17
 TOLERANCE = 1e-4
-"""Largest difference allowed between the probabilities of the two."""
+"""Largest allowed difference between the probabilities of the two, 0-1."""
 
 
 def export(model: Any, path: Path, images: Images) -> NDArray[np.float32]:
-    """Write a ``keras.Model`` as ONNX, with any number of images at a time.
+    """Write a ``keras.Model`` as ONNX, with a variable batch size.
 
     Args:
-        model: one of ours.
+        model: a network of this package.
         path: of the file to write.
-        images: uint8 [n, 28, 28], what both are compared on.
+        images: uint8 [n, 28, 28], on which both are compared.
 
     Returns:
         ONNX Runtime's probabilities for ``images``, float32 [n, 10].
 
     Raises:
-        IntegrityError: the file's input or output is not as promised, or the answers differ.
+        IntegrityError: the file's input or output is not as specified, or the probabilities differ.
     """
-    # First: Keras exports no model that was never called, as one is whose training went on at its end.
+    # First: Keras exports no model that was never called, such as one resumed after its last epoch.
     expected = model.predict_on_batch(images)
     with _without_chatter():
         model.export(path, format="onnx", verbose=False, opset_version=OPSET)
@@ -53,7 +53,7 @@ def export(model: Any, path: Path, images: Images) -> NDArray[np.float32]:
 
 @contextmanager
 def _without_chatter() -> Iterator[None]:
-    """Nothing on stderr: TensorFlow's converter writes there past every log level that it offers."""
+    """Silence stderr: TensorFlow's converter writes there whatever the log level (tf2onnx 1.17)."""
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     stderr = os.dup(2)
     try:
@@ -67,10 +67,10 @@ def _without_chatter() -> Iterator[None]:
 
 
 def _rename(path: Path) -> None:
-    """Name the output, and number everything within.
+    """Name the output, and number all nodes and tensors.
 
-    tf2onnx takes its names from Keras's inner workings and from a counter of the process: equal
-    weights would give different files.
+    tf2onnx takes names from Keras's internals and from a counter of the process: equal weights would give
+    different files.
     """
     import onnx
 

@@ -1,4 +1,4 @@
-"""The networks: the baseline that Keras users know, a small quick one, and one for long trainings.
+"""The networks: a baseline, a small quick one, and one for long trainings.
 
 All take uint8 pixels, 0-255, shape [n, 28, 28], named ``image``; scaling is their first layer.
 All give float32 probabilities of shape [n, 10], named ``probabilities``.
@@ -55,7 +55,7 @@ def _baseline(x: Any) -> Any:
 
 
 def _modern(x: Any, width: int, dropout: float) -> Any:
-    """Halves the maps at once: most of the baseline's time goes into large ones, for little accuracy."""
+    """Halve the feature maps first: the baseline spends most time in large ones, for little accuracy."""
     x = _convolution(x, width, size=5, stride=2)
     x = _convolution(x, 3 * width // 2)
     x = layers.MaxPooling2D()(x)

@@ -1,4 +1,4 @@
-"""From what an epoch gave to what trackers are told of it."""
+"""Reports of epochs for trackers: metrics and figures."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,16 +18,21 @@ _SMALLEST_SHARE = 1e-7
 
 @dataclass(frozen=True)
 class Reporter:
-    """Reports of a training of ``epochs`` epochs; ``validation`` holds no image where none is held out."""
+    """Makes the reports of a training of ``epochs`` epochs; ``validation`` may be empty."""
 
     epochs: int
     validation: Dataset
 
     def report(self, epoch: int, result: "EpochResult", probabilities: Probabilities) -> EpochReport:
-        """The report of an epoch after which the network gives ``probabilities`` for the validation images.
+        """The report of an epoch.
+
+        Args:
+            epoch: from 1.
+            result: of training.
+            probabilities: of the validation images after the epoch, float32 [n, 10].
 
         Raises:
-            Diverged: a figure is no finite number.
+            Diverged: a metric is not finite.
         """
         training = {
             "loss": result.loss,

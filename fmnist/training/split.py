@@ -1,4 +1,4 @@
-"""Which images are held out for validation."""
+"""Split into training and validation images."""
 
 import hashlib
 
@@ -11,13 +11,13 @@ _HASHES = 2**64
 
 
 def split(dataset: Dataset, val_size: float) -> tuple[Dataset, Dataset]:
-    """The images to train on and those held out, about ``val_size`` (0-1) of all; at 0 exactly none.
+    """Training images, and about ``val_size`` (0-1) of all as validation images; none at 0.
 
-    A hash of an image's bytes decides, so an image stays on its side when others are added or
-    reordered, and equal images are on the same side.
+    A hash of an image's bytes decides, so an image stays in its set when others are added or reordered, and
+    equal images are in the same set.
 
     Raises:
-        DataError: images are to be held out, but one of the sides would be empty.
+        DataError: one of the sets would be empty.
     """
     if val_size == 0:
         return dataset, _subset(dataset, np.zeros(len(dataset), dtype=bool))

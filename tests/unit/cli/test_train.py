@@ -25,7 +25,7 @@ def test_the_commands_of_the_documentation(
     shutil.copy(PROJECT / "const.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
 
-    def substitute(settings: Settings, file: Path, overrides: Sequence[str], **_: object) -> Bundle:
+    def substitute(settings: Settings, file: Path, overrides: Sequence[str], _: object) -> Bundle:
         experiment = load_experiment(file, overrides)
         Hyperparameters.read(experiment.constants())
         return make_bundle(tmp_path / "bundle")

@@ -40,7 +40,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[TrainingJob]:
     """The jobs that were asked for; none runs."""
     jobs: list[TrainingJob] = []
 
-    def record(_settings: Settings, _store: object, commit: Commit, asked: TrainingJob, **_: object) -> None:
+    def record(_settings: Settings, _store: object, commit: Commit, asked: TrainingJob, _: object) -> None:
         assert commit.id == asked.train_data.commit
         jobs.append(asked)
 

@@ -21,7 +21,7 @@ from fmnist.data.formats.idx import write_idx
 from fmnist.data.synthetic import draw
 from fmnist.errors import ConfigError, Diverged, InputError, IntegrityError, NotFoundError
 from fmnist.experiments.hyperparameters import Hyperparameters
-from fmnist.jobs.train import train_file
+from fmnist.jobs.train import TrainOptions, train_file
 from fmnist.settings import PROJECT, from_environment
 from fmnist.tracking.base import Decision, EpochReport
 from fmnist.training.job import TrainingJob
@@ -74,6 +74,13 @@ def changed(job: TrainingJob, **values: object) -> TrainingJob:
     return replace(job, hyperparameters=Hyperparameters.read({**SMALL, **values}))
 
 
+def _foreign_keras(folder: Path) -> dict[str, str]:
+    """Settings of other programs: trainings are the same all the same."""
+    (folder / "user/.keras").mkdir(parents=True)
+    (folder / "user/.keras/keras.json").write_text('{"floatx": "float16", "max_epochs": 1}')
+    return {"HOME": str(folder / "user"), "KERAS_MAX_EPOCHS": "1", "KERAS_BACKEND": "jax"}
+
+
 @pytest.fixture(scope="module")
 def from_the_command_line(
     garments: Dataset, tmp_path_factory: pytest.TempPathFactory
@@ -103,7 +110,7 @@ def from_the_command_line(
         *values,
     ]
     command += [f"--config=reproducibility.experiment_seed={SEED}"]
-    with background(command, {**os.environ, **home}) as process:
+    with background(command, {**os.environ, **home, **_foreign_keras(folder)}) as process:
         yield process
 
 
@@ -288,8 +295,9 @@ def test_a_killed_training_gives_the_same_bits_in_another_process(
 
     lines = progress.splitlines()
     assert lines[0] == "starting TensorFlow"
-    assert re.fullmatch("resuming after epoch [12] of 2, where an earlier process ended", lines[1])
-    assert [line.split(":")[0] for line in lines[2:]] == ["epoch 1/2", "epoch 2/2"]
+    assert lines[1] == f"training on {TRAIN.repo}@{there.metadata.provenance.train_data.commit}"
+    assert re.fullmatch("resuming after epoch [12] of 2, where an earlier process ended", lines[2])
+    assert [line.split(":")[0] for line in lines[3:]] == ["epoch 1/2", "epoch 2/2"]
 
 
 def test_the_command_checks_before_it_starts(tmp_path: Path) -> None:
@@ -300,7 +308,7 @@ def test_the_command_checks_before_it_starts(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"hyperparameters\.colour: there is no such key"):
         train_file(settings, overrides=["hyperparameters.colour=red"])
     with pytest.raises(InputError, match="already exists"):
-        train_file(settings, out=tmp_path)
+        train_file(settings, options=TrainOptions(out=tmp_path))
     with pytest.raises(NotFoundError, match="fmnist data fetch"):
         train_file(settings)
     assert not home.exists()

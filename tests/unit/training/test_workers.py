@@ -124,11 +124,11 @@ def test_trainings_end_with_their_parent(tmp_path: Path, data: Path, number: int
         "from pathlib import Path\n"
         "from fmnist.training.workers import Workers, prepare\n"
         "from tests.support import fake_training as fake, recorded_runs as runs\n"
-        "from tests.unit.training import test_worker\n"
+        "from tests.unit.training import test_workers\n"
         f"folder = Path({str(tmp_path)!r})\n"
         "prepare(())\n"
         "with Workers(folder / 'arrays', fake.hangs) as workers:\n"
-        "    workers.run(test_worker.job(folder / 'trial-0'), runs.RememberedRun('x'))\n"
+        "    workers.run(test_workers.job(folder / 'trial-0'), runs.RememberedRun('x'))\n"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", script], cwd=PROJECT, start_new_session=True, stderr=subprocess.DEVNULL
