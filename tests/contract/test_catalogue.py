@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.synchronize import Event as Signal
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from fmnist.catalogue.promotions import (
     TakeoverKind,
     TenureOutcome,
 )
+from fmnist.catalogue.verdict_log import VerdictLog
 from fmnist.errors import ConfigError, IntegrityError, TimedOut, UnavailableError
 from fmnist.settings import from_environment
 from fmnist.wiring import promotion_log as open_log
@@ -77,6 +79,15 @@ def _emptied(server: str) -> str:
 
 def _log(address: str, model: str = "m") -> PromotionLog:
     return PromotionLog(Database(address), model, Path("/nowhere"))
+
+
+def test_verdicts_of_two_machines_get_two_numbers(address: str) -> None:
+    logs = [VerdictLog(Database(address), "m") for _ in range(2)]
+    with ThreadPoolExecutor(2) as threads:
+        numbers = list(threads.map(lambda log: [log.add("a" * 64, "ci", "now", 0) for _ in range(4)], logs))
+    assert sorted(numbers[0] + numbers[1]) == list(range(1, 9))
+    assert logs[0].latest("a" * 64) == {"ci": 8}
+    assert logs[0].latest("b" * 64) == {}
 
 
 def test_a_look_makes_nothing(address: str, tmp_path: Path) -> None:
