@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fmnist import settings
-from fmnist.clients.pachyderm import Connection
+from fmnist.clients.pachyderm.connection import Connection
 from fmnist.data.pachyderm.store import PachydermStore
 from fmnist.data.sources import find, places
 

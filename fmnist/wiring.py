@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 def data_store(settings: Settings) -> DataStore:
     """The engine that versions data."""
     if settings.pachd:
-        from fmnist.clients.pachyderm import Connection
+        from fmnist.clients.pachyderm.connection import Connection
         from fmnist.data.pachyderm.store import PachydermStore
 
         return PachydermStore(Connection(settings.pachd), settings.cache / "pachyderm")
@@ -80,7 +80,7 @@ def data_head(settings: Settings, repo: str) -> Path:
 def data_feed(settings: Settings) -> CommitFeed:
     """Feed of new data commits."""
     if settings.pachd:
-        from fmnist.clients.pachyderm import Connection
+        from fmnist.clients.pachyderm.connection import Connection
         from fmnist.data.pachyderm.feed import PachydermFeed
 
         return PachydermFeed(Connection(settings.pachd))
@@ -95,7 +95,7 @@ def data_doctor(settings: Settings) -> "Doctor":
     """
     if not settings.pachd:
         raise ConfigError("data is versioned on this machine, by DVC; set PACHD_ADDRESS to look at a server")
-    from fmnist.clients.pachyderm import Connection
+    from fmnist.clients.pachyderm.connection import Connection
     from fmnist.data.pachyderm.doctor import Doctor
 
     return Doctor(Connection(settings.pachd))
@@ -212,7 +212,7 @@ def pipeline_server(settings: Settings) -> "PachydermPipelines":
     """
     if settings.pachd is None:
         raise ConfigError("pipelines run in Pachyderm; set PACHD_ADDRESS to the address of a server")
-    from fmnist.clients.pachyderm import Connection
+    from fmnist.clients.pachyderm.connection import Connection
     from fmnist.retraining.pachyderm.server import PachydermPipelines
 
     return PachydermPipelines(Connection(settings.pachd))

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import grpc  # type: ignore[import-untyped, unused-ignore]
 
-from fmnist.clients.pachyderm import Connection, status_of
+from fmnist.clients.pachyderm.connection import Connection
+from fmnist.clients.pachyderm.errors import status_of
 from fmnist.core.names import check_repo
 from fmnist.data.base import BRANCH
 from fmnist.data.pachyderm.revisions import Revision, Revisions

@@ -7,7 +7,7 @@ commit only, and it also brings commits that ended with an error.
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
-from fmnist.clients.pachyderm import Connection
+from fmnist.clients.pachyderm.connection import Connection
 from fmnist.data.base import BRANCH
 from fmnist.data.pachyderm.revisions import Revision, Revisions
 from fmnist.data.watch import newer
@@ -37,7 +37,7 @@ class PachydermFeed:
 
     def changes(self, repo: str) -> Iterator[None]:
         """Like ``CommitFeed.changes``; also before the first commit, once the repo is there."""
-        from fmnist.clients.pachyderm.api import pfs_proto
+        from fmnist.clients.pachyderm.messages import pfs_proto
 
         replayed = {revision.id for revision in self._history(repo) if revision.finished}
         yield

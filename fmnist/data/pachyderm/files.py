@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from fmnist.clients.pachyderm import Connection
+from fmnist.clients.pachyderm.connection import Connection
 from fmnist.data.base import BRANCH, StoredFile
 from fmnist.data.pachyderm.digests import NAME as SUMS
 from fmnist.data.pachyderm.revisions import commit_handle
@@ -41,7 +41,7 @@ class Files:
         Raises:
             IntegrityError: a name would lead out of a folder that the commit is written to.
         """
-        from fmnist.clients.pachyderm.api import pfs_proto
+        from fmnist.clients.pachyderm.messages import pfs_proto
 
         with self._connection.errors(f"{repo}@{commit}"):
             infos = [

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from fmnist.clients.pachyderm import Connection
+from fmnist.clients.pachyderm.connection import Connection
 from fmnist.data.base import BRANCH
 from fmnist.errors import DataError, NotFoundError, TimedOut, UnavailableError
 
@@ -146,7 +146,7 @@ class Revisions:
 
 def commit_handle(repo: str, commit: str) -> Any:
     """python-pachyderm's name for a commit by its full id."""
-    from fmnist.clients.pachyderm.api import pfs
+    from fmnist.clients.pachyderm.messages import pfs
 
     return pfs.Commit(repo=repo, id=commit)
 

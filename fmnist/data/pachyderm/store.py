@@ -10,7 +10,7 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from fmnist.clients.pachyderm import Connection
+from fmnist.clients.pachyderm.connection import Connection
 from fmnist.core.names import check_files, check_repo
 from fmnist.data.base import BRANCH, MIN_ID_LENGTH, Commit, StoredFile, full_id
 from fmnist.data.commits import check_content, is_readable, stored_file, stored_files

@@ -7,7 +7,8 @@ from typing import Any
 
 import grpc  # type: ignore[import-untyped, unused-ignore]
 
-from fmnist.clients.pachyderm import Connection, status_of, translated
+from fmnist.clients.pachyderm.connection import Connection
+from fmnist.clients.pachyderm.errors import status_of, translated
 from fmnist.data.pachyderm.revisions import commit_handle
 from fmnist.errors import ConfigError, IntegrityError, NotFoundError, UnavailableError
 
@@ -150,7 +151,7 @@ class _TriedOut(Exception):
 def _request(change: Change) -> Any:
     from google.protobuf.json_format import ParseError  # type: ignore[import-untyped, unused-ignore]
 
-    from fmnist.clients.pachyderm.api import python_pachyderm
+    from fmnist.clients.pachyderm.messages import python_pachyderm
 
     try:
         request = python_pachyderm.parse_dict_pipeline_spec(dict(change.document))
@@ -161,7 +162,7 @@ def _request(change: Change) -> Any:
 
 
 def _deployed(info: Any) -> DeployedPipeline:
-    from fmnist.clients.pachyderm.api import pps_proto
+    from fmnist.clients.pachyderm.messages import pps_proto
 
     return DeployedPipeline(
         name=info.pipeline.name,

@@ -10,7 +10,7 @@ from typing import Any
 
 from google.protobuf.json_format import ParseDict, ParseError  # type: ignore[import-untyped, unused-ignore]
 
-from fmnist.clients.pachyderm.api import pps_proto, python_pachyderm
+from fmnist.clients.pachyderm.messages import pps_proto, python_pachyderm
 from fmnist.errors import ConfigError
 from fmnist.retraining.pachyderm.rules import FIELDS, MESSAGES, NOT_IN_FILES, REQUIRED, Message
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fmnist.cli.data import data
-from fmnist.clients.pachyderm import Deadlines
+from fmnist.clients.pachyderm.connection import Deadlines
 from fmnist.data.pachyderm.doctor import Doctor
 from fmnist.data.pachyderm.store import PachydermStore
 from fmnist.errors import DataError, TimedOut, UnavailableError

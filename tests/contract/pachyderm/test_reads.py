@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from fmnist.clients.pachyderm import Deadlines
+from fmnist.clients.pachyderm.connection import Deadlines
 from fmnist.data.pachyderm.store import PachydermStore
 from fmnist.errors import DataError, IntegrityError, NotFoundError, TimedOut, UnavailableError
 from fmnist.settings.pachd_address import Pachd

@@ -12,7 +12,7 @@ from typing import Any
 import grpc  # type: ignore[import-untyped, unused-ignore]
 import pytest
 
-from fmnist.clients.pachyderm import Connection, Deadlines
+from fmnist.clients.pachyderm.connection import Connection, Deadlines
 from fmnist.data.pachyderm.doctor import Doctor
 from fmnist.data.pachyderm.store import PachydermStore
 from fmnist.errors import ConfigError, FmnistError, InputError, NotFoundError, TimedOut, UnavailableError

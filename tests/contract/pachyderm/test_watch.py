@@ -10,7 +10,7 @@ import grpc  # type: ignore[import-untyped, unused-ignore]
 import pytest
 
 from fmnist.catalogue.watch_cursors import CommitCursor, commit_cursor
-from fmnist.clients.pachyderm import Deadlines
+from fmnist.clients.pachyderm.connection import Deadlines
 from fmnist.data.pachyderm.feed import PachydermFeed
 from fmnist.data.watch import begin, poll, watch
 from fmnist.errors import ConfigError, NotFoundError

@@ -5,4 +5,4 @@ What it answers is what Pachyderm 2.12 was seen to answer, error texts included;
 """
 
 # Before anything else of python-pachyderm: it loads the messages in a way that protobuf takes.
-import fmnist.clients.pachyderm.api  # noqa: F401
+import fmnist.clients.pachyderm.messages  # noqa: F401

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fmnist.clients.pachyderm import Connection, Deadlines
+from fmnist.clients.pachyderm.connection import Connection, Deadlines
 from fmnist.data.pachyderm.store import PachydermStore
 from fmnist.settings import from_environment
 from fmnist.settings.pachd_address import Pachd

@@ -19,7 +19,7 @@ from determined.common.api import bindings, errors
 
 from fmnist.clients import determined as client
 from fmnist.clients.mlflow import errors_mapped as mlflow_errors_mapped
-from fmnist.clients.pachyderm import Connection
+from fmnist.clients.pachyderm.connection import Connection
 from fmnist.errors import ConfigError, FmnistError, TimedOut, UnavailableError
 from fmnist.settings import DeterminedLogin
 from fmnist.settings.pachd_address import server

@@ -2,7 +2,7 @@
 
 from google.protobuf.internal import api_implementation  # type: ignore[import-untyped, unused-ignore]
 
-from fmnist.clients.pachyderm.api import pfs_proto, pps_proto, python_pachyderm
+from fmnist.clients.pachyderm.messages import pfs_proto, pps_proto, python_pachyderm
 
 
 def test_protobuf_runs_in_c() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist.clients.pachyderm import Connection
+from fmnist.clients.pachyderm.connection import Connection
 from fmnist.core.dataset import Dataset
 from fmnist.core.fashion_mnist import TEST, TRAIN, Split
 from fmnist.data.base import Commit, DataStore

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fmnist.clients.pachyderm.api import pfs_proto
+from fmnist.clients.pachyderm.messages import pfs_proto
 from fmnist.data.pachyderm.files import Files
 from fmnist.errors import IntegrityError
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from fmnist.cli.pipelines import pipelines
-from fmnist.clients.pachyderm import Connection, Deadlines
+from fmnist.clients.pachyderm.connection import Connection, Deadlines
 from fmnist.errors import ConfigError, FmnistError, NotFoundError, TimedOut, UnavailableError
 from fmnist.retraining.pachyderm.apply import Applied, carry_out, plan
 from fmnist.retraining.pachyderm.files import read_specs, render
