@@ -26,7 +26,7 @@ from pathlib import Path
 from fmnist.cli.main import main
 from fmnist.jobs import train
 
-def substitute(settings, file, overrides, *, out, curves, **_):
+def substitute(settings, file, overrides, options):
     from fmnist.tracking.base import EpochReport
     from fmnist.training.progress import CurvesFile
     from fmnist.experiments import load_experiment
@@ -34,11 +34,11 @@ def substitute(settings, file, overrides, *, out, curves, **_):
     from tests.support.bundles import make_bundle
 
     dropout = load_experiment(file, overrides).constants()["dropout"]
-    file = CurvesFile(curves, SilentTraining())
+    file = CurvesFile(options.curves, SilentTraining())
     for epoch in (1, 2):
         figures = {"loss": 1 / epoch, "accuracy": epoch / 2}
         file.reported(EpochReport(epoch, 2, epoch, figures, figures, {}))
-    return make_bundle(out, seed=int(dropout * 1e6))
+    return make_bundle(options.out, seed=int(dropout * 1e6))
 
 train.train_file = substitute
 main()
