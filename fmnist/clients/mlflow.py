@@ -1,7 +1,6 @@
-"""MLflow: its client, its errors as ours, and its address without the password."""
+"""MLflow: its client, and its errors as ours."""
 
 import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,11 +75,6 @@ def _migrations_below_any_folder() -> Iterator[None]:
         Config.set_main_option = set_main_option  # type: ignore[method-assign]
 
 
-def without_password(address: str) -> str:
-    """A database's address as messages may show it."""
-    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", address)
-
-
 @contextmanager
 def errors_mapped(address: str) -> Iterator[None]:
     """Raise MLflow's and its database's errors as UnavailableError, which names the address."""
@@ -92,8 +86,7 @@ def errors_mapped(address: str) -> Iterator[None]:
         if not isinstance(error, tuple(known)):
             raise
         reason = next(iter(str(error).splitlines()), type(error).__name__)
-        where = f"MLflow at {without_password(address)}"
-        raise UnavailableError(f"{where}: {reason}; is it reachable and writable?") from error
+        raise UnavailableError(f"MLflow at {address}: {reason}; is it reachable and writable?") from error
 
 
 def _check_reachable(address: str) -> None:
