@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -50,11 +49,7 @@ class RawFiles:
 
 def places(settings: Settings, environ: Mapping[str, str] = os.environ) -> Places:
     """The usual places for these settings."""
-    home = Path()
-    with suppress(RuntimeError):
-        # Without HOME and a passwd entry there is none.
-        home = Path.home()
-    keras_home = Path(environ.get("KERAS_HOME") or home / ".keras")
+    keras_home = Path(environ.get("KERAS_HOME") or Path.home() / ".keras")
     return Places(
         source=settings.source,
         cache=settings.cache,
