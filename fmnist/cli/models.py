@@ -13,7 +13,6 @@ import click
 from fmnist import wiring as engines
 from fmnist.cli.console import as_json, pass_settings, print_json, print_table, say, working
 from fmnist.cli.versions import (
-    all_versions,
     print_versions,
     version_description,
     version_document,
@@ -106,7 +105,7 @@ def list_versions(settings: "Settings", model: str, as_json: bool) -> None:
       fmnist models list --json
     """
     with working("Reading the registry"):
-        versions, history = all_versions(_registry(settings), model), _history(settings, model)
+        versions, history = _registry(settings).entries(model), _history(settings, model)
     if as_json:
         print_json([version_document(version, history) for version in versions])
     elif not versions:

@@ -11,7 +11,7 @@ from fmnist.errors import IntegrityError
 
 if TYPE_CHECKING:
     from fmnist.catalogue.promotions import History
-    from fmnist.registry.base import ModelRegistry, ModelVersion, UnusableVersion
+    from fmnist.registry.base import ModelVersion, UnusableVersion
 
 Value = TypeVar("Value")
 
@@ -25,12 +25,6 @@ def version_line(version: "ModelVersion") -> str:
     pipeline = pipeline_of(version)
     where = f", pipeline {pipeline.url}" if pipeline else ""
     return f"{version.model} {version.number}, dataset={_dataset(version)}{where}"
-
-
-def all_versions(registry: "ModelRegistry", model: str) -> "list[ModelVersion | UnusableVersion]":
-    """Every version, newest first."""
-    versions: list[ModelVersion | UnusableVersion] = [*registry.versions(model), *registry.unusable(model)]
-    return sorted(versions, key=lambda version: version.number, reverse=True)
 
 
 def version_document(version: "ModelVersion | UnusableVersion", history: "History") -> dict[str, Any]:
@@ -66,21 +60,29 @@ def print_versions(
     versions: "Sequence[ModelVersion | UnusableVersion]", history: "History", model: str
 ) -> None:
     """Print a table of versions, and below it what is wrong with any."""
-    print_table(_COLUMNS, [_row(version, history) for version in versions], title=model)
-    for version in versions:
-        if problem := version_document(version, history)["problem"]:
-            click.echo(problem)
+    problems: list[str] = []
+    print_table(_COLUMNS, [_row(version, history, problems) for version in versions], title=model)
+    for problem in problems:
+        click.echo(problem)
 
 
-def _row(version: "ModelVersion | UnusableVersion", history: "History") -> tuple[object, ...]:
+def _row(
+    version: "ModelVersion | UnusableVersion", history: "History", problems: list[str]
+) -> tuple[object, ...]:
     from fmnist.catalogue.promotions import status
+    from fmnist.gate.gitlab import pipeline_of
     from fmnist.gate.verdict import gate_result, gate_status
     from fmnist.registry.base import UnusableVersion
 
     created = version.created[:16].replace("T", " ")
     if isinstance(version, UnusableVersion):
+        problems.append(version.reason)
         return (version.number, "unusable", "", "", "", "", created)
-    result = _readable(gate_result, version, [])
+    broken: list[str] = []
+    result = _readable(gate_result, version, broken)
+    _readable(pipeline_of, version, broken)
+    if broken:
+        problems.append("; ".join(broken))
     return (
         version.number,
         gate_status(version),

@@ -153,8 +153,7 @@ def watch(
 
 def _newest(registry: ModelRegistry, model: str) -> int:
     """Number of the newest version, usable or not; 0 if there is none."""
-    numbers = [version.number for version in registry.versions(model)]
-    return max([0, *numbers, *(version.number for version in registry.unusable(model))])
+    return max((version.number for version in registry.entries(model)), default=0)
 
 
 def is_merge_request(environ: Mapping[str, str] = os.environ) -> bool:

@@ -94,12 +94,16 @@ class ModelRegistry(Protocol):
         """
         ...
 
+    def entries(self, model: str) -> list[ModelVersion | UnusableVersion]:
+        """All versions, newest first; empty if the model is unknown."""
+        ...
+
     def versions(self, model: str) -> list[ModelVersion]:
-        """All versions that can be used, newest first; empty if the model is unknown."""
+        """Those that can be used."""
         ...
 
     def unusable(self, model: str) -> list[UnusableVersion]:
-        """The other versions, newest first."""
+        """Those that cannot."""
         ...
 
     def complete(self, model: str, number: int) -> ModelVersion:
@@ -159,16 +163,16 @@ class ReadVersions(ABC):
     """The reading methods of an engine that can read each of its versions, or say why not."""
 
     @abstractmethod
-    def _entries(self, model: str) -> list[ModelVersion | UnusableVersion]:
-        """All versions, newest first; empty if the model is unknown."""
+    def entries(self, model: str) -> list[ModelVersion | UnusableVersion]:
+        """See ``ModelRegistry``."""
 
     def versions(self, model: str) -> list[ModelVersion]:
         """See ``ModelRegistry``."""
-        return [version for version in self._entries(model) if isinstance(version, ModelVersion)]
+        return [version for version in self.entries(model) if isinstance(version, ModelVersion)]
 
     def unusable(self, model: str) -> list[UnusableVersion]:
         """See ``ModelRegistry``."""
-        return [version for version in self._entries(model) if isinstance(version, UnusableVersion)]
+        return [version for version in self.entries(model) if isinstance(version, UnusableVersion)]
 
     def _latest(self, model: str) -> ModelVersion | None:
         """The newest version that can be used; None if there is no version.
@@ -176,7 +180,7 @@ class ReadVersions(ABC):
         Raises:
             IntegrityError: none can be used.
         """
-        entries = self._entries(model)
+        entries = self.entries(model)
         usable = next((version for version in entries if isinstance(version, ModelVersion)), None)
         if usable is None and entries:
             raise IntegrityError(next(one.reason for one in entries if isinstance(one, UnusableVersion)))

@@ -12,7 +12,7 @@ from fmnist.gate.evidence import Evidence, SampleError, read_evidence
 from fmnist.gate.gate import GateRun
 from fmnist.gate.test_data import read_test_data
 from fmnist.gate.verdict import GateResult, gate_result
-from fmnist.registry.base import ModelRegistry, ModelVersion
+from fmnist.registry.base import ModelRegistry, ModelVersion, UnusableVersion
 from fmnist.report.model import ModelReport, Picture, VersionEntry
 
 
@@ -36,13 +36,14 @@ def gather(
     """
     chosen = tested.version if tested else registry.get(model, subject)
     reader = _EntryReader(registry, _Pictures(store), history, tested)
+    versions = registry.entries(model)
     return ModelReport(
         model=model,
         made=now.isoformat(timespec="seconds"),
-        entries=tuple(map(reader.entry, registry.versions(model))),
+        entries=tuple(reader.entry(version) for version in versions if isinstance(version, ModelVersion)),
         subject=chosen.number,
         classes=CLASSES,
-        unusable=tuple(registry.unusable(model)),
+        unusable=tuple(version for version in versions if isinstance(version, UnusableVersion)),
     )
 
 

@@ -172,7 +172,7 @@ class DeterminedRegistry(ReadVersions):
                 self._told[uuid] = values_of(bundle, record.checkpoint)
         return record.with_values(self._told[uuid]).version()
 
-    def _entries(self, model: str) -> list[ModelVersion | UnusableVersion]:
+    def entries(self, model: str) -> list[ModelVersion | UnusableVersion]:
         return [
             read_or_reason(partial(self._read, record), model, record.number, record.time)
             for record in self._records(model)

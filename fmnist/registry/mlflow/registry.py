@@ -170,7 +170,7 @@ class MlflowRegistry(ReadVersions):
     def _rows(self, model: str, number: int | None = None) -> list[VersionRow]:
         return self._tables.versions(model, number) if is_model_name(model) else []
 
-    def _entries(self, model: str) -> list[ModelVersion | UnusableVersion]:
+    def entries(self, model: str) -> list[ModelVersion | UnusableVersion]:
         return [
             read_or_reason(partial(self._version, row), model, row.number, _time(row))
             for row in self._rows(model)
