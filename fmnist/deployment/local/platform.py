@@ -101,8 +101,8 @@ class LocalPlatform:
                         f"version {version} does not answer (see {served.log}); deploy it again"
                     )
             after = state.with_weights(weights)
-            if state.gateway and gateway.is_running(state.gateway, self._sessions):
-                self._route(state.gateway, state, after)
+            if running := self._running(state):
+                self._route(running, state, after)
             elif weights:
                 raise UnavailableError("the gateway does not run; deploy a version again, which starts it")
             else:
@@ -140,8 +140,8 @@ class LocalPlatform:
             if served.weight:
                 raise InputError(f"version {version} takes {served.weight} % of the traffic; move that first")
             after = state.without_version(version)
-            if state.gateway and gateway.is_running(state.gateway, self._sessions):
-                self._retire(state.gateway, served, after)
+            if running := self._running(state):
+                self._retire(running, served, after)
             else:
                 microservice.stop(served, self._sessions)
             self._save(after)
@@ -214,6 +214,11 @@ class LocalPlatform:
         seconds = self._manifest.predictor.grace_seconds
         gateway.drain(running, _backend(served), _backends(after), seconds, self._sessions)
         microservice.stop(served, self._sessions)
+
+    def _running(self, state: ServingState) -> RunningGateway | None:
+        """The recorded gateway, if it runs."""
+        recorded = state.gateway
+        return recorded if recorded and gateway.is_running(recorded, self._sessions) else None
 
     def _serves_here(self, running: RunningGateway | None) -> bool:
         """Whether that gateway runs, as it would be started now."""
