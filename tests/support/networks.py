@@ -12,3 +12,16 @@ SMALL = {
     "loss": {"name": "cross_entropy", "label_smoothing": 0.05},
     "augmentation": {"flip": 0.5, "shift": 0.5, "erase": 0.5},
 }
+
+MINIMAL = {
+    "network": "modern",
+    "width": 8,
+    "dropout": 0.0,
+    "epochs": 1,
+    "batch_size": 8,
+    "val_size": 0.1,
+    "optimizer": {"name": "sgd", "learning_rate": 0.1},
+    "schedule": {"name": "cosine"},
+    "loss": {"name": "cross_entropy"},
+}
+"""Every hyperparameter that is needed, and no other."""

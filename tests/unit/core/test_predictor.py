@@ -31,7 +31,9 @@ def test_it_computes_what_the_graph_says(bundle: Bundle, count: int) -> None:
 
 
 def test_the_known_picture_gives_the_known_answer(bundle: Bundle) -> None:
-    Predictor(bundle).check_golden_sample()
+    predictor = Predictor(bundle)
+    assert predictor.differences_from_golden_sample() == []
+    predictor.check_golden_sample()
 
 
 @pytest.mark.parametrize("difference", [2e-4, float("nan")])

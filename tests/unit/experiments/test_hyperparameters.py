@@ -7,22 +7,11 @@ from fmnist.errors import ConfigError
 from fmnist.experiments import load_experiment, nested
 from fmnist.experiments.hyperparameters import Hyperparameters
 from fmnist.settings import PROJECT
-
-NEEDED = {
-    "network": "modern",
-    "width": 8,
-    "dropout": 0.0,
-    "epochs": 1,
-    "batch_size": 8,
-    "val_size": 0.1,
-    "optimizer": {"name": "sgd", "learning_rate": 0.1},
-    "schedule": {"name": "cosine"},
-    "loss": {"name": "cross_entropy"},
-}
+from tests.support.networks import MINIMAL
 
 
 def test_what_is_left_out_is_off() -> None:
-    read = Hyperparameters.read(NEEDED)
+    read = Hyperparameters.read(MINIMAL)
     assert set(read.augmentation.model_dump().values()) == {0}
     assert read.class_weights == "none"
     assert (read.optimizer.weight_decay, read.schedule.warm_up, read.loss.label_smoothing) == (0, 0, 0)
@@ -31,7 +20,7 @@ def test_what_is_left_out_is_off() -> None:
 def test_fields_of_another_choice_may_be_there() -> None:
     read = Hyperparameters.read(
         {
-            **NEEDED,
+            **MINIMAL,
             "schedule": {"name": "cosine", "milestones": [0.5], "gamma": 0.2},
             "loss": {"name": "cross_entropy", "gamma": 1},
         }
@@ -39,10 +28,10 @@ def test_fields_of_another_choice_may_be_there() -> None:
     assert read.schedule.milestones == (0.5,)
 
 
-@pytest.mark.parametrize("name", NEEDED)
+@pytest.mark.parametrize("name", MINIMAL)
 def test_the_rest_is_needed(name: str) -> None:
     with pytest.raises(ConfigError, match=rf"^hyperparameters\.{name}: is missing$"):
-        Hyperparameters.read({key: value for key, value in NEEDED.items() if key != name})
+        Hyperparameters.read({key: value for key, value in MINIMAL.items() if key != name})
 
 
 @pytest.mark.parametrize(
@@ -83,15 +72,15 @@ def test_the_rest_is_needed(name: str) -> None:
 )
 def test_a_wrong_field_is_named(field: str, value: Any, message: str) -> None:
     section, _, name = field.partition(".")
-    known = NEEDED.get(section, {})
+    known = MINIMAL.get(section, {})
     changed = {**known, name: value} if name and isinstance(known, dict) else value
     with pytest.raises(ConfigError, match=f"^{re.escape(message)}"):
-        Hyperparameters.read({**NEEDED, section: changed})
+        Hyperparameters.read({**MINIMAL, section: changed})
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:
     with pytest.raises(ConfigError, match=r"hyperparameters\.width: .*\nhyperparameters\.loss\.name: "):
-        Hyperparameters.read({**NEEDED, "width": 1, "loss": {"name": "hinge"}})
+        Hyperparameters.read({**MINIMAL, "width": 1, "loss": {"name": "hinge"}})
 
 
 def test_the_experiment_files_hold_hyperparameters() -> None:

@@ -20,6 +20,7 @@ from fmnist.wiring import data_store, model_registry
 from tests.support.bundles import make_bundle
 from tests.support.drawing import some_data
 from tests.support.homes import make_home
+from tests.support.networks import MINIMAL
 from tests.unit.jobs.data import put
 
 CONST = PROJECT / "const.yaml"
@@ -153,17 +154,7 @@ def test_a_version_whose_data_are_not_here_is_not_trained_on_others(
     assert not trained
 
 
-_HYPERPARAMETERS = {
-    "network": "baseline",
-    "width": 8,
-    "dropout": 0.1,
-    "epochs": 2,
-    "batch_size": 4,
-    "val_size": 0.1,
-    "optimizer": {"name": "sgd", "learning_rate": 0.1},
-    "schedule": {"name": "cosine"},
-    "loss": {"name": "cross_entropy"},
-}
+_HYPERPARAMETERS = {**MINIMAL, "network": "baseline", "dropout": 0.1, "epochs": 2, "batch_size": 4}
 
 
 def _checkpoint(folder: Path, data: DataReference, *, run: str, parent: str | None) -> Bundle:

@@ -9,7 +9,7 @@ import pytest
 from fmnist.experiments.hyperparameters import Hyperparameters, Loss, Schedule
 from fmnist.training.backend import keras
 from fmnist.training.optim import balanced_weights, loss, optimizer, schedule
-from tests.unit.experiments.test_hyperparameters import NEEDED
+from tests.support.networks import MINIMAL
 
 
 def rates(steps: int, **fields: Any) -> list[float]:
@@ -40,7 +40,7 @@ def test_multi_step_falls_at_its_milestones() -> None:
 @pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
 def test_an_optimizer_by_name(name: str) -> None:
     fields = {"name": name, "learning_rate": 0.1, "weight_decay": 0.5, "momentum": 0.5}
-    made = optimizer(Hyperparameters.read({**NEEDED, "optimizer": fields}), steps=10)
+    made = optimizer(Hyperparameters.read({**MINIMAL, "optimizer": fields}), steps=10)
     weight, bias = (keras.Variable(np.ones(2, np.float32), name=name) for name in ("kernel", "bias"))
     for _ in range(2):
         made.apply([np.ones(2, np.float32), np.zeros(2, np.float32)], [weight, bias])
